@@ -1,0 +1,1 @@
+"""HTTP without sockets: requests, answers, and the strict reader of heads and chunks."""

@@ -1,0 +1,85 @@
+"""The answer as doors give it; the connection layer puts it on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+#: Reason phrases of every status that davshare sends (RFC 9110, RFC 4918, RFC 6585).
+REASONS = {
+    100: "Continue",
+    200: "OK",
+    201: "Created",
+    204: "No Content",
+    206: "Partial Content",
+    207: "Multi-Status",
+    301: "Moved Permanently",
+    302: "Found",
+    304: "Not Modified",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    409: "Conflict",
+    411: "Length Required",
+    412: "Precondition Failed",
+    413: "Content Too Large",
+    414: "URI Too Long",
+    415: "Unsupported Media Type",
+    416: "Range Not Satisfiable",
+    417: "Expectation Failed",
+    422: "Unprocessable Content",
+    423: "Locked",
+    424: "Failed Dependency",
+    429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    505: "HTTP Version Not Supported",
+    507: "Insufficient Storage",
+}
+
+
+class FileBody:
+    """A span of an open file, sent without passing through Python where possible.
+
+    The connection layer calls :meth:`close` when the answer is over, whatever
+    happened.
+    """
+
+    __slots__ = ("fd", "offset", "length", "_close")
+
+    def __init__(self, fd: int, offset: int, length: int) -> None:
+        self.fd = fd
+        self.offset = offset
+        self.length = length
+
+    def close(self) -> None:
+        """Give the descriptor back; safe to call twice."""
+        import os
+
+        if self.fd >= 0:
+            fd, self.fd = self.fd, -1
+            os.close(fd)
+
+
+@dataclass(slots=True)
+class Response:
+    """Status, headers and a body.
+
+    The connection layer adds Date, Server, Connection and, for ``bytes`` and
+    :class:`FileBody`, Content-Length.  An iterator is sent in chunks unless
+    ``headers`` holds a Content-Length; if it raises, the connection is broken
+    so that nobody takes the torso for the whole (RFC 9112 section 8).
+    For HEAD the door leaves ``body`` empty and sets Content-Length itself;
+    statuses 204 and 304 never carry a body or a length.
+    """
+
+    status: int
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes | FileBody | Iterator[bytes] = b""
+    close: bool = False

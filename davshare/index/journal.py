@@ -1,0 +1,47 @@
+"""Rows of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from davshare.index.database import Connection
+from davshare.model.journal import Entry
+
+_COLUMNS = "space, seq, node, kind, deep, old_parent, old_name, actor, device, version, at"
+
+
+def append(connection: Connection, entry: Entry) -> None:
+    """Write one entry; its number came from :func:`davshare.index.spaces.advance_head`."""
+    connection.execute(f"INSERT INTO journal ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)", entry)
+
+
+def since(connection: Connection, space: int, seq: int) -> Iterator[Entry]:
+    """Entries with greater numbers than ``seq``, in order, row by row."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM journal WHERE space=? AND seq>? ORDER BY seq", (space, seq))
+    return map(Entry._make, rows)
+
+
+def bounds(connection: Connection, space: int) -> tuple[int, int, int]:
+    """Lowest number, highest number and count of the entries that are kept; zeros when there are none."""
+    row = connection.execute(
+        "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0), count(*) FROM journal WHERE space=?", (space,)
+    ).fetchone()
+    return int(row[0]), int(row[1]), int(row[2])
+
+
+def trim(connection: Connection, space: int, older_than: int, keep: int, limit: int = 10_000) -> int:
+    """Drop entries from before ``older_than`` (seconds), or beyond the newest ``keep``; never those
+    that a known follower has not read.
+
+    :returns: the new floor: the number of the last dropped entry, 0 when nothing was dropped.
+    """
+    row = connection.execute(
+        "SELECT max(seq) FROM (SELECT seq FROM journal WHERE space=? AND (at<? OR seq<="
+        " (SELECT head FROM space WHERE id=?)-?) AND seq<="
+        " coalesce((SELECT min(seq) FROM follower WHERE space=?), 9223372036854775807) ORDER BY seq LIMIT ?) AS old",
+        (space, older_than, space, keep, space, limit),
+    ).fetchone()
+    if row[0] is None:
+        return 0
+    connection.execute("DELETE FROM journal WHERE space=? AND seq<=?", (space, row[0]))
+    return int(row[0])

@@ -1,0 +1,79 @@
+"""Rows of WebDAV locks (RFC 4918 section 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from davshare.index.database import Connection
+
+_COLUMNS = 'token, space, node, "exclusive", infinite, creator, owner, timeout, expires'
+
+
+class Lock(NamedTuple):
+    """One lock on a node; ``owner`` is the content of DAV:owner as it came, times are seconds."""
+
+    token: str
+    space: int
+    node: int
+    exclusive: bool
+    infinite: bool
+    creator: int
+    owner: str
+    timeout: int
+    expires: int
+
+
+def _make(row: tuple[str, int, int, int, int, int, str, int, int]) -> Lock:
+    return Lock(row[0], row[1], row[2], bool(row[3]), bool(row[4]), *row[5:])
+
+
+def any_in(connection: Connection, space: int, now: int) -> bool:
+    """Whether the space has a live lock at all."""
+    return connection.execute("SELECT 1 FROM lock WHERE space=? AND expires>? LIMIT 1", (space, now)).fetchone() is not None
+
+
+def in_space(connection: Connection, space: int, now: int) -> list[Lock]:
+    """All live locks of a space."""
+    return [
+        _make(row)
+        for row in connection.execute(f"SELECT {_COLUMNS} FROM lock WHERE space=? AND expires>?", (space, now))
+    ]
+
+
+def on_nodes(connection: Connection, nodes: Sequence[int], now: int) -> list[Lock]:
+    """Live locks whose root is one of ``nodes``."""
+    marks = ",".join("?" * len(nodes))
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM lock WHERE node IN ({marks}) AND expires>? ORDER BY token", (*nodes, now)
+    )
+    return [_make(row) for row in rows]
+
+
+def get(connection: Connection, token: str, now: int) -> Lock | None:
+    """One live lock by its token."""
+    row = connection.execute(f"SELECT {_COLUMNS} FROM lock WHERE token=? AND expires>?", (token, now)).fetchone()
+    return None if row is None else _make(row)
+
+
+def insert(connection: Connection, lock: Lock) -> None:
+    """Add a lock."""
+    connection.execute(f"INSERT INTO lock ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", lock)
+
+
+def refresh(connection: Connection, token: str, timeout: int, expires: int) -> None:
+    """Give a lock a new life time."""
+    connection.execute("UPDATE lock SET timeout=?, expires=? WHERE token=?", (timeout, expires, token))
+
+
+def remove(connection: Connection, tokens: Sequence[str]) -> int:
+    """Delete locks; returns how many there were."""
+    done = 0
+    for token in tokens:
+        done += connection.execute("DELETE FROM lock WHERE token=?", (token,)).rowcount
+    return done
+
+
+def expire(connection: Connection, now: int) -> int:
+    """Delete what has timed out; returns how many there were."""
+    return connection.execute("DELETE FROM lock WHERE expires<=?", (now,)).rowcount

@@ -1,0 +1,45 @@
+"""Schema migrations (Alembic)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection as Engaged
+from sqlalchemy import create_engine, text
+
+from davshare.index.database import REVISION, Database
+
+
+def upgrade(path: Path) -> None:
+    """Make the index file, or bring its schema up to :data:`~davshare.index.database.REVISION`."""
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        connection.execute(text("PRAGMA journal_mode=WAL"))
+        connection.commit()
+        with connection.begin():
+            config = Config()
+            config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, REVISION)
+            _seed(connection)
+    engine.dispose()
+
+
+def current(database: Database) -> str | None:
+    """The schema's revision; None when the file holds no index."""
+    with database.session() as connection:
+        row = connection.execute("SELECT 1 FROM sqlite_master WHERE name='alembic_version'").fetchone()
+        if row is None:
+            return None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return None if row is None else str(row[0])
+
+
+def _seed(connection: Engaged) -> None:
+    for name, value in (("node", 0), ("epoch", 1), ("generation", 1)):
+        connection.execute(
+            text("INSERT INTO counter (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING"),
+            {"name": name, "value": value},
+        )

@@ -1,0 +1,231 @@
+"""The tables, for migrations and administration (SQLAlchemy Core).
+
+The request path uses the fixed statements of the sibling modules; this is
+where the columns and their meaning are written down.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+#: SQLite gives rowid speed only to INTEGER PRIMARY KEY; PostgreSQL needs 64 bits.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    comment="node: last node id given out; epoch: raised by a restore; generation: raised by "
+    "every change of people, tokens, spaces, grants and settings",
+)
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False, comment="JSON"),
+)
+
+principal = Table(
+    "principal",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", Text, nullable=False, comment="user or group"),
+    Column("name", Text, nullable=False),
+    Column("display_name", Text, nullable=False, server_default=""),
+    Column("email", Text, nullable=False, server_default=""),
+    Column("password", Text, comment="Argon2id; NULL: cannot sign in with a password"),
+    Column("admin", SmallInteger, nullable=False, server_default="0"),
+    Column("disabled", SmallInteger, nullable=False, server_default="0"),
+    Column("quota", BigInteger, comment="bytes for the home; NULL: no limit"),
+    Column("created", BigInteger, nullable=False, comment="seconds since 1970"),
+    UniqueConstraint("kind", "name"),
+    sqlite_autoincrement=True,
+)
+
+member = Table(
+    "member",
+    metadata,
+    Column("group", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
+    Column("user", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
+    Index("member_user", "user"),
+)
+
+apptoken = Table(
+    "apptoken",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user", ForeignKey("principal.id", ondelete="CASCADE"), nullable=False),
+    Column("label", Text, nullable=False, server_default=""),
+    Column("hash", LargeBinary, nullable=False, unique=True, comment="SHA-256 of the secret"),
+    Column("mask", BigInteger, nullable=False, comment="permissions it can use at most"),
+    Column("node", BigInteger, comment="reaches only this node and below; NULL: everything"),
+    Column("scope", Text, nullable=False, server_default="", comment="as it was asked for"),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, comment="seconds since 1970; NULL: never"),
+    Index("apptoken_user", "user"),
+    sqlite_autoincrement=True,
+)
+
+throttle = Table(
+    "throttle",
+    metadata,
+    Column("key", LargeBinary, primary_key=True, comment="keyed hash of account and network"),
+    Column("failures", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False, comment="seconds since 1970 of the last failure"),
+)
+
+space = Table(
+    "space",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", Text, nullable=False, comment="home or space"),
+    Column("name", Text, nullable=False),
+    Column("owner", ForeignKey("principal.id"), comment="of a home"),
+    Column("root", Text, nullable=False, comment="folder; relative to the data folder or absolute"),
+    Column("node", BigInteger, nullable=False, comment="its root node"),
+    Column("trash", BigInteger, nullable=False, comment="its hidden trash node"),
+    Column("head", BigInteger, nullable=False, comment="number of the last journal entry"),
+    Column("floor", BigInteger, nullable=False, comment="oldest sync token that can be answered"),
+    Column("quota", BigInteger, comment="bytes; NULL: no limit"),
+    Column("read_only", SmallInteger, nullable=False, server_default="0"),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("created", BigInteger, nullable=False),
+    UniqueConstraint("kind", "name"),
+    sqlite_autoincrement=True,
+)
+
+node = Table(
+    "node",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("space", BigInteger, nullable=False),
+    Column("parent", BigInteger, nullable=False, comment="0 for the roots"),
+    Column("name", Text, nullable=False, comment="NFC form, the key of comparison"),
+    Column("spelling", Text, comment="the name as it came, when that is not NFC"),
+    Column("kind", SmallInteger, nullable=False, comment="0 file, 1 folder"),
+    Column("size", BigInteger, nullable=False, comment="bytes; of a folder: of all below it"),
+    Column("mtime_ns", BigInteger, nullable=False, comment="nanoseconds since 1970"),
+    Column("disk_ns", BigInteger, comment="the file's own time where it differs from mtime_ns"),
+    Column("inode", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False, comment="its last journal entry"),
+    Column("place_seq", BigInteger, nullable=False, comment="entry that gave it parent and name"),
+    Column("stamp", BigInteger, nullable=False, comment="last content change; of a folder: below it"),
+    Column("created", BigInteger, nullable=False, comment="seconds since 1970"),
+    Index("node_place", "parent", "name", unique=True),
+)
+
+digest = Table(
+    "digest",
+    metadata,
+    Column("node", Id, primary_key=True),
+    Column("stamp", BigInteger, nullable=False, comment="node.stamp that the values belong to"),
+    Column("sha256", LargeBinary),
+    Column("sha1", LargeBinary),
+    Column("md5", LargeBinary),
+    Column("adler32", BigInteger),
+    Column("crc32", BigInteger),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("space", BigInteger, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("node", BigInteger, nullable=False),
+    Column("kind", SmallInteger, nullable=False, comment="model.journal.Kind"),
+    Column("deep", SmallInteger, nullable=False, comment="1: stands for everything below the node"),
+    Column("old_parent", BigInteger, comment="where a moved or deleted node was"),
+    Column("old_name", Text),
+    Column("actor", BigInteger, comment="principal; NULL: the server itself"),
+    Column("device", BigInteger, comment="app token"),
+    Column("version", BigInteger, comment="stamp of the replaced content"),
+    Column("at", BigInteger, nullable=False, comment="seconds since 1970"),
+    sqlite_with_rowid=False,
+)
+
+redo = Table(
+    "redo",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("space", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False, comment="seal, mkdir or move"),
+    Column("source", LargeBinary, comment="path below the space's root"),
+    Column("target", LargeBinary, nullable=False),
+    Column("inode", BigInteger, comment="of what is to be moved"),
+    Index("redo_space", "space"),
+    sqlite_autoincrement=True,
+)
+
+property_ = Table(
+    "property",
+    metadata,
+    Column("node", BigInteger, primary_key=True),
+    Column("namespace", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False, comment="the whole element"),
+    sqlite_with_rowid=False,
+)
+
+lock = Table(
+    "lock",
+    metadata,
+    Column("token", Text, primary_key=True, comment="urn:uuid:..."),
+    Column("space", BigInteger, nullable=False),
+    Column("node", BigInteger, nullable=False),
+    Column("exclusive", SmallInteger, nullable=False),
+    Column("infinite", SmallInteger, nullable=False, comment="0: Depth 0"),
+    Column("creator", BigInteger, nullable=False, comment="principal"),
+    Column("owner", Text, nullable=False, comment="content of DAV:owner as it came"),
+    Column("timeout", BigInteger, nullable=False, comment="seconds that were granted"),
+    Column("expires", BigInteger, nullable=False, comment="seconds since 1970"),
+    Index("lock_space", "space"),
+    Index("lock_node", "node"),
+)
+
+trash = Table(
+    "trash",
+    metadata,
+    Column("node", Id, primary_key=True),
+    Column("space", BigInteger, nullable=False),
+    Column("parent", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("actor", BigInteger),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("trash_at", "at"),
+)
+
+grant = Table(
+    "grant",
+    metadata,
+    Column("node", BigInteger, primary_key=True),
+    Column("principal", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
+    Column("allow", BigInteger, nullable=False),
+    Column("deny", BigInteger, nullable=False, server_default="0"),
+    Column("expires", BigInteger, comment="seconds since 1970; NULL: never"),
+    Index("grant_principal", "principal"),
+)
+
+follower = Table(
+    "follower",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("space", BigInteger, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)

@@ -1,0 +1,93 @@
+"""Rows of spaces."""
+
+from __future__ import annotations
+
+from davshare.index.database import Connection
+from davshare.model.nodes import Space
+
+_COLUMNS = "id, kind, name, owner, root, node, trash, quota, read_only, description"
+
+
+def _make(row: tuple[object, ...]) -> Space:
+    return Space(*row[:8], bool(row[8]), row[9])  # type: ignore[arg-type]
+
+
+def get(connection: Connection, space: int) -> Space | None:
+    """One space by id."""
+    row = connection.execute(f"SELECT {_COLUMNS} FROM space WHERE id=?", (space,)).fetchone()
+    return None if row is None else _make(row)
+
+
+def named(connection: Connection, kind: str, name: str) -> Space | None:
+    """One space by kind and name."""
+    row = connection.execute(f"SELECT {_COLUMNS} FROM space WHERE kind=? AND name=?", (kind, name)).fetchone()
+    return None if row is None else _make(row)
+
+
+def home(connection: Connection, owner: int) -> Space | None:
+    """The home of a user."""
+    row = connection.execute(f"SELECT {_COLUMNS} FROM space WHERE kind='home' AND owner=?", (owner,)).fetchone()
+    return None if row is None else _make(row)
+
+
+def all_spaces(connection: Connection) -> list[Space]:
+    """Every space, in the order of their ids."""
+    return [_make(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM space ORDER BY id")]
+
+
+def insert(connection: Connection, space: Space, now: int) -> int:
+    """Add a space (its ``id`` is ignored) and return its id."""
+    row = connection.execute(
+        "INSERT INTO space (kind, name, owner, root, node, trash, head, floor, quota, read_only, description, created)"
+        " VALUES (?,?,?,?,?,?,0,0,?,?,?,?) RETURNING id",
+        (
+            space.kind, space.name, space.owner, space.root, space.node, space.trash,
+            space.quota, int(space.read_only), space.description, now,
+        ),
+    ).fetchone()  # fmt: skip
+    return int(row[0])
+
+
+def update(connection: Connection, space: int, quota: int | None, read_only: bool, description: str) -> None:
+    """Change what an administrator may change."""
+    connection.execute(
+        "UPDATE space SET quota=?, read_only=?, description=? WHERE id=?",
+        (quota, int(read_only), description, space),
+    )
+
+
+def delete(connection: Connection, space: int) -> None:
+    """Remove a space with everything that is known of its nodes; its files are not touched."""
+    for table in ("digest", "property", '"grant"', "trash"):
+        connection.execute(f"DELETE FROM {table} WHERE node IN (SELECT id FROM node WHERE space=?)", (space,))
+    for table in ("node", "journal", "redo", "lock", "follower"):
+        connection.execute(f"DELETE FROM {table} WHERE space=?", (space,))
+    connection.execute("DELETE FROM space WHERE id=?", (space,))
+
+
+def advance_head(connection: Connection, space: int) -> int:
+    """Take the space's row and return the number of its next journal entry.
+
+    The row stays taken until the transaction ends, so numbers come in the
+    order of commits.
+    """
+    row = connection.execute("UPDATE space SET head=head+1 WHERE id=? RETURNING head", (space,)).fetchone()
+    if row is None:
+        raise LookupError("no such space")
+    return int(row[0])
+
+
+def raise_head(connection: Connection, space: int, least: int) -> None:
+    """Let a space's numbers go on above ``least``."""
+    connection.execute("UPDATE space SET head=max(head, ?) WHERE id=?", (least, space))
+
+
+def head_and_floor(connection: Connection, space: int) -> tuple[int, int]:
+    """Number of the last entry, and the oldest number from which a follower can go on."""
+    row = connection.execute("SELECT head, floor FROM space WHERE id=?", (space,)).fetchone()
+    return int(row[0]), int(row[1])
+
+
+def raise_floor(connection: Connection, space: int, floor: int) -> None:
+    """Refuse sync tokens older than ``floor`` from now on."""
+    connection.execute("UPDATE space SET floor=max(floor, ?) WHERE id=?", (floor, space))

@@ -1,0 +1,93 @@
+"""Requests written byte by byte, and a reader for whatever comes back."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from base64 import b64encode
+from dataclasses import dataclass
+
+
+@dataclass
+class RawAnswer:
+    """One HTTP/1.1 response cut out of a byte stream."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def basic(user: str, password: str) -> str:
+    """The value of an Authorization header (RFC 7617)."""
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def connect(port: int, timeout: float = 10) -> socket.socket:
+    """A plain connection to the server."""
+    link = socket.create_connection(("127.0.0.1", port), timeout)
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return link
+
+
+def read_all(link: socket.socket, quiet: float = 1.0, limit: float = 10.0) -> bytes:
+    """All bytes until the peer closes, is silent for ``quiet`` seconds after its first byte, or ``limit`` passed."""
+    parts: list[bytes] = []
+    until = time.monotonic() + limit
+    while time.monotonic() < until:
+        link.settimeout(quiet if parts else max(0.01, until - time.monotonic()))
+        try:
+            block = link.recv(65536)
+        except (TimeoutError, ConnectionError):
+            break
+        if not block:
+            break
+        parts.append(block)
+    return b"".join(parts)
+
+
+def exchange(port: int, data: bytes, quiet: float = 0.5, limit: float = 10.0) -> bytes:
+    """Send ``data`` on a new connection; all bytes of the answer(s)."""
+    with connect(port) as link:
+        with contextlib.suppress(ConnectionError):
+            link.sendall(data)
+        return read_all(link, quiet, limit)
+
+
+def answers(data: bytes, head_only: bool = False) -> list[RawAnswer]:
+    """Cut a stream into responses; interim ones (1xx) are entries of their own.
+
+    :raises AssertionError: the bytes are not a sequence of HTTP/1.1 responses.
+    """
+    found: list[RawAnswer] = []
+    while data:
+        head, separator, data = data.partition(b"\r\n\r\n")
+        assert separator and head.startswith(b"HTTP/1.1 "), f"not a response: {head[:200]!r}"
+        lines = head.decode("latin-1").split("\r\n")
+        headers = {}
+        for line in lines[1:]:
+            name, _, value = line.partition(":")
+            headers[name.strip().lower()] = value.strip()
+        status = int(lines[0].split()[1])
+        body = b""
+        if status >= 200 and status not in (204, 304) and not head_only:
+            if headers.get("transfer-encoding", "").lower() == "chunked":
+                body, data = _unchunk(data)
+            elif "content-length" in headers:
+                size = int(headers["content-length"])
+                body, data = data[:size], data[size:]
+            else:
+                body, data = data, b""
+        found.append(RawAnswer(status, headers, body))
+    return found
+
+
+def _unchunk(data: bytes) -> tuple[bytes, bytes]:
+    parts = []
+    while True:
+        line, _, data = data.partition(b"\r\n")
+        size = int(line.split(b";")[0], 16)
+        if size == 0:
+            return b"".join(parts), data.partition(b"\r\n")[2]
+        parts.append(data[:size])
+        data = data[size + 2 :]
