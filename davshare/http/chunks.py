@@ -28,7 +28,7 @@ class ChunkDecoder:
     report them with :meth:`took`.
     """
 
-    __slots__ = ("pending", "total", "_state", "_line", "_trailers", "_extensions")
+    __slots__ = ("_extensions", "_line", "_state", "_trailers", "pending", "total")
 
     def __init__(self) -> None:
         self.pending = 0

@@ -17,16 +17,24 @@ from davshare.http import framing
 HEAD_LIMIT = 64 * 1024
 FIELD_LIMIT = 100
 
-_LEGAL = bytes(byte for byte in range(256) if byte >= 0x20 and byte != 0x7F or byte in b"\t\r\n")
+_LEGAL = bytes(byte for byte in range(256) if (byte >= 0x20 and byte != 0x7F) or byte in b"\t\r\n")
 _METHODS = frozenset(
-    "ACL COPY DELETE GET HEAD LOCK MKCOL MOVE OPTIONS PATCH POST PROPFIND PROPPATCH PUT REPORT SEARCH UNLOCK".split()
-)
+    (
+        "ACL", "COPY", "DELETE", "GET", "HEAD", "LOCK", "MKCOL", "MOVE", "OPTIONS", "PATCH", "POST",
+        "PROPFIND", "PROPPATCH", "PUT", "REPORT", "SEARCH", "UNLOCK",
+    )
+)  # fmt: skip
 _VERSIONS = {"HTTP/1.1": (1, 1), "HTTP/1.0": (1, 0)}
 _TOKEN_BYTES = frozenset(b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 #: Field names already judged, as they came on the wire; bounded, filled by the parsing thread only.
 _names: dict[str, str] = {}
 _NAMES_LIMIT = 1024
+
+#: Fields of whole heads, by the bytes after the request line; bounded in number and size, and never handed out itself.
+_blocks: dict[bytes, dict[str, str]] = {}
+_BLOCKS_LIMIT = 512
+_BLOCK_SIZE = 2048
 
 
 @dataclass(slots=True)
@@ -84,18 +92,10 @@ def parse_head(raw: bytes) -> Head:
 
     :raises FramingError: anything but a well-formed, unambiguous head.
     """
-    if raw.translate(None, _LEGAL):
-        raise FramingError("The request head holds control characters.")
-    text = raw.decode("latin-1")
-    lines = text.split("\r\n")
-    ends = len(lines) - 1
-    if text.count("\n") != ends or text.count("\r") != ends:
-        raise FramingError("Lines must end in CR LF.")
-    if ends > FIELD_LIMIT:
-        raise FramingError("The request has too many header fields.", 431)
-    method, target, version = _request_line(lines[0])
+    line, separator, block = raw.partition(b"\r\n")
+    method, target, version = _request_line(line.decode("latin-1"))
     path, query, host, scheme = framing.split_target(method, target)
-    headers = _fields(lines)
+    headers = _read_block(block) if separator else {}
     stated = headers.get("host")
     if stated is None:
         if version >= (1, 1):
@@ -120,7 +120,7 @@ def parse_head(raw: bytes) -> Head:
 def _request_line(line: str) -> tuple[str, str, tuple[int, int]]:
     """Method, target and version (RFC 9112 section 3)."""
     parts = line.split(" ")
-    if len(parts) != 3 or not parts[1] or "\t" in line or not line.isascii():
+    if len(parts) != 3 or not parts[1] or not (line.isascii() and line.isprintable()):
         raise FramingError("The request line is malformed.")
     method, target, protocol = parts
     if method not in _METHODS and not framing.is_token(method):
@@ -128,11 +128,33 @@ def _request_line(line: str) -> tuple[str, str, tuple[int, int]]:
     return method, target, _VERSIONS.get(protocol) or framing.http_version(protocol)
 
 
+def _read_block(block: bytes) -> dict[str, str]:
+    """The fields of all lines after the first; what was read once is remembered, since clients repeat themselves."""
+    known = _blocks.get(block)
+    if known is not None:
+        return known.copy()
+    if block.translate(None, _LEGAL):
+        raise FramingError("The request head holds control characters.")
+    text = block.decode("latin-1")
+    lines = text.split("\r\n")
+    ends = len(lines) - 1
+    if text.count("\n") != ends or text.count("\r") != ends:
+        raise FramingError("Lines must end in CR LF.")
+    if ends >= FIELD_LIMIT:
+        raise FramingError("The request has too many header fields.", 431)
+    headers = _fields(lines)
+    if len(block) <= _BLOCK_SIZE:
+        if len(_blocks) >= _BLOCKS_LIMIT:
+            _blocks.clear()
+        _blocks[block] = headers.copy()
+    return headers
+
+
 def _fields(lines: list[str]) -> dict[str, str]:
     """The header fields, names in lower case (RFC 9112 section 5)."""
     headers: dict[str, str] = {}
     known = _names
-    for line in lines[1:]:
+    for line in lines:
         raw, colon, value = line.partition(":")
         if not colon:
             raise FramingError("A header line has no colon.")

@@ -87,6 +87,17 @@ class Database:
             finally:
                 fcntl.flock(self._turn, fcntl.LOCK_UN)
 
+    @property
+    def progress(self) -> int:
+        """Number of the last effect on disk that was carried out; for whoever holds the turn."""
+        assert self._turn is not None
+        return int.from_bytes(os.pread(self._turn, 8, 0), "big")
+
+    @progress.setter
+    def progress(self, number: int) -> None:
+        assert self._turn is not None
+        os.pwrite(self._turn, number.to_bytes(8, "big"), 0)
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A write transaction; the caller holds the turn.  Committed on leaving, rolled back on an error.

@@ -59,3 +59,8 @@ def copy(connection: Connection, old: int, new: int, stamp: int) -> None:
         " AND stamp=(SELECT stamp FROM node WHERE id=?)",
         (new, stamp, old, old),
     )
+
+
+def restamp(connection: Connection, node: int, old: int, new: int) -> None:
+    """The same content has another stamp now."""
+    connection.execute("UPDATE digest SET stamp=? WHERE node=? AND stamp=?", (new, node, old))

@@ -21,12 +21,37 @@ def since(connection: Connection, space: int, seq: int) -> Iterator[Entry]:
     return map(Entry._make, rows)
 
 
+def place_before(connection: Connection, space: int, node: int, seq: int) -> tuple[int, str] | None:
+    """(parent, name) that a node had after entry ``seq``, if it has left that place since; else None."""
+    row = connection.execute(
+        "SELECT old_parent, old_name FROM journal WHERE node=? AND seq>? AND old_parent>0 AND space=? ORDER BY seq LIMIT 1",
+        (node, seq, space),
+    ).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+def left_from(connection: Connection, space: int, parent: int, seq: int) -> list[tuple[int, str]]:
+    """(node, name) of everything that has left the folder ``parent`` after entry ``seq``."""
+    return connection.execute(
+        "SELECT node, old_name FROM journal WHERE old_parent=? AND seq>? AND old_parent>0 AND space=?", (parent, seq, space)
+    ).fetchall()
+
+
 def bounds(connection: Connection, space: int) -> tuple[int, int, int]:
     """Lowest number, highest number and count of the entries that are kept; zeros when there are none."""
     row = connection.execute(
         "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0), count(*) FROM journal WHERE space=?", (space,)
     ).fetchone()
     return int(row[0]), int(row[1]), int(row[2])
+
+
+def due(connection: Connection, space: int, older_than: int, keep: int) -> bool:
+    """Whether :func:`trim` would find anything."""
+    row = connection.execute("SELECT seq, at FROM journal WHERE space=? ORDER BY seq LIMIT 1", (space,)).fetchone()
+    if row is None:
+        return False
+    head = connection.execute("SELECT head FROM space WHERE id=?", (space,)).fetchone()
+    return bool(row[1] < older_than or row[0] <= head[0] - keep)
 
 
 def trim(connection: Connection, space: int, older_than: int, keep: int, limit: int = 10_000) -> int:

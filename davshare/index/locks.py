@@ -74,6 +74,11 @@ def remove(connection: Connection, tokens: Sequence[str]) -> int:
     return done
 
 
+def any_expired(connection: Connection, now: int) -> bool:
+    """Whether some lock has timed out."""
+    return connection.execute("SELECT 1 FROM lock WHERE expires<=? LIMIT 1", (now,)).fetchone() is not None
+
+
 def expire(connection: Connection, now: int) -> int:
     """Delete what has timed out; returns how many there were."""
     return connection.execute("DELETE FROM lock WHERE expires<=?", (now,)).rowcount

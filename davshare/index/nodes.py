@@ -14,19 +14,27 @@ _CHILD = f"SELECT {COLUMNS} FROM node WHERE parent=? AND name=?"
 _BY_ID = f"SELECT {COLUMNS} FROM node WHERE id=?"
 _CHILDREN = f"SELECT {COLUMNS} FROM node WHERE parent=? ORDER BY name"
 _AFTER = f"SELECT {COLUMNS} FROM node WHERE parent=? AND name>? ORDER BY name"
+_QUALIFIED = (
+    "node.id, node.space, node.parent, coalesce(node.spelling, node.name), node.kind, node.size, node.mtime_ns,"
+    " node.disk_ns, node.inode, node.seq, node.place_seq, node.stamp, node.created"
+)
 _CHAIN = (
     "WITH RECURSIVE up(id, depth) AS (SELECT ?, 0 UNION ALL"
     " SELECT node.parent, up.depth+1 FROM node JOIN up ON node.id=up.id WHERE node.parent>0) "
-    f"SELECT {', '.join('node.' + c.strip() if '(' not in c and 'name)' not in c else c for c in COLUMNS.split(','))}"
-    " FROM up JOIN node ON node.id=up.id ORDER BY up.depth DESC"
+    f"SELECT {_QUALIFIED} FROM up JOIN node ON node.id=up.id ORDER BY up.depth DESC"
 )
 _TOUCH = (
-    "UPDATE node SET stamp=?, size=size+? WHERE id IN (WITH RECURSIVE up(id) AS (SELECT ? UNION ALL"
+    "UPDATE node SET stamp=?, size=size+?, mtime_ns=CASE WHEN id=? THEN ? ELSE mtime_ns END WHERE id IN (WITH RECURSIVE up(id) AS (SELECT ? UNION ALL"
     " SELECT node.parent FROM node JOIN up ON node.id=up.id WHERE node.parent>0) SELECT id FROM up)"
 )
 _BELOW = (
     "WITH RECURSIVE down(id) AS (SELECT id FROM node WHERE parent=? UNION ALL"
     " SELECT node.id FROM node JOIN down ON node.parent=down.id) SELECT id FROM down"
+)
+_TREE = (
+    "WITH RECURSIVE down(id, depth) AS (SELECT ?, 0 UNION ALL"
+    " SELECT node.id, down.depth+1 FROM node JOIN down ON node.parent=down.id) "
+    f"SELECT {_QUALIFIED} FROM down JOIN node ON node.id=down.id ORDER BY down.depth, node.name"
 )
 
 
@@ -118,11 +126,21 @@ def mark(connection: Connection, node: int, seq: int) -> None:
     connection.execute("UPDATE node SET seq=? WHERE id=?", (seq, node))
 
 
+def restamp(connection: Connection, node: int, seq: int) -> None:
+    """Give a node a new stamp under the numbers of another space: its ETag must never repeat."""
+    connection.execute("UPDATE node SET seq=?, place_seq=?, stamp=? WHERE id=?", (seq, seq, seq, node))
+
+
 def set_mtime(connection: Connection, node: int, mtime_ns: int, disk_ns: int | None, seq: int) -> None:
     """Give a node another time of modification."""
     connection.execute(
         "UPDATE node SET mtime_ns=?, disk_ns=?, seq=? WHERE id=?", (mtime_ns, disk_ns, seq, node)
     )
+
+
+def set_facts(connection: Connection, node: int, inode: int, disk_ns: int | None) -> None:
+    """Note inode and time of a file's copy on another filesystem."""
+    connection.execute("UPDATE node SET inode=?, disk_ns=CASE kind WHEN 0 THEN ? END WHERE id=?", (inode, disk_ns, node))
 
 
 def set_inode(connection: Connection, node: int, inode: int) -> None:
@@ -135,9 +153,41 @@ def set_space(connection: Connection, ids: Sequence[int], space: int) -> None:
     connection.executemany("UPDATE node SET space=? WHERE id=?", ((space, node) for node in ids))
 
 
-def touch(connection: Connection, folder: int, seq: int, grown: int) -> None:
-    """Stamp a folder and all its ancestors, and add ``grown`` bytes to their sizes: one statement."""
-    connection.execute(_TOUCH, (seq, grown, folder))
+def touch(connection: Connection, folder: int, seq: int, grown: int, mtime_ns: int | None = None) -> None:
+    """Stamp a folder and all its ancestors, and add ``grown`` bytes to their sizes: one statement.
+
+    ``mtime_ns``, if given, becomes the folder's own time: its membership has changed.
+    """
+    connection.execute(_TOUCH, (seq, grown, None if mtime_ns is None else folder, mtime_ns, folder))
+
+
+def tree(connection: Connection, node: int) -> list[Node]:
+    """A node and everything below it, every folder before its members; one statement."""
+    return [Node._make(row) for row in connection.execute(_TREE, (node,))]
+
+
+def count_below(connection: Connection, node: int) -> int:
+    """How many nodes there are below one."""
+    row = connection.execute(f"SELECT count(*) FROM ({_BELOW}) AS below", (node,)).fetchone()
+    return int(row[0])
+
+
+def count_ahead(connection: Connection, space: int, head: int) -> int:
+    """How many nodes carry greater numbers than the journal has given out."""
+    row = connection.execute(
+        "SELECT count(*) FROM node WHERE space=? AND (seq>? OR stamp>? OR place_seq>?)", (space, head, head, head)
+    ).fetchone()
+    return int(row[0])
+
+
+def ghosts(connection: Connection, trash_node: int, space: int, limit: int) -> list[int]:
+    """Ids below a trash node that are in no trash, and whose last entry no sync token reaches any more."""
+    rows = connection.execute(
+        "SELECT id FROM node WHERE parent=? AND place_seq<=(SELECT floor FROM space WHERE space.id=?)"
+        " AND NOT EXISTS (SELECT 1 FROM trash WHERE trash.node=node.id) LIMIT ?",
+        (trash_node, space, limit),
+    )
+    return [row[0] for row in rows]
 
 
 def remove(connection: Connection, ids: Sequence[int]) -> None:
@@ -146,8 +196,3 @@ def remove(connection: Connection, ids: Sequence[int]) -> None:
     for table, column in (("node", "id"), ("digest", "node"), ("property", "node"), ("lock", "node")):
         connection.executemany(f"DELETE FROM {table} WHERE {column}=?", rows)
     connection.executemany('DELETE FROM "grant" WHERE node=?', rows)
-
-
-def root_row(node: int, space: int, inode: int, now: int, mtime_ns: int) -> Node:
-    """The row of a space's root or trash folder."""
-    return Node(node, space, 0, "", FOLDER, 0, mtime_ns, None, inode, 0, 0, 0, now)

@@ -8,31 +8,45 @@ from davshare.index.database import Connection
 
 
 class Redo(NamedTuple):
-    """One effect on disk; paths are below the space's root."""
+    """What is at ``source``, if it has this inode, goes to ``target``; paths are below the space's root."""
 
     id: int
     space: int
-    kind: str
-    source: bytes | None
+    source: bytes
     target: bytes
-    inode: int | None
+    inode: int
 
 
-def insert(connection: Connection, space: int, kind: str, source: bytes | None, target: bytes, inode: int | None) -> int:
+def insert(connection: Connection, space: int, source: bytes, target: bytes, inode: int) -> int:
     """Note an effect and return its id."""
     row = connection.execute(
-        "INSERT INTO redo (space, kind, source, target, inode) VALUES (?,?,?,?,?) RETURNING id",
-        (space, kind, source, target, inode),
+        "INSERT INTO redo (space, source, target, inode) VALUES (?,?,?,?) RETURNING id",
+        (space, source, target, inode),
     ).fetchone()
     return int(row[0])
 
 
-def open_effects(connection: Connection) -> list[Redo]:
-    """Effects that nobody has reported as done, oldest first."""
-    return [
-        Redo._make(row)
-        for row in connection.execute("SELECT id, space, kind, source, target, inode FROM redo ORDER BY id")
-    ]
+def open_effects(connection: Connection, after: int = 0) -> list[Redo]:
+    """Effects with greater ids than ``after``, and stuck ones, oldest first."""
+    rows = connection.execute(
+        "SELECT id, space, source, target, inode FROM redo WHERE id>? OR stuck=1 ORDER BY id", (after,)
+    )
+    return [Redo._make(row) for row in rows]
+
+
+def any_after(connection: Connection, number: int) -> bool:
+    """Whether there are effects with greater ids."""
+    return connection.execute("SELECT 1 FROM redo WHERE id>? LIMIT 1", (number,)).fetchone() is not None
+
+
+def any_stuck(connection: Connection) -> bool:
+    """Whether an effect waits for a storage."""
+    return connection.execute("SELECT 1 FROM redo WHERE stuck=1 LIMIT 1").fetchone() is not None
+
+
+def stuck(connection: Connection, effect: int) -> None:
+    """Note that the storage refused an effect; it is tried again whenever somebody looks."""
+    connection.execute("UPDATE redo SET stuck=1 WHERE id=?", (effect,))
 
 
 def drop(connection: Connection, ids: list[int]) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -155,6 +156,8 @@ journal = Table(
     Column("device", BigInteger, comment="app token"),
     Column("version", BigInteger, comment="stamp of the replaced content"),
     Column("at", BigInteger, nullable=False, comment="seconds since 1970"),
+    Index("journal_left", "node", "seq", sqlite_where=text("old_parent > 0"), postgresql_where=text("old_parent > 0")),
+    Index("journal_from", "old_parent", "seq", sqlite_where=text("old_parent > 0"), postgresql_where=text("old_parent > 0")),
     sqlite_with_rowid=False,
 )
 
@@ -163,10 +166,10 @@ redo = Table(
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("space", BigInteger, nullable=False),
-    Column("kind", Text, nullable=False, comment="seal, mkdir or move"),
-    Column("source", LargeBinary, comment="path below the space's root"),
+    Column("source", LargeBinary, nullable=False, comment="path below the space's root"),
     Column("target", LargeBinary, nullable=False),
-    Column("inode", BigInteger, comment="of what is to be moved"),
+    Column("inode", BigInteger, nullable=False, comment="of what is to be moved"),
+    Column("stuck", SmallInteger, nullable=False, server_default="0", comment="1: the storage refused it"),
     Index("redo_space", "space"),
     sqlite_autoincrement=True,
 )

@@ -9,7 +9,7 @@ _COLUMNS = "id, kind, name, owner, root, node, trash, quota, read_only, descript
 
 
 def _make(row: tuple[object, ...]) -> Space:
-    return Space(*row[:8], bool(row[8]), row[9])  # type: ignore[arg-type]
+    return Space._make((*row[:8], bool(row[8]), row[9]))
 
 
 def get(connection: Connection, space: int) -> Space | None:

@@ -72,6 +72,11 @@ def check_new(name: str, at_root: bool) -> None:
         raise BadRequest("A name may not hold a backslash.")
 
 
+def is_name(name: str) -> bool:
+    """Whether something on disk has a name that a URL of ours can hold."""
+    return bool(name) and not _CONTROL(name) and "\\" not in name
+
+
 def is_private(name: str) -> bool:
     """Whether a name in a space's root is, on any filesystem, our own folder."""
     return len(name) == len(PRIVATE) and name.casefold() == PRIVATE

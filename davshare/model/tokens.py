@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 _FORM = re.compile(
-    r"urn:davshare:sync:([0-9a-f]{1,16})-([0-9a-f]{1,16})-([0-9a-f]{1,16})(?:-([0-3])\.([0-9a-f]{1,16})\.([0-9a-f]{1,16}))?\Z"
+    r"urn:davshare:sync:([0-9a-f]{1,16})-([0-9a-f]{1,16})-([0-9a-f]{1,16})(?:-([0-4])\.([0-9a-f]{1,16})\.([0-9a-f]{1,16}))?\Z"
 ).match
 
 

@@ -53,6 +53,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("space", "seq"),
         sqlite_with_rowid=False,
     )
+    op.create_index(
+        "journal_left",
+        "journal",
+        ["node", "seq"],
+        sqlite_where=sa.text("old_parent > 0"),
+        postgresql_where=sa.text("old_parent > 0"),
+    )
+    op.create_index(
+        "journal_from",
+        "journal",
+        ["old_parent", "seq"],
+        sqlite_where=sa.text("old_parent > 0"),
+        postgresql_where=sa.text("old_parent > 0"),
+    )
     op.create_table(
         "lock",
         sa.Column("token", sa.Text(), nullable=False, comment="urn:uuid:..."),
@@ -131,10 +145,10 @@ def upgrade() -> None:
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
         ),
         sa.Column("space", sa.BigInteger(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False, comment="seal, mkdir or move"),
-        sa.Column("source", sa.LargeBinary(), nullable=True, comment="path below the space's root"),
+        sa.Column("source", sa.LargeBinary(), nullable=False, comment="path below the space's root"),
         sa.Column("target", sa.LargeBinary(), nullable=False),
-        sa.Column("inode", sa.BigInteger(), nullable=True, comment="of what is to be moved"),
+        sa.Column("inode", sa.BigInteger(), nullable=False, comment="of what is to be moved"),
+        sa.Column("stuck", sa.SmallInteger(), server_default="0", nullable=False, comment="1: the storage refused it"),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )

@@ -1,0 +1,170 @@
+"""``davshare user``: accounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from davshare.cli import asking, output
+from davshare.cli.kinds import Size, limit
+from davshare.cli.opening import data_folder
+from davshare.server import admin
+
+if TYPE_CHECKING:
+    from davshare.identity.people import Account
+
+_QUOTA = "Most bytes in the home, such as 10GB; none for no limit."
+_FROM_STDIN = "Take the password from standard input."
+
+
+@click.group("user")
+def command() -> None:
+    """Add, show and change users."""
+
+
+@command.command("add")
+@click.argument("name")
+@click.option("--display-name", default="", metavar="TEXT", help="The name that others see.")
+@click.option("--email", default="", metavar="ADDRESS", help="E-mail address.")
+@click.option("--group", "member_of", multiple=True, metavar="GROUP", help="Put into this group; may be repeated.")
+@click.option("--admin", is_flag=True, help="May administer the server.")
+@click.option("--quota", type=Size(), help=_QUOTA)
+@click.option("--password-stdin", is_flag=True, help=_FROM_STDIN)
+@click.option("--no-password", is_flag=True, help="Can only sign in with app tokens.")
+@output.json_option
+def add(name: str, password_stdin: bool, no_password: bool, quota: int | None, as_json: bool, **values: Any) -> None:
+    """Add a user with a home; can sign in at once.
+
+    On a terminal the password is asked for; elsewhere, without
+    --password-stdin, one is made up and printed, once.
+    """
+    from davshare.identity.people import add_user, check_new_user
+
+    with admin.files(data_folder()) as files:
+        check_new_user(files.db, name)
+        password, made_up = None, False
+        if not no_password:
+            least = files.settings.get("password.min_length")
+            password, made_up = asking.new_password(password_stdin, least)
+        user = add_user(files, name, password, quota=limit(quota), **values)
+    answer = {"id": user.id, "name": user.name, **({"password": password} if made_up else {})}
+    if as_json:
+        output.emit(answer)
+    elif made_up:
+        print(f"password: {password}")
+
+
+@command.command("list")
+@output.json_option
+def list_(as_json: bool) -> None:
+    """List all users."""
+    from davshare.identity.people import accounts
+
+    with admin.index(data_folder()) as database:
+        found = [_told(account) for account in accounts(database)]
+    output.rows(found, as_json, ("name", "display_name", "admin", "disabled", "groups", "used", "quota"))
+
+
+@command.command("show")
+@click.argument("name")
+@output.json_option
+def show(name: str, as_json: bool) -> None:
+    """Show everything about one user."""
+    from davshare.identity.people import accounts
+
+    with admin.index(data_folder()) as database:
+        (account,) = accounts(database, name)
+    output.facts(_told(account), as_json)
+
+
+def _told(account: Account) -> dict[str, Any]:
+    user = account.user
+    return {
+        "id": user.id,
+        "name": user.name,
+        "display_name": user.display_name,
+        "email": user.email,
+        "admin": user.admin,
+        "disabled": user.disabled,
+        "password": user.password is not None,
+        "groups": account.groups,
+        "tokens": account.tokens,
+        "home": None if account.home is None else str(data_folder() / account.home),
+        "used": account.used,
+        "quota": user.quota,
+        "created": output.moment(user.created),
+    }
+
+
+@command.command("set")
+@click.argument("name")
+@click.option("--display-name", metavar="TEXT", help="The name that others see.")
+@click.option("--email", metavar="ADDRESS", help="E-mail address.")
+@click.option("--admin/--no-admin", default=None, help="May administer the server.")
+@click.option("--quota", type=Size(), help=_QUOTA)
+def set_(name: str, quota: int | None, **values: Any) -> None:
+    """Change what is given of a user."""
+    from davshare.identity.people import set_user
+
+    changes = {key: value for key, value in values.items() if value is not None}
+    if quota is not None:
+        changes["quota"] = limit(quota)
+    if not changes:
+        raise click.UsageError("nothing to change was given")
+    with admin.files(data_folder()) as files:
+        set_user(files, name, **changes)
+
+
+@command.command("disable")
+@click.argument("name")
+def disable(name: str) -> None:
+    """Let nobody sign in as this user; nothing is deleted."""
+    from davshare.identity import people
+
+    with admin.index(data_folder()) as database:
+        people.disable(database, name)
+
+
+@command.command("enable")
+@click.argument("name")
+def enable(name: str) -> None:
+    """Let a disabled user sign in again."""
+    from davshare.identity import people
+
+    with admin.files(data_folder()) as files:
+        people.enable(files, name)
+
+
+@command.command("remove")
+@click.argument("name")
+def remove(name: str) -> None:
+    """Remove a user with tokens and grants; the files stay on disk, in a folder of another name."""
+    from davshare.identity.people import remove_user
+
+    with admin.files(data_folder()) as files:
+        remove_user(files, name)
+
+
+@command.command("passwd")
+@click.argument("name")
+@click.option("--password-stdin", is_flag=True, help=_FROM_STDIN)
+@output.json_option
+def passwd(name: str, password_stdin: bool, as_json: bool) -> None:
+    """Give a user another password; app tokens stay valid.
+
+    On a terminal it is asked for; elsewhere, without --password-stdin, one is
+    made up and printed, once.
+    """
+    from davshare.files.settings import Settings
+    from davshare.identity.people import set_password, user_named
+
+    with admin.index(data_folder()) as database:
+        user = user_named(database, name)
+        least = Settings(database).get("password.min_length")
+        password, made_up = asking.new_password(password_stdin, least)
+        set_password(database, name, password, least)
+    if as_json:
+        output.emit({"name": user.name, **({"password": password} if made_up else {})})
+    elif made_up:
+        print(f"password: {password}")

@@ -1,0 +1,1 @@
+"""The WebDAV door: RFC 4918 and its neighbours, translated into calls of the file service."""

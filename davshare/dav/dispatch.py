@@ -1,0 +1,70 @@
+"""Which code answers which method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from davshare.dav import get, lock, options, propfind, proppatch, put, report, tree
+from davshare.dav.exchange import Exchange
+from davshare.errors import MethodNotAllowed, NotImplementedHere
+from davshare.files.locate import Place
+from davshare.files.reading import Waits
+from davshare.files.view import Target
+from davshare.http.responses import Response
+
+#: How a door shows a folder to a browser: (exchange, folder or virtual collection) to an answer.
+Browse = Callable[[Exchange, Target], Response]
+
+_WRITERS: dict[str, Callable[[Exchange], Response]] = {
+    "PUT": put.handle,
+    "MKCOL": tree.mkcol,
+    "DELETE": tree.delete,
+    "COPY": tree.copy,
+    "MOVE": tree.move,
+    "PROPPATCH": proppatch.handle,
+    "LOCK": lock.lock,
+    "UNLOCK": lock.unlock,
+    "REPORT": report.handle,
+}
+
+
+class Dav:
+    """The WebDAV door."""
+
+    def __init__(self, browse: Browse) -> None:
+        self._browse = browse
+
+    def respond(self, x: Exchange) -> Response:
+        """The answer to a request of someone who has signed in.
+
+        :raises Waits: only if ``x.patient`` is false: ask again, in a thread.
+        """
+        method = x.request.method
+        if method in ("GET", "HEAD"):
+            return self._get(x)
+        if method == "PROPFIND":
+            if not x.patient and x.headers.get("depth") != "0":
+                raise Waits
+            return propfind.handle(x)
+        if method == "OPTIONS":
+            return options.handle()
+        writer = _WRITERS.get(method)
+        if writer is None:
+            if method in ("POST", "PATCH", "ACL", "SEARCH"):
+                raise MethodNotAllowed(options.ALLOW)
+            raise NotImplementedHere
+        if not x.patient:
+            raise Waits
+        return writer(x)
+
+    def _get(self, x: Exchange) -> Response:
+        with x.files.db.session() as connection:
+            target = x.files.target(connection, x.asker, x.address)
+            if not isinstance(target, Place):
+                return self._browse(x, target)
+            node = target.found()
+            x.asker.check(connection)
+            if node.is_folder:
+                return self._browse(x, target)
+            place = target
+        return get.handle(x, place)

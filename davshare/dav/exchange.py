@@ -1,0 +1,192 @@
+"""One request on its way through the WebDAV door."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from urllib.parse import urlsplit
+
+from davshare.dav import if_header
+from davshare.dav.if_header import Condition, IfHeader
+from davshare.errors import BadGateway, BadRequest, DavshareError, NotFound, PreconditionFailed
+from davshare.files import locking
+from davshare.files.context import Address, Asker, Connection
+from davshare.files.locate import Place
+from davshare.files.lookup import sync_token_of
+from davshare.files.service import Files
+from davshare.files.view import Target
+from davshare.http import conditions
+from davshare.http.conditions import Verdict
+from davshare.http.request import Request
+from davshare.model import names
+from davshare.model.people import Actor
+
+PREFERENCES = ("return=minimal", "return=representation", "depth-noroot")
+
+
+class NotModified(DavshareError):
+    """The asker has this representation already (RFC 9110 section 15.4.5)."""
+
+    status = 304
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The request with what the door has read from its head.
+
+    ``patient`` says whether waiting is allowed; ``public_url`` is the address
+    of the site as people know it, empty when it is whatever Host says.
+    """
+
+    files: Files
+    request: Request
+    actor: Actor
+    address: Address
+    public_url: str = ""
+    patient: bool = True
+    header: IfHeader | None = None
+    asker: Asker = field(init=False)
+    preferences: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        headers = self.request.headers
+        if "if" in headers:
+            self.header = if_header.parse(headers["if"])
+        if self.header is not None or not conditions.FIELDS.isdisjoint(headers):
+            tokens = frozenset() if self.header is None else self.header.tokens
+            self.asker = Asker(self.actor, tokens, partial(check, self))
+        else:
+            self.asker = Asker(self.actor)
+        if "prefer" in headers or "brief" in headers:
+            self.preferences = _preferences(headers.get("prefer", ""), headers.get("brief", ""))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The request's headers, names in lower case."""
+        return self.request.headers
+
+    def depth(self, default: str, allowed: Sequence[str]) -> str:
+        """The Depth header in lower case.
+
+        :raises BadRequest: it is none that this method knows.
+        """
+        depth = self.headers.get("depth", default).strip().lower()
+        if depth not in allowed:
+            raise BadRequest("The Depth header has a value that this method does not know.")
+        return depth
+
+    def destination(self) -> Address:
+        """Where COPY and MOVE lead (RFC 4918 section 10.3).
+
+        :raises BadRequest: the header is missing or malformed.
+        :raises BadGateway: it names another server.
+        """
+        text = self.headers.get("destination")
+        if not text:
+            raise BadRequest("The Destination header is missing.")
+        return self.local(text)
+
+    def local(self, text: str) -> Address:
+        """The address behind a URL or an absolute path.
+
+        :raises BadGateway: it is on another server.
+        """
+        text = text.strip()
+        path = text
+        if not text.startswith("/"):
+            try:
+                url = urlsplit(text)
+                port = url.port
+            except ValueError:
+                raise BadRequest("A URL in the request is malformed.") from None
+            if not url.scheme or not url.netloc:
+                raise BadRequest("A URL in the request must be absolute.")
+            if url.fragment or url.query:
+                raise BadRequest("A URL in the request may have neither query nor fragment.")
+            if not self._is_ours(url.scheme, url.hostname or "", port):
+                raise BadGateway
+            path = url.path or "/"
+        elif "#" in text or "?" in text or text.startswith("//"):
+            raise BadRequest("A path in the request may have neither query nor fragment.")
+        return Address(*names.split(path))
+
+    def _is_ours(self, scheme: str, host: str, port: int | None) -> bool:
+        own = urlsplit(self.public_url or f"{self.request.scheme}://{self.request.host}")
+        default = {"http": 80, "https": 443}
+        try:
+            own_port = own.port or default.get(own.scheme.lower())
+        except ValueError:
+            return False
+        same_host = host.lower() == (own.hostname or "").lower()
+        return scheme.lower() == own.scheme.lower() and same_host and (port or default.get(scheme.lower())) == own_port
+
+    def prefers(self, preference: str) -> bool:
+        """Whether the asker stated a preference (RFC 7240)."""
+        return preference in self.preferences
+
+
+def check(x: Exchange, connection: Connection) -> None:
+    """Judge If and the HTTP conditions against the present state.
+
+    :raises PreconditionFailed: they do not hold.
+    :raises NotModified: a reader has it already.
+    """
+    if x.header is not None and not x.header.holds(partial(_holds, x, connection)):
+        raise PreconditionFailed
+    etag, modified = state(x, connection, x.address)
+    verdict = conditions.judge(x.headers, x.request.method, etag, modified)
+    if verdict is Verdict.FAILED:
+        raise PreconditionFailed
+    if verdict is Verdict.NOT_MODIFIED:
+        headers = [("ETag", etag or ""), ("Cache-Control", "private, no-cache")]
+        if modified is not None:
+            headers.append(("Last-Modified", conditions.http_date(modified)))
+        raise NotModified(headers=headers)
+
+
+def state(x: Exchange, connection: Connection, address: Address) -> tuple[str | None, int | None]:
+    """ETag and time (seconds) of what is at an address; None where nothing is."""
+    target = _target(x, connection, address)
+    if isinstance(target, Place) and target.node is not None:
+        return x.files.etag(target.node), target.node.mtime_ns // 1_000_000_000
+    return None, None
+
+
+def _holds(x: Exchange, connection: Connection, tag: str | None, condition: Condition) -> bool:
+    """Whether one condition is true of the resource that ``tag`` names."""
+    if condition.token == "DAV:no-lock":
+        return False
+    try:
+        address = x.address if tag is None else x.local(tag)
+    except BadGateway:
+        return False
+    if condition.etag is not None:
+        return state(x, connection, address)[0] == condition.etag
+    target = _target(x, connection, address)
+    if not isinstance(target, Place):
+        return False
+    if condition.token is not None and condition.token.startswith("urn:davshare:sync:"):
+        return target.node is not None and condition.token == sync_token_of(x.files, connection, target)
+    found = locking.covering(connection, target.chain, int(time.time()))
+    return any(lock.token == condition.token for lock in found if target.node is not None or lock.infinite)
+
+
+def _target(x: Exchange, connection: Connection, address: Address) -> Target | None:
+    try:
+        target = x.files.target(connection, Asker(x.actor), address)
+    except NotFound:
+        return None
+    if isinstance(target, Place) and not (target.rights or target.passages):
+        return None
+    return target
+
+
+def _preferences(prefer: str, brief: str) -> frozenset[str]:
+    stated = {"".join(part.split(";")[0].split()).lower().replace('"', "") for part in prefer.split(",")}
+    if brief.strip().lower() == "t":
+        stated.add("return=minimal")
+    if {"return=minimal", "return=representation"} <= stated:
+        stated -= {"return=minimal", "return=representation"}
+    return frozenset(stated.intersection(PREFERENCES))

@@ -1,0 +1,221 @@
+"""PROPFIND (RFC 4918 section 9.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+
+from davshare.dav import xml
+from davshare.dav.exchange import Exchange
+from davshare.dav.properties import Scope
+from davshare.dav.render import Asked, Renderer
+from davshare.dav.virtual import Describer
+from davshare.dav.xml import DAV, OC, Name
+from davshare.errors import BadRequest, Forbidden
+from davshare.files import guard, listing, view
+from davshare.files.context import Connection
+from davshare.files.locate import Place
+from davshare.files.view import Virtual
+from davshare.http.responses import Response
+from davshare.model import names
+from davshare.model.access import Permission
+from davshare.model.nodes import Node
+
+#: Text is handed on in pieces of about this many characters.
+PIECE = 48 * 1024
+#: A listing that is longer than this is sent while it is read.
+AT_ONCE = 256 * 1024
+START = f"{xml.HEAD}<d:multistatus {xml.DECLARATIONS}>"
+END = "</d:multistatus>"
+_CHECKSUMS = (OC, "checksums")
+
+
+def parse(data: bytes) -> Asked:
+    """Which properties are asked for; an empty body asks for all.
+
+    :raises BadRequest: it is not a propfind document.
+    """
+    if not data.strip():
+        return Asked("allprop")
+    root = xml.parse(data)
+    if xml.name_of(root) != (DAV, "propfind"):
+        raise BadRequest("The body is not a propfind document.")
+    kinds = [each for each in xml.elements(root) if xml.name_of(each) in _KINDS]
+    if len(kinds) != 1:
+        raise BadRequest("A propfind document holds one of prop, allprop and propname.")
+    kind = xml.name_of(kinds[0])[1]
+    if kind == "prop":
+        return Asked("prop", tuple(names_in(kinds[0])))
+    include = xml.child(root, "include")
+    extra = () if include is None or kind == "propname" else tuple(names_in(include))
+    return Asked(kind, extra)
+
+
+_KINDS = frozenset({(DAV, "prop"), (DAV, "allprop"), (DAV, "propname")})
+
+
+def names_in(element: xml.Element) -> Iterator[Name]:
+    """The names of the child elements."""
+    return (xml.name_of(each) for each in xml.elements(element))
+
+
+def handle(x: Exchange) -> Response:
+    """Properties of a resource, and of its members as Depth says."""
+    depth = x.depth("infinity", ("0", "1", "infinity"))
+    asked = parse(xml.read_body(x.request.body, x.files.settings.get("xml.max_bytes")))
+    with ExitStack() as stack:
+        connection = stack.enter_context(x.files.db.snapshot())
+        target = x.files.target(connection, x.asker, x.address)
+        if isinstance(target, Place):
+            target.found()
+        x.asker.check(connection)
+        if depth == "infinity" and _is_collection(target) and not x.files.settings.get("dav.depth_infinity"):
+            raise Forbidden("Depth infinity is switched off here.", condition="propfind-finite-depth")
+        parts = Listing(x, connection, asked, depth).parts(target)
+        return answer(x, pieces_of(parts), stack)
+
+
+def _is_collection(target: view.Target) -> bool:
+    return isinstance(target, Virtual) or (target.node is not None and target.node.is_folder)
+
+
+def answer(x: Exchange, pieces: Iterator[bytes], stack: ExitStack) -> Response:
+    """Short answers whole, long ones as they are read."""
+    headers = [("Content-Type", xml.CONTENT_TYPE), *applied(x)]
+    whole: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        whole.append(piece)
+        size += len(piece)
+        if size > AT_ONCE:
+            return Response(207, headers, Stream(whole, pieces, stack.pop_all().close))
+    return Response(207, headers, b"".join(whole))
+
+
+def applied(x: Exchange) -> list[tuple[str, str]]:
+    """Which of the stated preferences were followed (RFC 7240 section 3)."""
+    honoured = sorted(x.preferences & {"return=minimal", "depth-noroot"})
+    return [("Preference-Applied", ", ".join(honoured)), ("Vary", "Prefer, Brief")] if honoured else []
+
+
+class Stream:
+    """Pieces that were read already, then the others; gives the connection to the index back at the end."""
+
+    def __init__(self, first: list[bytes], rest: Iterator[bytes], close: Callable[[], None]) -> None:
+        self._first = iter(first)
+        self._rest = rest
+        self._close: Callable[[], None] | None = close
+
+    def __iter__(self) -> Stream:
+        return self
+
+    def __next__(self) -> bytes:
+        for piece in self._first:
+            return piece
+        return next(self._rest)
+
+    def close(self) -> None:
+        """End the reading; safe to call twice."""
+        close, self._close = self._close, None
+        if close is not None:
+            rest_close = getattr(self._rest, "close", None)
+            if rest_close is not None:
+                rest_close()
+            close()
+
+
+def pieces_of(parts: Iterator[str]) -> Iterator[bytes]:
+    """The whole document in pieces of a useful size."""
+    waiting = [START]
+    size = 0
+    for part in parts:
+        waiting.append(part)
+        size += len(part)
+        if size > PIECE:
+            yield "".join(waiting).encode()
+            waiting, size = [], 0
+    waiting.append(END)
+    yield "".join(waiting).encode()
+
+
+class Listing:
+    """The responses of one PROPFIND, one after the other."""
+
+    def __init__(self, x: Exchange, connection: Connection, asked: Asked, depth: str) -> None:
+        self._x = x
+        self._connection = connection
+        self._asked = asked
+        self._depth = depth
+        self._minimal = x.prefers("return=minimal")
+
+    def parts(self, target: view.Target) -> Iterator[str]:
+        """The resource itself first, unless the asker does not want it."""
+        rooted = self._depth == "0" or not self._x.prefers("depth-noroot")
+        if isinstance(target, Virtual):
+            return self._virtual(target, rooted)
+        return self._real(target, rooted)
+
+    def _virtual(self, target: Virtual, rooted: bool) -> Iterator[str]:
+        actor = self._x.actor
+        describer = Describer(self._x.files, self._connection, actor, self._asked, self._minimal)
+        if rooted:
+            yield describer.response(target)
+        if self._depth == "0":
+            return
+        yield from self.members_of(view.members(self._connection, actor, target))
+
+    def members_of(self, found: Iterable[view.Target]) -> Iterator[str]:
+        """Members of a virtual collection; and below them for Depth infinity."""
+        describer = Describer(self._x.files, self._connection, self._x.actor, self._asked, self._minimal)
+        for member in found:
+            if not isinstance(member, Virtual):
+                yield from self._real(member, True, self._depth == "infinity")
+            elif self._depth == "infinity":
+                yield from self._virtual(member, True)
+            else:
+                yield describer.response(member)
+
+    def _real(self, place: Place, rooted: bool, members: bool | None = None) -> Iterator[str]:
+        node = place.found()
+        scope = Scope(
+            self._x.files,
+            self._connection,
+            self._x.actor,
+            place,
+            listing.Locks(self._connection, place),
+            place.chain[:-1],
+        )
+        if self._asked.wants(_CHECKSUMS):
+            scope.checksums = listing.checksums(self._connection, [node])
+        renderer = Renderer(scope, self._asked, self._minimal)
+        if rooted:
+            dead = listing.dead(self._connection, node.id) if self._asked.dead else {}
+            yield renderer.response(node, place.href, dead)
+        deeper = self._depth != "0" if members is None else members
+        if node.is_folder and deeper:
+            yield from self._members(place, scope, renderer, node, place.href, place.chain)
+
+    def _members(
+        self, place: Place, scope: Scope, renderer: Renderer, folder: Node, base: str, chain: tuple[Node, ...]
+    ) -> Iterator[str]:
+        """Members of one folder; and below them for Depth infinity."""
+        dead = listing.dead_of_members(self._connection, folder.id) if self._asked.dead else {}
+        if self._asked.wants(_CHECKSUMS):
+            scope.checksums = listing.checksums_of_members(self._connection, folder.id)
+        quoted, respond, nothing = names.quoted, renderer.response, {}  # type: ignore[var-annotated]
+        infinite = self._depth == "infinity"
+        for node in listing.members(self._connection, place, folder):
+            scope.above = chain
+            href = f"{base}{quoted(node.name)}/" if node.kind else base + quoted(node.name)
+            yield respond(node, href, dead.get(node.id, nothing) if dead else nothing)
+            if infinite and node.kind:
+                yield from self._members(place, scope, renderer, node, href, (*chain, node))
+
+
+def readable(place: Place) -> None:
+    """Return when the whole of a collection may be read.
+
+    :raises NotFound: nothing of it may.
+    """
+    place.found()
+    guard.demand(place.rights, Permission.READ)

@@ -1,0 +1,111 @@
+"""PROPPATCH (RFC 4918 section 9.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from davshare.dav import fault, xml
+from davshare.dav.exchange import Exchange
+from davshare.dav.properties import LIVE, SETTABLE
+from davshare.dav.xml import DAV, Name
+from davshare.errors import BadRequest, DavshareError, Forbidden
+from davshare.files import properties
+from davshare.files.properties import Instruction, Refused
+from davshare.http.conditions import parse_date
+from davshare.http.responses import REASONS, Response
+from davshare.model import names
+
+_MICROSOFT = "urn:schemas-microsoft-com:"
+#: Properties by which clients set the time of modification.
+_TIMES = frozenset({(DAV, "lastmodified"), (DAV, "getlastmodified"), (_MICROSOFT, "Win32LastModifiedTime")})
+#: DAV: names that are live here or would be misleading as dead properties.
+_PROTECTED = frozenset(LIVE) - SETTABLE - {(DAV, "getlastmodified")} | {
+    (DAV, name)
+    for name in (
+        "acl", "acl-restrictions", "inherited-acl-set", "group", "supported-privilege-set", "principal-URL",
+        "group-member-set", "group-membership", "alternate-URI-set", "lockentry", "source", "add-member",
+    )
+}  # fmt: skip
+_SECONDS = re.compile(r"-?\d{1,11}\Z")
+
+
+def parse(data: bytes) -> list[Instruction]:
+    """The instructions of a propertyupdate in document order.
+
+    :raises BadRequest: the body is none.
+    """
+    root = xml.parse(data)
+    if xml.name_of(root) != (DAV, "propertyupdate"):
+        raise BadRequest("The body is not a propertyupdate document.")
+    found: list[Instruction] = []
+    for action in xml.elements(root):
+        name = xml.name_of(action)
+        if name not in ((DAV, "set"), (DAV, "remove")):
+            continue
+        for prop in action.iterchildren(f"{{{DAV}}}prop"):
+            found += [_instruction(each, name[1] == "set") for each in xml.elements(prop)]
+    if not found:
+        raise BadRequest("The propertyupdate document names no property.")
+    return found
+
+
+def _instruction(element: xml.Element, is_set: bool) -> Instruction:
+    name = xml.name_of(element)
+    if name in _TIMES and is_set:
+        moment = _moment(xml.text_of(element))
+        if moment is not None:
+            return Instruction(name, None if name[0] == DAV else xml.whole(element), moment)
+        return Instruction(name, None, None, Forbidden("This is not a time."))
+    if name in _PROTECTED or name == (DAV, "getlastmodified"):
+        refusal = Forbidden("This property cannot be changed.", condition="cannot-modify-protected-property")
+        return Instruction(name, None, None, refusal)
+    return Instruction(name, xml.whole(element) if is_set else None)
+
+
+def _moment(text: str) -> int | None:
+    """Nanoseconds of an HTTP date or of seconds since 1970."""
+    seconds = int(text) if _SECONDS.match(text) else parse_date(text)
+    if seconds is None or not -(2**63) <= seconds * 1_000_000_000 < 2**63:
+        return None
+    return seconds * 1_000_000_000
+
+
+def handle(x: Exchange) -> Response:
+    """All instructions, or none; always a multistatus unless a short answer is preferred."""
+    instructions = parse(xml.read_body(x.request.body, x.files.settings.get("xml.max_bytes")))
+    try:
+        properties.patch(x.files, x.asker, x.address, instructions)
+    except Refused as refused:
+        return _multistatus(x, instructions, refused.reasons)
+    if x.prefers("return=minimal"):
+        return Response(204, [("Preference-Applied", "return=minimal"), ("Vary", "Prefer, Brief")])
+    return _multistatus(x, instructions, {})
+
+
+def _multistatus(x: Exchange, instructions: Sequence[Instruction], reasons: Mapping[Name, DavshareError]) -> Response:
+    """One propstat for each different outcome (RFC 4918 section 9.2.1)."""
+    named = list(dict.fromkeys(each.name for each in instructions))
+    parts: list[str] = []
+    if not reasons:
+        parts.append(_propstat(named, 200, ""))
+    for error in dict.fromkeys(reasons.values()):
+        failed = [name for name in named if reasons.get(name) is error]
+        parts.append(_propstat(failed, error.status, fault.error_element(error, declared=False)))
+    others = [name for name in named if name not in reasons]
+    if reasons and others:
+        parts.append(_propstat(others, 424, ""))
+    href = xml.href(names.href(x.address.segments, x.address.slash))
+    body = (
+        f"{xml.HEAD}<d:multistatus {xml.DECLARATIONS}><d:response>{href}{''.join(parts)}"
+        "</d:response></d:multistatus>"
+    )
+    return Response(207, [("Content-Type", xml.CONTENT_TYPE)], body.encode())
+
+
+def _propstat(found: Sequence[Name], status: int, error: str) -> str:
+    elements = "".join(xml.empty(name) for name in found)
+    return (
+        f"<d:propstat><d:prop>{elements}</d:prop>"
+        f"<d:status>HTTP/1.1 {status} {REASONS[status]}</d:status>{error}</d:propstat>"
+    )

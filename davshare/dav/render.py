@@ -1,0 +1,111 @@
+"""Responses of a multistatus as text (RFC 4918 section 14.24)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from davshare.dav.properties import ALLPROP, LIVE, SETTABLE, Scope, Value
+from davshare.dav.xml import Name, empty, escape, tag
+from davshare.model.nodes import FOLDER, Node
+
+OK = "</d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat>"
+NOT_FOUND = "</d:prop><d:status>HTTP/1.1 404 Not Found</d:status></d:propstat>"
+_NONE: Mapping[Name, str] = {}
+
+
+class Asked(NamedTuple):
+    """Which properties: ``prop`` (these), ``allprop`` (and these) or ``propname``."""
+
+    kind: str
+    names: tuple[Name, ...] = ()
+
+    @property
+    def dead(self) -> bool:
+        """Whether dead properties have to be looked up."""
+        return self.kind != "prop" or any(name not in LIVE or name in SETTABLE for name in self.names)
+
+    def wants(self, name: Name) -> bool:
+        """Whether a costly property is asked for by name."""
+        return self.kind != "propname" and name in self.names
+
+
+class _Column(NamedTuple):
+    """One asked property: its name, its function (None for dead ones), and how it is written."""
+
+    name: Name
+    value: Value | None
+    start: str
+    end: str
+    empty: str
+
+
+class Renderer:
+    """Writes the ``d:response`` of one node after the other.
+
+    :param minimal: leave out what is not found (RFC 8144 section 2.1).
+    """
+
+    def __init__(self, scope: Scope, asked: Asked, minimal: bool) -> None:
+        self._kind = asked.kind
+        self._minimal = minimal
+        names = asked.names
+        if asked.kind == "allprop":
+            names = (*ALLPROP, *[name for name in names if name not in ALLPROP])
+        elif asked.kind == "propname":
+            names = tuple(LIVE)
+        self._columns = [self._column(name, scope) for name in dict.fromkeys(names)]
+        self._names = frozenset(names)
+
+    @staticmethod
+    def _column(name: Name, scope: Scope) -> _Column:
+        factory = LIVE.get(name)
+        start, end = tag(name)
+        return _Column(name, None if factory is None else factory(scope), f"<{start}>", f"</{end}>", empty(name))
+
+    def response(self, node: Node, href: str, dead: Mapping[Name, str] = _NONE) -> str:
+        """One node; ``href`` is quoted, ``dead`` its dead properties."""
+        if self._kind == "propname":
+            return self._names_only(node, href, dead)
+        found: list[str] = []
+        missing: list[str] = []
+        for name, value, start, end, nothing in self._columns:
+            if dead and name in dead:
+                found.append(dead[name])
+                continue
+            text = None if value is None else value(node)
+            if text is None:
+                missing.append(nothing)
+            elif text:
+                found.append(start + text + end)
+            else:
+                found.append(nothing)
+        if self._kind == "allprop":
+            found += [text for name, text in dead.items() if name not in self._names]
+            missing = [] if self._minimal else self._asked_missing(missing)
+        return _response(href, found, [] if self._minimal else missing)
+
+    def _asked_missing(self, missing: Sequence[str]) -> list[str]:
+        """Of what is not defined here, only what was asked for by name."""
+        implied = {empty(name) for name in ALLPROP}
+        return [text for text in missing if text not in implied]
+
+    def _names_only(self, node: Node, href: str, dead: Mapping[Name, str]) -> str:
+        columns = [c for c in self._columns if c.value is not None and c.name not in dead]
+        hidden = {"getcontentlength", "getcontenttype"} if node.kind == FOLDER else {
+            "quota-available-bytes", "quota-used-bytes", "sync-token",
+        }  # fmt: skip
+        found = [c.empty for c in columns if c.name[1] not in hidden]
+        return _response(href, found + [empty(name) for name in dead], [])
+
+
+def _response(href: str, found: Sequence[str], missing: Sequence[str]) -> str:
+    head = f"<d:response><d:href>{escape(href) if '&' in href else href}</d:href>"
+    good = f"<d:propstat><d:prop>{''.join(found)}{OK}" if found or not missing else ""
+    bad = f"<d:propstat><d:prop>{''.join(missing)}{NOT_FOUND}" if missing else ""
+    return f"{head}{good}{bad}</d:response>"
+
+
+def gone(href: str) -> str:
+    """A member that is not there any more (RFC 6578 section 3.5)."""
+    return f"<d:response><d:href>{escape(href)}</d:href><d:status>HTTP/1.1 404 Not Found</d:status></d:response>"

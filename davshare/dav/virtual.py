@@ -1,0 +1,119 @@
+"""Collections that the server makes up: their properties and their listing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from davshare.dav.properties import COLLECTION, REPORTS, SUPPORTED_LOCK, principal_url
+from davshare.dav.render import NOT_FOUND, OK, Asked
+from davshare.dav.xml import DAV, Name, empty, escape, href, tag
+from davshare.files import view
+from davshare.files.context import Connection
+from davshare.files.listing import groups_of, people_of
+from davshare.files.locate import Place
+from davshare.files.service import Files
+from davshare.files.view import Virtual
+from davshare.model import names
+from davshare.model.people import Actor, User
+
+
+class Describer:
+    """Writes the ``d:response`` of virtual collections."""
+
+    def __init__(self, files: Files, connection: Connection, actor: Actor, asked: Asked, minimal: bool) -> None:
+        self.files = files
+        self.connection = connection
+        self.actor = actor
+        self.asked = asked
+        self.minimal = minimal
+
+    def response(self, virtual: Virtual) -> str:
+        """One collection with what was asked of it."""
+        known = self._values(virtual)
+        if self.asked.kind == "propname":
+            found, missing = [empty(name) for name in known], []
+        else:
+            wanted = list(self.asked.names)
+            if self.asked.kind == "allprop":
+                wanted = list(dict.fromkeys([*_ALLPROP, *wanted]))
+            found = [_element(name, known[name]()) for name in wanted if name in known]
+            missing = [empty(name) for name in dict.fromkeys(wanted) if name not in known]
+        good = f"<d:propstat><d:prop>{''.join(found)}{OK}" if found or not missing or self.minimal else ""
+        bad = f"<d:propstat><d:prop>{''.join(missing)}{NOT_FOUND}" if missing and not self.minimal else ""
+        return f"<d:response>{href(virtual.href)}{good}{bad}</d:response>"
+
+    def _values(self, virtual: Virtual) -> dict[Name, Callable[[], str]]:
+        """The content of each property that this collection has."""
+        mine = principal_url(self.actor.name)
+        values: dict[Name, Callable[[], str]] = {
+            (DAV, "resourcetype"): lambda: COLLECTION + ("<d:principal/>" if virtual.principal else ""),
+            (DAV, "displayname"): lambda: escape(self._display_name(virtual)),
+            (DAV, "getetag"): lambda: etag(self.files, self.connection, self.actor, virtual),
+            (DAV, "supportedlock"): lambda: "",
+            (DAV, "lockdiscovery"): lambda: "",
+            (DAV, "current-user-principal"): lambda: href(mine),
+            (DAV, "principal-collection-set"): lambda: (
+                href("/dav/principals/users/") + href("/dav/principals/groups/")
+            ),
+            (DAV, "supported-report-set"): lambda: REPORTS,
+            (DAV, "sync-token"): lambda: token(self.files, self.connection, self.actor, virtual),
+        }
+        if virtual.principal is not None:
+            values[DAV, "principal-URL"] = lambda: href(virtual.href)
+            values[DAV, "alternate-URI-set"] = lambda: ""
+            if isinstance(virtual.principal, User):
+                values[DAV, "group-membership"] = lambda: self._groups(virtual)
+            else:
+                values[DAV, "group-member-set"] = lambda: self._members(virtual)
+        return values
+
+    def _display_name(self, virtual: Virtual) -> str:
+        who = virtual.principal
+        return (who.display_name or who.name) if who is not None else virtual.segments[-1]
+
+    def _groups(self, virtual: Virtual) -> str:
+        assert virtual.principal is not None
+        found = groups_of(self.connection, virtual.principal.id)
+        return "".join(href(f"/dav/principals/groups/{names.quoted(group.name)}/") for group in found)
+
+    def _members(self, virtual: Virtual) -> str:
+        """Only fellow members and administrators learn who is in a group."""
+        assert virtual.principal is not None
+        if virtual.principal.id not in self.actor.principals and not self.actor.admin:
+            return ""
+        return "".join(href(principal_url(user.name)) for user in people_of(self.connection, virtual.principal.id))
+
+
+_ALLPROP = tuple(
+    (DAV, name) for name in ("displayname", "getetag", "resourcetype", "supportedlock", "lockdiscovery")
+)
+
+
+def _element(name: Name, text: str) -> str:
+    start, end = tag(name)
+    return f"<{start}>{text}</{end}>" if text else f"<{start}/>"
+
+
+def state(files: Files, connection: Connection, actor: Actor, virtual: Virtual) -> str:
+    """Everything that the members' ETags say, as one short text."""
+    parts: list[str] = []
+    for member in view.members(connection, actor, virtual):
+        if isinstance(member, Place):
+            parts.append(f"{member.href} {files.etag(member.chain[-1])}")
+        else:
+            parts.append(f"{member.href} {state(files, connection, actor, member)}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+
+
+def etag(files: Files, connection: Connection, actor: Actor, virtual: Virtual) -> str:
+    """A strong tag that changes whenever anything in the view changes."""
+    return f'"{files.epoch:x}:{state(files, connection, actor, virtual)}"'
+
+
+def token(files: Files, connection: Connection, actor: Actor, virtual: Virtual) -> str:
+    """The sync token of a view: the state of its members."""
+    return f"urn:davshare:view:{files.epoch:x}-{state(files, connection, actor, virtual)}"
+
+
+__all__ = ["SUPPORTED_LOCK", "Describer", "etag", "state", "token"]

@@ -1,0 +1,256 @@
+"""The one writer: decisions become rows, journal entries and effects on disk.
+
+All changes that wait at the same moment go into one transaction, each inside
+a savepoint of its own, so a busy server syncs the index once for many.  The
+order that keeps every promise:
+
+1. content is already staged and synced;
+2. rows, journal entries and one redo row for each effect are committed;
+3. the effects (renames) are done while still nobody else may write;
+4. the folders are synced, each once;
+5. the waiting clients get their answers.
+
+A crash after 2 leaves redo rows, which :mod:`davshare.files.redo` carries out
+before anybody else reads or writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, TypeVar
+
+from davshare.errors import DavshareError, Unavailable
+from davshare.files.redo import Effect, Redoer
+from davshare.index import journal, redo, spaces
+from davshare.index.database import Connection, Database, advance
+from davshare.model.journal import Entry, Kind
+from davshare.store.crash import point
+
+log = logging.getLogger("davshare.files")
+T = TypeVar("T")
+_BATCH = 64
+
+
+class Transaction:
+    """What a change works with: the connection, the time, and the numbers of its journal entries."""
+
+    __slots__ = ("connection", "now", "actor", "device", "effects", "undo", "_taken")
+
+    def __init__(self, connection: Connection, actor: int | None, device: int | None) -> None:
+        self.connection = connection
+        self.now = time.time_ns()
+        self.actor = actor
+        self.device = device
+        self.effects: list[Effect] = []
+        self.undo: Callable[[Transaction], None] | None = None
+        self._taken: dict[int, int] = {}
+
+    def take(self, ids: Iterable[int]) -> None:
+        """Take the rows of spaces in the order of their ids, before anything is read."""
+        for space in sorted(set(ids)):
+            self._taken[space] = spaces.advance_head(self.connection, space)
+
+    def number(self, space: int) -> int:
+        """The number of the next journal entry of a space."""
+        taken = self._taken.pop(space, None)
+        return spaces.advance_head(self.connection, space) if taken is None else taken
+
+    def raise_above(self, space: int, number: int) -> None:
+        """Let the next entry of a space have a greater number than ``number``."""
+        self._taken.pop(space, None)
+        spaces.raise_head(self.connection, space, number)
+
+    def note(
+        self,
+        space: int,
+        node: int,
+        kind: Kind,
+        *,
+        deep: bool = False,
+        old: tuple[int, str] | None = None,
+        version: int | None = None,
+    ) -> int:
+        """Write a journal entry and return its number; ``old`` is (parent, name) from before."""
+        number = self.number(space)
+        parent, name = old or (None, None)
+        seconds = self.now // 1_000_000_000
+        entry = Entry(space, number, node, kind, deep, parent, name, self.actor, self.device, version, seconds)
+        journal.append(self.connection, entry)
+        return number
+
+    def effect(self, effect: Effect) -> None:
+        """Let something happen on disk after the commit."""
+        effect.id = redo.insert(
+            self.connection, effect.space, effect.source_text, effect.target_text, effect.inode
+        )
+        self.effects.append(effect)
+
+
+class _Ticket(Generic[T]):
+    """One change that waits, and what became of it."""
+
+    __slots__ = ("work", "actor", "device", "spaces", "done", "result", "error", "transaction")
+
+    def __init__(
+        self, work: Callable[[Transaction], T], actor: int | None, device: int | None, ids: Sequence[int]
+    ) -> None:
+        self.work = work
+        self.actor = actor
+        self.device = device
+        self.spaces = ids
+        self.done = False
+        self.result: T | None = None
+        self.error: Exception | None = None
+        self.transaction: Transaction | None = None
+
+
+class Committer:
+    """Runs changes, many in one transaction."""
+
+    def __init__(self, database: Database, redoer: Redoer) -> None:
+        self._database = database
+        self._redoer = redoer
+        self._waiting: list[_Ticket[Any]] = []
+        self._mutex = threading.Lock()
+        self._leading = threading.Lock()
+        self._finished: list[int] = []
+
+    def run(
+        self,
+        work: Callable[[Transaction], T],
+        ids: Sequence[int],
+        actor: int | None = None,
+        device: int | None = None,
+    ) -> T:
+        """Carry out one change of the spaces ``ids`` and return what ``work`` returned; it is durable then.
+
+        ``work`` may raise any :class:`~davshare.errors.DavshareError`: nothing has happened then.
+
+        :raises Unavailable: the index or the storage cannot be written.
+        """
+        ticket = _Ticket(work, actor, device, ids)
+        with self._mutex:
+            self._waiting.append(ticket)
+        with self._leading:
+            if not ticket.done:
+                self._lead()
+        if ticket.error is not None:
+            raise ticket.error
+        return ticket.result  # type: ignore[return-value]
+
+    def idle(self) -> None:
+        """Forget redo rows whose effects are on disk for good; called when nothing happens, and at the end."""
+        with self._leading:
+            self._forget()
+
+    def close(self) -> None:
+        """The worker ends."""
+        with contextlib.suppress(DavshareError):
+            self.idle()
+
+    def _lead(self) -> None:
+        with self._mutex:
+            batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+        finished: list[int] = []
+        try:
+            with self._database.turn():
+                self._redoer.catch_up_first()
+                self._decide(batch)
+                point("commit.done")
+                made = [t for t in batch if t.transaction is not None and self._carry_out(t)]
+            finished = self._settle(made)
+        except DavshareError as error:
+            for ticket in batch:
+                ticket.error = ticket.error or error
+        except Exception:
+            log.exception("a change failed")
+            for ticket in batch:
+                ticket.error = ticket.error or Unavailable("The change could not be completed.")
+        finally:
+            self._finished += finished
+            for ticket in batch:
+                ticket.done = True
+
+    def _decide(self, batch: list[_Ticket[Any]]) -> None:
+        """One transaction for the whole batch; a refused change leaves no trace in it."""
+        finished, self._finished = self._finished, []
+        try:
+            with self._database.transaction() as connection:
+                redo.drop(connection, finished)
+                for ticket in batch:
+                    self._decide_one(connection, ticket)
+                point("commit.begun")
+        except BaseException:
+            self._finished = finished
+            for ticket in batch:
+                ticket.transaction = None
+            raise
+
+    def _decide_one(self, connection: Connection, ticket: _Ticket[Any]) -> None:
+        transaction = Transaction(connection, ticket.actor, ticket.device)
+        connection.execute("SAVEPOINT change")
+        try:
+            transaction.take(ticket.spaces)
+            ticket.result = ticket.work(transaction)
+        except sqlite3.OperationalError:
+            raise
+        except Exception as error:
+            connection.execute("ROLLBACK TO change")
+            if not isinstance(error, DavshareError):
+                log.exception("a change failed")
+                error = Unavailable("The change could not be completed.")
+            ticket.error = error
+        else:
+            ticket.transaction = transaction
+        finally:
+            connection.execute("RELEASE change")
+
+    def _carry_out(self, ticket: _Ticket[Any]) -> bool:
+        """The effects of one change; if one is refused, the change is taken back."""
+        assert ticket.transaction is not None
+        effects = ticket.transaction.effects
+        for index, effect in enumerate(effects):
+            try:
+                self._redoer.perform(effect)
+            except DavshareError as error:
+                ticket.error = error
+                self._take_back(ticket, effects[:index])
+                return False
+        if effects:
+            point("effect.done")
+        return True
+
+    def _take_back(self, ticket: _Ticket[Any], done: list[Effect]) -> None:
+        """The disk refused: undo what was done there, and let the rows say what is there."""
+        before = ticket.transaction
+        assert before is not None
+        for effect in reversed(done):
+            self._redoer.reverse(effect)
+        with self._database.transaction() as connection:
+            redo.drop(connection, [effect.id for effect in before.effects])
+            if before.undo is not None:
+                before.undo(Transaction(connection, None, None))
+
+    def _settle(self, made: list[_Ticket[Any]]) -> list[int]:
+        """Sync every folder that changed, once; ids of the redo rows that are history now."""
+        effects = [effect for ticket in made if ticket.transaction for effect in ticket.transaction.effects]
+        self._redoer.settle(effects)
+        point("answered")
+        return [effect.id for effect in effects]
+
+    def _forget(self) -> None:
+        if self._finished:
+            finished, self._finished = self._finished, []
+            with self._database.write() as connection:
+                redo.drop(connection, finished)
+
+
+def restore_epoch(connection: Connection) -> int:
+    """Make every sync token and ETag that was ever given out invalid; the new epoch."""
+    advance(connection, "node", 1 << 32)
+    return advance(connection, "epoch")

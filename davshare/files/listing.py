@@ -1,0 +1,102 @@
+"""What a listing shows: members, dead properties, checksums and locks, each in a fixed number of statements."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from davshare.files import locking
+from davshare.files.context import Connection
+from davshare.files.locate import Place
+from davshare.files.reading import values_of
+from davshare.files.service import Files
+from davshare.index import digests, locks, nodes, people, properties
+from davshare.index.locks import Lock
+from davshare.index.properties import Name
+from davshare.model.nodes import Node
+from davshare.model.people import Group, User
+from davshare.store.digest import Values
+
+__all__ = ["Lock", "Locks", "Name"]
+
+
+def members(connection: Connection, place: Place, folder: Node) -> Iterator[Node]:
+    """Members of a folder that the asker of ``place`` may see, in the order of their names, row by row."""
+    found = nodes.each_child(connection, folder.id)
+    if place.passages is None:
+        return found
+    passages = place.passages
+    return (node for node in found if node.id in passages)
+
+
+def dead(connection: Connection, node: int) -> dict[Name, str]:
+    """Dead properties of one node: the whole elements as XML."""
+    return properties.of(connection, node)
+
+
+def dead_of_members(connection: Connection, folder: int) -> dict[int, dict[Name, str]]:
+    """Dead properties of all members of a folder, by node id."""
+    return properties.of_children(connection, folder)
+
+
+def checksums(connection: Connection, nodes_: Iterable[Node]) -> dict[int, Values]:
+    """Known checksums of some nodes, by id."""
+    return {node.id: values_of(digests.of(connection, node.id, node.stamp)) for node in nodes_}
+
+
+def checksums_of_members(connection: Connection, folder: int) -> dict[int, Values]:
+    """Known checksums of all members of a folder, by id."""
+    return {node: values_of(row) for node, row in digests.of_children(connection, folder).items()}
+
+
+class Locks:
+    """The live locks around one place."""
+
+    def __init__(self, connection: Connection, place: Place) -> None:
+        self._connection = connection
+        self._place = place
+        self._by_node: dict[int, list[Lock]] = {}
+        for lock in locks.in_space(connection, place.space.id, int(time.time())):
+            self._by_node.setdefault(lock.node, []).append(lock)
+        self._roots: dict[str, str] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_node)
+
+    def on(self, above: Sequence[Node], node: Node) -> list[Lock]:
+        """Locks that cover ``node``: its own, and those of ``above`` with depth infinity."""
+        if not self._by_node:
+            return []
+        found = [lock for each in above for lock in self._by_node.get(each.id, ()) if lock.infinite]
+        return found + self._by_node.get(node.id, [])
+
+    def root(self, lock: Lock) -> str:
+        """The URL that a lock was taken on, for the asker."""
+        if lock.token not in self._roots:
+            self._roots[lock.token] = locking.root(self._connection, self._place, lock)
+        return self._roots[lock.token]
+
+
+def groups_of(connection: Connection, user: int) -> list[Group]:
+    """The groups of a user."""
+    return people.groups_of(connection, user)
+
+
+def people_of(connection: Connection, group: int) -> list[User]:
+    """The users in a group."""
+    return people.members_of(connection, group)
+
+
+def owner_name(connection: Connection, place: Place) -> str | None:
+    """The account that owns the space of a place, if it has an owner."""
+    if place.space.owner is None:
+        return None
+    user = people.user_by_id(connection, place.space.owner)
+    return None if user is None else user.name
+
+
+def free_bytes(files: Files, place: Place) -> int:
+    """Bytes that can still be stored at a place, by quota and disk."""
+    from davshare.files import quota
+
+    return quota.available(place, files.store(place.space))

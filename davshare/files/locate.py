@@ -1,0 +1,155 @@
+"""Where a URL leads, decided once and before anything else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from davshare.errors import Forbidden, NotFound
+from davshare.files import guard
+from davshare.index import nodes
+from davshare.index.database import Connection
+from davshare.model import names
+from davshare.model.access import Permission
+from davshare.model.nodes import Node, Space
+from davshare.model.people import Actor
+from davshare.store.base import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A node as the root of what is seen below the URL ``base`` (decoded segments)."""
+
+    base: tuple[str, ...]
+    space: Space
+
+
+@dataclass(slots=True)
+class Place:
+    """One URL of one asker.
+
+    ``chain`` are the nodes from the space's root to the last one that exists,
+    ``missing`` the names below it that do not.  ``rights`` are the asker's on
+    the last node of the chain.  ``passages`` is None for those who may read
+    the last node, otherwise the members that may be shown.
+    """
+
+    mount: Mount
+    chain: tuple[Node, ...]
+    missing: tuple[str, ...]
+    slash: bool
+    twin: bool
+    rights: Permission
+    passages: frozenset[int] | None
+
+    @property
+    def space(self) -> Space:
+        """The space that everything of this place belongs to."""
+        return self.mount.space
+
+    @property
+    def node(self) -> Node | None:
+        """What is here; None when nothing is."""
+        return None if self.missing else self.chain[-1]
+
+    @property
+    def is_root(self) -> bool:
+        """Whether this is the root of its space."""
+        return not self.missing and len(self.chain) == 1
+
+    @property
+    def folder(self) -> Node | None:
+        """The folder that has, or would have, this place as its member; None for roots and below nothing."""
+        if self.missing:
+            last = self.chain[-1]
+            return last if len(self.missing) == 1 and last.is_folder else None
+        return self.chain[-2] if len(self.chain) > 1 else None
+
+    @property
+    def name(self) -> str:
+        """The last segment; as it is stored where it exists."""
+        return self.missing[-1] if self.missing else self.chain[-1].name
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The decoded segments of the URL."""
+        return (*self.mount.base, *[node.name for node in self.chain[1:]], *self.missing)
+
+    @property
+    def href(self) -> str:
+        """The path for hrefs; folders with a slash at the end."""
+        node = self.node
+        return names.href(self.segments, node is not None and node.is_folder)
+
+    @property
+    def path(self) -> Path:
+        """Where the content is in its store."""
+        return disk_path([node.name for node in self.chain[1:]]) + disk_path(self.missing)
+
+    def found(self) -> Node:
+        """What is here.
+
+        :raises NotFound: nothing that the asker may know of.
+        """
+        if self.missing or not (self.rights & Permission.READ or self.passages):
+            raise NotFound
+        return self.chain[-1]
+
+
+def disk_path(segments: Sequence[str]) -> Path:
+    """Names as the filesystem has them."""
+    return tuple([os.fsencode(segment) for segment in segments])
+
+
+def walk(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[str], slash: bool) -> Place:
+    """Follow ``segments`` below a mount.
+
+    :raises NotFound: the space has lost its root.
+    """
+    root = nodes.get(connection, mount.space.node)
+    if root is None:
+        raise NotFound
+    chain = [root]
+    twin = False
+    taken = 0
+    if segments and names.is_private(segments[0]):
+        return _hidden(mount, root, tuple(segments), slash)
+    for segment in segments:
+        node = nodes.child(connection, chain[-1].id, names.key(segment)) if chain[-1].is_folder else None
+        if node is not None and node.name != segment:
+            twin = True
+            node = None
+        if node is None:
+            break
+        chain.append(node)
+        taken += 1
+    missing = tuple(segments[taken:])
+    if slash and not missing and not chain[-1].is_folder:
+        missing = (chain.pop().name, "")
+    have = guard.rights(connection, actor, mount.space, chain)
+    passages = None
+    if not have & Permission.READ:
+        passages = guard.passages(connection, actor, mount.space)
+        if chain[-1].id not in passages:
+            passages = frozenset()
+    return Place(mount, tuple(chain), missing, slash, twin, have, passages)
+
+
+def _hidden(mount: Mount, root: Node, missing: tuple[str, ...], slash: bool) -> Place:
+    """Our own folder: for everyone, nothing is there and nothing can be made there."""
+    return Place(mount, (root,), missing, slash, False, Permission.NONE, frozenset())
+
+
+def check_new(place: Place, allow_twins: bool) -> None:
+    """Judge the name of something that is about to come into being.
+
+    :raises Forbidden: the name is ours.
+    :raises BadRequest: the name is a path for some system.
+    :raises Conflict: the parent is missing, or a twin by normalisation is here.
+    """
+    if names.is_private(place.segments[len(place.mount.base)]):
+        raise Forbidden("This name is reserved.")
+    names.check_new(place.name, len(place.chain) == 1)
+    if place.twin and len(place.missing) == 1 and not allow_twins:
+        raise names.twin()

@@ -1,0 +1,106 @@
+"""LOCK and UNLOCK as operations: decided and written in one transaction."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from davshare.errors import Conflict
+from davshare.files import guard, locking, writer
+from davshare.files.commit import Transaction
+from davshare.files.context import Address, Asker, Connection
+from davshare.files.locate import Place, check_new
+from davshare.files.locking import Wish
+from davshare.files.redo import Effect
+from davshare.files.service import Files
+from davshare.index.locks import Lock
+from davshare.model.access import Permission
+from davshare.store.base import Facts
+from davshare.store.local import STAGING, refusal
+
+__all__ = ["Granted", "Wish", "lock", "refresh", "unlock"]
+
+
+class Granted(NamedTuple):
+    """A lock, the URL it was taken on, and whether it made an empty file (RFC 4918 section 7.3)."""
+
+    lock: Lock
+    root: str
+    created: bool
+
+
+def _decide(files: Files, connection: Connection, asker: Asker, address: Address, writing: bool = True) -> Place:
+    place = files.place(connection, asker, address)
+    if place.node is not None:
+        place.found()
+        if writing:
+            guard.demand(place.rights, Permission.WRITE_CONTENT)
+        asker.check(connection)
+        return place
+    guard.demand(place.rights, Permission.BIND)
+    if place.folder is None:
+        raise Conflict
+    if address.slash:
+        raise Conflict("Only a file can be made by locking it; its address does not end in a slash.")
+    check_new(place, files.settings.get("names.allow_twins"))
+    asker.check(connection)
+    locking.demand_free(connection, place)
+    locking.demand_member(connection, place, asker)
+    return place
+
+
+def lock(files: Files, asker: Asker, address: Address, wish: Wish) -> Granted:
+    """Lock what is at ``address``; where nothing is, an empty file comes into being.
+
+    :raises Locked: another lock is in the way.
+    """
+    with files.db.snapshot() as connection:
+        place = _decide(files, connection, asker, address)
+    store = files.store(place.space)
+    name, facts = b"", Facts(0, 0, 0, False)
+    if place.node is None:
+        staged = store.stage(0)
+        name = staged.name
+        try:
+            facts = staged.finish(None)
+        except OSError as error:
+            raise refusal(error) from error
+        finally:
+            staged.discard()
+
+    def work(tx: Transaction) -> Granted:
+        here = _decide(files, tx.connection, asker, address)
+        created = here.node is None
+        if created:
+            if not name:
+                raise Conflict("The file was removed in the meantime.")
+            node = writer.create(tx, here.chain[-1], here.name, facts)
+            tx.undo = lambda later: writer.forget(later, node)
+            tx.effect(Effect(here.space.id, (*STAGING, name), here.path, facts.inode))
+            here = files.place(tx.connection, asker, address)
+        new = locking.grant(tx.connection, here, asker, wish)
+        return Granted(new, locking.root(tx.connection, here, new), created)
+
+    try:
+        granted = files.committer.run(work, [place.space.id], asker.actor.user, asker.actor.device)
+    except BaseException:
+        if name:
+            store.remove((*STAGING, name))
+        raise
+    if name and not granted.created:
+        store.remove((*STAGING, name))
+    return granted
+
+
+def refresh(files: Files, asker: Asker, address: Address, timeout: int) -> Granted:
+    """More time for the lock whose token was shown."""
+    with files.db.write() as connection:
+        place = files.place(connection, asker, address)
+        found = locking.refresh(connection, place, asker, timeout)
+        return Granted(found, locking.root(connection, place, found), False)
+
+
+def unlock(files: Files, asker: Asker, address: Address, token: str) -> None:
+    """Remove a lock of the resource at ``address``."""
+    with files.db.write() as connection:
+        place = files.place(connection, asker, address)
+        locking.release(connection, place, asker, token)

@@ -1,0 +1,119 @@
+"""Content read: the bytes that the index speaks of, and no others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from davshare.errors import NotFound, Unavailable
+from davshare.files import guard
+from davshare.files.context import Address, Asker
+from davshare.files.locate import Place
+from davshare.files.reconcile import refresh_file
+from davshare.files.service import Files
+from davshare.files.upload import digests_row
+from davshare.index import digests
+from davshare.index.database import Connection
+from davshare.model.access import Permission
+from davshare.model.nodes import Node
+from davshare.store.base import Facts, Missing
+from davshare.store.digest import Values, of_descriptor
+
+_TRIES = 4
+
+
+class Waits(Exception):
+    """The answer needs waiting for another process or the disk."""
+
+
+@dataclass(slots=True)
+class Content:
+    """One open file; ``fd`` belongs to the caller."""
+
+    fd: int
+    place: Place
+    node: Node
+    etag: str
+
+
+def agrees(node: Node, facts: Facts) -> bool:
+    """Whether a file on disk is the content that the row speaks of."""
+    expected = node.mtime_ns if node.disk_ns is None else node.disk_ns
+    return facts.inode == node.inode and facts.size == node.size and facts.mtime_ns == expected
+
+
+def open_content(
+    files: Files, asker: Asker, address: Address, place: Place | None = None, patient: bool = True
+) -> Content:
+    """The content of a file, consistent with its row.
+
+    When row and disk differ, either a change is being carried out right now
+    (then it is waited for), or somebody changed the file without us (then the
+    row follows the disk first).
+
+    :raises NotFound: there is no file, or it is a folder.
+    :raises Waits: only if ``patient`` is false.
+    """
+    for attempt in range(_TRIES):
+        if place is None:
+            with files.db.session() as connection:
+                place = files.place(connection, asker, address)
+        node = place.found()
+        guard.demand(place.rights, Permission.READ)
+        if node.is_folder:
+            raise NotFound
+        try:
+            fd, facts = files.store(place.space).open(place.path)
+        except Missing:
+            pass
+        else:
+            if agrees(node, facts):
+                return Content(fd, place, node, files.etag(node))
+            os.close(fd)
+        if not patient:
+            raise Waits
+        files.redoer.catch_up()
+        if attempt:
+            refresh_file(files, node.id)
+        place = None
+    raise Unavailable("The file keeps changing; try again.", 1)
+
+
+def checksums(files: Files, content: Content, algorithms: Collection[str]) -> Values:
+    """Checksums of an open file: from the index, else computed now and kept."""
+    with files.db.session() as connection:
+        found = _known(connection, content.node)
+    wanted = [name for name in algorithms if name not in found]
+    if wanted:
+        fresh = of_descriptor(content.fd, wanted)
+        status = os.fstat(content.fd)
+        row = digests_row(fresh)
+        if row is not None and status.st_size == content.node.size:
+            with files.db.write() as connection:
+                digests.put(connection, content.node.id, content.node.stamp, row)
+        found.update(fresh)
+    return {name: found[name] for name in algorithms}
+
+
+def _known(connection: Connection, node: Node) -> Values:
+    return values_of(digests.of(connection, node.id, node.stamp))
+
+
+def values_of(row: digests.Digests) -> Values:
+    """The checksums of a row by name."""
+    found: Values = {}
+    for name in ("sha256", "sha1", "md5"):
+        value = getattr(row, name)
+        if value is not None:
+            found[name] = value
+    for name in ("adler32", "crc32"):
+        number = getattr(row, name)
+        if number is not None:
+            found[name] = number.to_bytes(4, "big")
+    return found
+
+
+def checksums_of_part(content: Content, algorithms: Collection[str], start: int, length: int) -> Values:
+    """Checksums of a span of an open file."""
+    return of_descriptor(content.fd, algorithms, start, length)

@@ -1,0 +1,117 @@
+"""Effects on disk: done after the commit, and done again after a crash."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from davshare.errors import DavshareError
+from davshare.index import redo
+from davshare.index.database import Database
+from davshare.store.base import Path, Store
+from davshare.store.local import STAGING
+
+log = logging.getLogger("davshare.files")
+
+
+@dataclass(slots=True)
+class Effect:
+    """What is at ``source`` goes to ``target``, if it still is the thing that ``inode`` names."""
+
+    space: int
+    source: Path
+    target: Path
+    inode: int
+    id: int = 0
+
+    @property
+    def source_text(self) -> bytes:
+        """The source as one string."""
+        return b"/".join(self.source)
+
+    @property
+    def target_text(self) -> bytes:
+        """The target as one string."""
+        return b"/".join(self.target)
+
+
+class Redoer:
+    """Carries out effects; ``store_of`` gives the store of a space by its id, None when the space is gone."""
+
+    def __init__(self, database: Database, store_of: Callable[[int], Store | None]) -> None:
+        self._database = database
+        self._store_of = store_of
+
+    def perform(self, effect: Effect) -> None:
+        """Do it, unless it is done already; the caller has the turn."""
+        store = self._store_of(effect.space)
+        if store is not None:
+            store.move(effect.source, effect.target, effect.inode)
+        self._database.progress = max(self._database.progress, effect.id)
+
+    def reverse(self, effect: Effect) -> None:
+        """Take it back, as well as the disk lets us."""
+        store = self._store_of(effect.space)
+        if store is not None:
+            with contextlib.suppress(DavshareError):
+                store.move(effect.target, effect.source, effect.inode)
+
+    def settle(self, effects: Iterable[Effect]) -> None:
+        """Make effects survive a power cut: each folder is synced once."""
+        folders = {(e.space, e.target[:-1]) for e in effects}
+        folders |= {(e.space, e.source[:-1]) for e in effects if e.source[:2] != STAGING}
+        for space, path in sorted(folders):
+            store = self._store_of(space)
+            if store is not None:
+                store.sync(path)
+
+    def catch_up(self) -> None:
+        """Return when everything that is committed is on disk, whoever was to do it."""
+        with self._database.turn():
+            self._perform_open(self._open(self._database.progress))
+
+    def catch_up_first(self) -> None:
+        """The same for whoever has the turn already: what a dead process left comes before anything new."""
+        with self._database.session() as connection:
+            left = redo.any_after(connection, self._database.progress)
+        if left:
+            self._perform_open(self._open(self._database.progress))
+
+    def replay(self) -> int:
+        """After a start or the death of a worker: carry out and settle everything, then forget it.
+
+        What a missing storage refuses stays noted.
+
+        :returns: how many effects were noted.
+        """
+        with self._database.turn():
+            effects = self._open(0)
+            refused = self._perform_open(effects) if effects else set()
+            done = [effect for effect in effects if effect.id not in refused]
+            self.settle(done)
+            if done:
+                with self._database.transaction() as connection:
+                    redo.drop(connection, [effect.id for effect in done])
+            self._database.progress = 0
+            return len(effects)
+
+    def _open(self, after: int) -> list[Effect]:
+        with self._database.session() as connection:
+            rows = redo.open_effects(connection, after)
+        return [Effect(r.space, tuple(r.source.split(b"/")), tuple(r.target.split(b"/")), r.inode, r.id) for r in rows]
+
+    def _perform_open(self, effects: list[Effect]) -> set[int]:
+        """Carry out effects in their order; ids of those that the storage refused."""
+        refused: set[int] = set()
+        for effect in effects:
+            try:
+                self.perform(effect)
+            except DavshareError as error:
+                log.warning("an effect on disk has to wait: %s", error.message)
+                refused.add(effect.id)
+                with self._database.transaction() as connection:
+                    redo.stuck(connection, effect.id)
+                self._database.progress = max(self._database.progress, effect.id)
+        return refused

@@ -1,0 +1,95 @@
+"""The file service of one process: index, stores, committer and settings together."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from davshare.errors import MethodNotAllowed, NotFound
+from davshare.files import view
+from davshare.files.commit import Committer
+from davshare.files.context import Address, Asker
+from davshare.files.locate import Place
+from davshare.files.redo import Redoer
+from davshare.files.settings import Settings
+from davshare.index import spaces
+from davshare.index.database import Connection, Database, count
+from davshare.model.nodes import Node, Space, etag
+from davshare.store.local import LocalStore
+
+
+class Files:
+    """Everything that operations on files share within a process.
+
+    :param data: the data folder; roots of spaces are relative to it.
+    :param durable: sync content and folders to disk before answering.
+    """
+
+    def __init__(self, data: Path, database: Database, durable: bool) -> None:
+        self.data = data
+        self.db = database
+        self.durable = durable
+        self.settings = Settings(database)
+        self.redoer = Redoer(database, self.store_of)
+        self.committer = Committer(database, self.redoer)
+        with database.session() as connection:
+            self.epoch = count(connection, "epoch")
+        self._stores: dict[int, LocalStore] = {}
+        self._mutex = threading.Lock()
+
+    def store(self, space: Space) -> LocalStore:
+        """The bytes of a space."""
+        found = self._stores.get(space.id)
+        if found is None:
+            found = LocalStore(self.data / space.root, self.durable)
+            with self._mutex:
+                self._stores[space.id] = found
+        return found
+
+    def store_of(self, number: int) -> LocalStore | None:
+        """The same by the id of the space; None when there is no such space any more."""
+        found = self._stores.get(number)
+        if found is None:
+            with self.db.session() as connection:
+                space = spaces.get(connection, number)
+            found = None if space is None else self.store(space)
+        return found
+
+    def target(self, connection: Connection, asker: Asker, address: Address) -> view.Target:
+        """What an address leads to.
+
+        :raises NotFound: nowhere.
+        :raises Unavailable: the storage of the space is missing.
+        """
+        found = view.locate(connection, asker.actor, address.segments, address.slash)
+        if isinstance(found, Place):
+            self.store(found.space).present()
+        return found
+
+    def place(self, connection: Connection, asker: Asker, address: Address) -> Place:
+        """The same for what only real files and folders can do.
+
+        :raises MethodNotAllowed: it is a collection that the server makes up.
+        """
+        found = self.target(connection, asker, address)
+        if isinstance(found, Place):
+            return found
+        raise MethodNotAllowed("OPTIONS, GET, HEAD, PROPFIND, REPORT")
+
+    def etag(self, node: Node) -> str:
+        """The strong entity tag of a node."""
+        return etag(self.epoch, node.id, node.stamp)
+
+    def refresh(self, generation: int) -> None:
+        """Take note that people, spaces or settings have changed, if they have."""
+        self.settings.refresh(generation)
+
+    def require_space(self, connection: Connection, kind: str, name: str) -> Space:
+        """A space by kind and name.
+
+        :raises NotFound: there is none.
+        """
+        found = spaces.named(connection, kind, name)
+        if found is None:
+            raise NotFound("There is no such space.")
+        return found

@@ -1,0 +1,87 @@
+"""Runtime settings as the code reads them: a dictionary that follows the index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from davshare.config import suggestion
+from davshare.errors import NotFound
+from davshare.index import settings as rows
+from davshare.index.database import Connection, Database
+from davshare.model.settings import BY_NAME, SETTINGS, Setting, Value
+
+
+class Settings:
+    """The runtime settings of one process; :meth:`get` costs no statement."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._values: dict[str, Value] | None = None
+        self._generation = -1
+
+    def get(self, name: str) -> Any:
+        """The value, of the type that the table in :mod:`davshare.model.settings` says.
+
+        :raises KeyError: there is no such setting; a mistake in the code.
+        """
+        values = self._values
+        if values is None:
+            values = self._load()
+        return values[name]
+
+    def all(self) -> dict[str, Value]:
+        """Every setting with its value."""
+        return dict(self._values if self._values is not None else self._load())
+
+    def refresh(self, generation: int) -> None:
+        """Read the rows again if the index is of another generation than the last time."""
+        if generation != self._generation:
+            self._load()
+            self._generation = generation
+
+    def _load(self) -> dict[str, Value]:
+        with self._db.session() as connection:
+            self._values = values = _current(connection)
+        return values
+
+
+def find(name: str) -> Setting:
+    """The setting of that name.
+
+    :raises NotFound: there is none; the message suggests one that is similar.
+    """
+    setting = BY_NAME.get(name)
+    if setting is None:
+        raise NotFound(f"There is no such setting{suggestion(name, BY_NAME)}")
+    return setting
+
+
+def _current(connection: Connection) -> dict[str, Value]:
+    """All values; a stored one that fits no longer counts as not stored."""
+    stored = rows.stored(connection)
+    return {
+        each.name: stored[each.name] if each.fits(stored.get(each.name)) else each.default for each in SETTINGS
+    }
+
+
+def change(database: Database, name: str, text: str) -> Value:
+    """Set one from what a person wrote, and return the value.
+
+    :raises NotFound: there is no such setting.
+    :raises UsageError: the value does not fit.
+    """
+    value = find(name).parse(text)
+    with database.write() as connection:
+        rows.put(connection, name, value)
+    return value
+
+
+def reset(database: Database, name: str | None) -> None:
+    """Set one, or all, back to the default.
+
+    :raises NotFound: there is no such setting.
+    """
+    if name is not None:
+        find(name)
+    with database.write() as connection:
+        rows.remove(connection, name)

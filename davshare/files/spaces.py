@@ -1,0 +1,213 @@
+"""Spaces made, changed and removed; homes are spaces with an owner."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import EllipsisType
+from typing import NamedTuple
+
+from davshare.errors import BadRequest, Conflict, Forbidden, NotFound
+from davshare.files.service import Files
+from davshare.index import grants, nodes, people, spaces
+from davshare.index.database import Connection, changed
+from davshare.model import names
+from davshare.model.access import ROLES
+from davshare.model.nodes import FOLDER, Node, Space
+from davshare.model.people import User
+from davshare.store.base import Facts
+from davshare.store.local import LocalStore
+
+
+class SpaceInfo(NamedTuple):
+    """A space as reports show it; ``used`` in bytes, members as (user or group, name, role)."""
+
+    space: Space
+    used: int
+    files_root: Path
+    members: list[tuple[str, str, str]]
+
+
+def make_home(files: Files, user: User) -> Space:
+    """The home of a user: ``homes/NAME`` in the data folder, adopted if it is there already."""
+    return _make(files, "home", user.name, user.id, Path("homes") / user.name, user.quota, "")
+
+
+def add_space(files: Files, name: str, root: Path | None, quota: int | None, description: str = "") -> Space:
+    """A project space: ``spaces/NAME`` in the data folder, or a folder that stays where it is.
+
+    :raises BadRequest: the name cannot be one, or the folder is not one.
+    :raises Conflict: there is such a space, or another one holds the folder.
+    """
+    if root is not None:
+        if not root.is_dir():
+            raise BadRequest("The folder of the space does not exist.")
+        root = root.resolve()
+        _demand_separate(files, root)
+    return _make(files, "space", name, None, root or Path("spaces") / name, quota, description)
+
+
+def _demand_separate(files: Files, root: Path) -> None:
+    """No space inside another, none around the data folder."""
+    with files.db.session() as connection:
+        roots = [(files.data / space.root).resolve() for space in spaces.all_spaces(connection)]
+    for other in (*roots, files.data.resolve()):
+        if root == other or root in other.parents or other in root.parents:
+            raise Conflict("This folder holds, or lies in, the data folder or another space.")
+
+
+def _make(
+    files: Files, kind: str, name: str, owner: int | None, root: Path, quota: int | None, description: str
+) -> Space:
+    names.check_account(name)
+    store = LocalStore(files.data / root, files.durable)
+    with files.db.session() as connection:
+        if spaces.named(connection, kind, name) is not None:
+            raise Conflict("There is such a space already.")
+    facts = store.prepare(f"{kind} {name}\n")
+    with files.db.write() as connection:
+        if spaces.named(connection, kind, name) is not None:
+            raise Conflict("There is such a space already.")
+        space = _insert(connection, kind, name, owner, os.fspath(root), quota, description, facts)
+        changed(connection)
+    return space
+
+
+def _insert(
+    connection: Connection,
+    kind: str,
+    name: str,
+    owner: int | None,
+    root: str,
+    quota: int | None,
+    description: str,
+    facts: Facts,
+) -> Space:
+    """Rows of a space, its root and its trash."""
+    now = int(time.time())
+    top = nodes.new_ids(connection, 2)
+    space = Space(0, kind, name, owner, root, top, top + 1, quota, False, description)
+    space = space._replace(id=spaces.insert(connection, space, now))
+    for number, name_there in ((top, ""), (top + 1, "trash")):
+        row = Node(number, space.id, 0, "", FOLDER, 0, facts.mtime_ns, None, facts.inode, 0, 0, 0, now)
+        # Roots have no parent; the names only keep (parent, name) unique.
+        nodes.insert(connection, row, f"{space.id} {name_there}", "")
+    return space
+
+
+def set_space(
+    files: Files,
+    name: str,
+    *,
+    quota: int | None | EllipsisType = ...,
+    read_only: bool | EllipsisType = ...,
+    description: str | EllipsisType = ...,
+    members: Sequence[tuple[str, str]] = (),
+) -> Space:
+    """Change a project space; what is left out stays.  ``members`` are (user or group, role).
+
+    :raises NotFound: there is no such space, user or group.
+    :raises BadRequest: there is no such role.
+    """
+    with files.db.write() as connection:
+        space = _named(connection, name)
+        spaces.update(
+            connection,
+            space.id,
+            space.quota if isinstance(quota, EllipsisType) else quota,
+            space.read_only if isinstance(read_only, EllipsisType) else read_only,
+            space.description if isinstance(description, EllipsisType) else description,
+        )
+        for who, role in members:
+            _grant(connection, space, who, role)
+        changed(connection)
+        return _named(connection, name)
+
+
+def set_home_quota(files: Files, user: int, quota: int | None) -> None:
+    """Change how much a home may hold, in bytes; None for no limit."""
+    with files.db.write() as connection:
+        home = spaces.home(connection, user)
+        if home is not None:
+            spaces.update(connection, home.id, quota, home.read_only, home.description)
+            changed(connection)
+
+
+def grant_member(files: Files, name: str, who: str, role: str) -> None:
+    """Let a user or group into a project space."""
+    with files.db.write() as connection:
+        _grant(connection, _named(connection, name), who, role)
+
+
+def revoke_member(files: Files, name: str, who: str) -> bool:
+    """Take a membership back; whether there was one."""
+    with files.db.write() as connection:
+        return grants.remove(connection, _named(connection, name).node, _principal(connection, who))
+
+
+def _grant(connection: Connection, space: Space, who: str, role: str) -> None:
+    if role not in ROLES:
+        raise BadRequest(f"A role is one of {', '.join(ROLES)}.")
+    grants.put(connection, grants.Grant(space.node, _principal(connection, who), int(ROLES[role]), 0, None))
+
+
+def _principal(connection: Connection, who: str) -> int:
+    """The id of a user, else of a group."""
+    found = people.user(connection, names.key(who)) or people.group(connection, names.key(who))
+    if found is None:
+        raise NotFound("There is no such user or group.")
+    return found.id
+
+
+def _named(connection: Connection, name: str) -> Space:
+    space = spaces.named(connection, "space", names.key(name))
+    if space is None:
+        raise NotFound("There is no such space.")
+    return space
+
+
+def remove_space(files: Files, name: str, delete_files: bool = False) -> None:
+    """Forget a project space; its files stay where they are unless ``delete_files`` says otherwise."""
+    with files.db.write() as connection:
+        space = _named(connection, name)
+        spaces.delete(connection, space.id)
+        changed(connection)
+    if delete_files:
+        if os.path.isabs(space.root):
+            raise Forbidden("Files of an attached folder are not deleted; remove them by hand.")
+        files.store(space).remove_root()
+
+
+def drop_home(files: Files, user: int) -> None:
+    """Forget the home of a user who is being removed; the folder is kept as ``NAME.removed-ID``."""
+    with files.db.write() as connection:
+        space = spaces.home(connection, user)
+        if space is None:
+            return
+        spaces.delete(connection, space.id)
+        changed(connection)
+        root = files.data / space.root
+        if root.is_dir():
+            os.rename(root, root.with_name(f"{root.name}.removed-{space.id}"))
+
+
+def list_spaces(files: Files) -> list[SpaceInfo]:
+    """Every space with what it holds and who may enter."""
+    with files.db.snapshot() as connection:
+        found = []
+        for space in spaces.all_spaces(connection):
+            root = nodes.get(connection, space.node)
+            members = []
+            for grant in grants.of_node(connection, space.node):
+                who = people.principal_by_id(connection, grant.principal)
+                if who is not None:
+                    kind = "user" if isinstance(who, User) else "group"
+                    members.append((kind, who.name, _role(grant.allow)))
+            found.append(SpaceInfo(space, 0 if root is None else root.size, files.data / space.root, members))
+        return found
+
+
+def _role(allow: int) -> str:
+    return next((name for name, rights in ROLES.items() if rights == allow), "custom")

@@ -1,0 +1,310 @@
+"""What has changed since a token, read from the journal (RFC 6578).
+
+A follower who has read all entries up to some number knows a part of the tree
+as it was then, and nothing else; whatever is missing or stale in its picture
+has a later entry.  Each entry is answered with what is true *now*:
+
+0. the place that a node has left is gone, unless something stands there again;
+1. the node itself, if this is its last entry, or the one that brought it to its place;
+2. folders above it whose ETag this entry was the last to change;
+3. for a folder that came as a whole, everything below it;
+4. (without a token) everything there is.
+
+What a later entry brings as a whole is left to that entry.  A page may end
+after any of these; its token says where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from davshare.errors import Forbidden
+from davshare.index import journal, nodes, spaces
+from davshare.index.database import Connection
+from davshare.model import names
+from davshare.model.journal import Entry
+from davshare.model.nodes import Node
+from davshare.model.tokens import Cursor, SyncToken
+
+_LEFT, _SELF, _ABOVE, _BELOW, _FIRST = range(5)
+_NOWHERE: tuple[str, ...] | None = None
+
+
+class Change(NamedTuple):
+    """One member: its path below the collection, and its node, or None when it is gone.
+
+    ``folder`` says whether what is gone was a folder.
+    """
+
+    path: tuple[str, ...]
+    node: Node | None
+    folder: bool
+
+
+class _Step(NamedTuple):
+    """A change, and where a page that ends after it would go on."""
+
+    change: Change
+    stage: int
+    key: int
+
+
+class Changes:
+    """The members of one collection that have changed; iterate once, then read ``token`` and ``truncated``.
+
+    :param chain: the nodes from the root of the space to the collection.
+    :param since: the token; None for everything.
+    :param deep: all levels, or direct members only.
+    :param limit: the most changes to give.
+    :raises Forbidden: the token is not usable (``valid-sync-token``); the follower has to begin anew.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        epoch: int,
+        chain: Sequence[Node],
+        since: SyncToken | None,
+        deep: bool,
+        limit: int | None,
+    ) -> None:
+        self._connection = connection
+        self._collection = chain[-1]
+        self._space = chain[0].space
+        self._epoch = epoch
+        self._deep = deep
+        self._limit = limit
+        self._head, floor = spaces.head_and_floor(connection, self._space)
+        self._sent: set[int] = set()
+        if since is not None:
+            self._check(since, floor, chain)
+        self._since = since
+        self.truncated = False
+        self.token = SyncToken(epoch, self._space, self._head)
+
+    def _check(self, since: SyncToken, floor: int, chain: Sequence[Node]) -> None:
+        """The token must be ours, of this space, neither too old nor from the future, and of this collection."""
+        arrived = max(node.place_seq for node in chain)
+        known = since.epoch == self._epoch and since.space == self._space
+        if not known or not max(floor, arrived) <= since.seq <= self._head:
+            raise Forbidden("The sync token is not valid any more; begin anew.", condition="valid-sync-token")
+
+    def __iter__(self) -> Iterator[Change]:
+        given = 0
+        last: tuple[int, _Step] | None = None
+        for seq, step in self._steps():
+            if self._limit is not None and given >= self._limit:
+                assert last is not None
+                self.truncated = True
+                self.token = self._token_after(last, seq)
+                return
+            yield step.change
+            given += 1
+            last = (seq, step)
+
+    def _token_after(self, last: tuple[int, _Step], following: int) -> SyncToken:
+        seq, step = last
+        if seq < following:
+            return SyncToken(self._epoch, self._space, seq)
+        first = self._since is None or (self._since.cursor is not None and self._since.cursor.stage == _FIRST)
+        if first:
+            start = self._head if self._since is None else self._since.seq
+            return SyncToken(self._epoch, self._space, start, Cursor(_FIRST, step.key, start))
+        return SyncToken(self._epoch, self._space, seq - 1, Cursor(step.stage, step.key, self._head))
+
+    def _steps(self) -> Iterator[tuple[int, _Step]]:
+        """Every step with the number of the entry that it belongs to."""
+        since = self._since
+        if since is None:
+            yield from self._everything(self._head, ())
+            return
+        cursor = since.cursor
+        if cursor is not None and cursor.stage == _FIRST:
+            where = self._path_at(cursor.key, cursor.head)
+            yield from self._everything(since.seq, [names.key(name) for name in where or ()])
+            self.token = SyncToken(self._epoch, self._space, since.seq)
+            return
+        for entry in journal.since(self._connection, self._space, since.seq):
+            if cursor is not None and cursor.stage == _BELOW:
+                yield from self._below(entry, cursor)
+            else:
+                yield from self._of_entry(entry, since.seq, cursor)
+            cursor = None
+
+    def _everything(self, seq: int, after: Sequence[str]) -> Iterator[tuple[int, _Step]]:
+        """The whole collection, from a place on; what came after ``seq`` has entries that tell of it."""
+        for path, node in self._walk(self._collection.id, (), seq, after):
+            yield seq, _Step(Change(path, node, node.is_folder), _FIRST, node.id)
+
+    # -- one entry -------------------------------------------------------------------------
+
+    def _of_entry(self, entry: Entry, since: int, cursor: Cursor | None) -> Iterator[tuple[int, _Step]]:
+        stage = -1 if cursor is None else cursor.stage
+        if entry.old_parent and stage <= _LEFT:
+            for change, key in self._left(entry, since, cursor):
+                yield entry.seq, _Step(change, _LEFT, key)
+        path = self._path_of(nodes.chain(self._connection, entry.node))
+        if path and stage < _SELF and self._tells(entry, path):
+            yield entry.seq, _Step(self._change(path), _SELF, entry.node)
+        yield from self._above(entry, path, cursor.key if cursor is not None and stage == _ABOVE else 0)
+        if entry.deep and self._deep and self._arrived(entry, path):
+            yield from self._below(entry, None)
+
+    def _tells(self, entry: Entry, path: list[Node]) -> bool:
+        """Whether the node itself is to be told with this entry."""
+        node = path[-1]
+        if not self._deep and len(path) > 1:
+            return False
+        if entry.seq not in (node.seq, node.place_seq) or self._comes_later(entry, path[:-1]):
+            return False
+        return self._once(node, entry.seq)
+
+    def _arrived(self, entry: Entry, path: list[Node]) -> bool:
+        """Whether the entry brought its node, with all below, to where it is now."""
+        return bool(path) and path[-1].place_seq == entry.seq and not self._comes_later(entry, path[:-1])
+
+    @staticmethod
+    def _comes_later(entry: Entry, above: Sequence[Node]) -> bool:
+        """Whether a later entry brings one of these folders as a whole."""
+        return any(node.place_seq > entry.seq for node in above)
+
+    def _above(self, entry: Entry, path: list[Node], told: int) -> Iterator[tuple[int, _Step]]:
+        """Folders whose ETag this entry was the last to change; the one with the id ``told`` was the last told."""
+        chains = [path[:-1]]
+        if entry.old_parent:
+            chains.append(self._path_of(nodes.chain(self._connection, entry.old_parent)))
+        found: list[list[Node]] = []
+        for chain in chains:
+            for length in range(1, len(chain) + 1 if self._deep else min(1, len(chain)) + 1):
+                if chain[length - 1].place_seq > entry.seq:
+                    break
+                found.append(chain[:length])
+        ids = [each[-1].id for each in found]
+        for each in found[ids.index(told) + 1 if told in ids else 0 :]:
+            if each[-1].stamp == entry.seq and self._once(each[-1], 0):
+                yield entry.seq, _Step(self._change(each), _ABOVE, each[-1].id)
+
+    def _below(self, entry: Entry, cursor: Cursor | None) -> Iterator[tuple[int, _Step]]:
+        """Everything below a folder that came as a whole."""
+        path = self._path_of(nodes.chain(self._connection, entry.node))
+        if not self._arrived(entry, path):
+            return
+        base = tuple(node.name for node in path)
+        after: list[str] = []
+        if cursor is not None:
+            where = self._path_at(cursor.key, cursor.head)
+            after = [names.key(name) for name in (where or ())[len(base) :]]
+        for below, node in self._walk(entry.node, base, entry.seq, after):
+            if self._once(node, entry.seq):
+                yield entry.seq, _Step(Change(below, node, node.is_folder), _BELOW, node.id)
+
+    def _once(self, node: Node, seq: int) -> bool:
+        """Whether a node has not been told yet; remembered only where an entry after ``seq`` would tell it again."""
+        if node.id in self._sent:
+            return False
+        if max(node.seq, node.stamp) > seq:
+            self._sent.add(node.id)
+        return True
+
+    def _walk(
+        self, folder: int, base: tuple[str, ...], seq: int, after: Sequence[str]
+    ) -> Iterator[tuple[tuple[str, ...], Node]]:
+        """Everything below a folder that came to its place by ``seq``, in the order of names, from ``after`` on."""
+        start = after[0] if after else ""
+        for node in self._from(folder, start):
+            if node.place_seq > seq:
+                continue
+            path = (*base, node.name)
+            passed = bool(after) and names.key(node.name) == start
+            if not passed:
+                yield path, node
+            if node.is_folder and self._deep:
+                yield from self._walk(node.id, path, seq, after[1:] if passed else ())
+
+    def _from(self, folder: int, start: str) -> Iterator[Node]:
+        if not start:
+            return nodes.each_child(self._connection, folder)
+        first = nodes.child(self._connection, folder, start)
+        rest = nodes.children_after(self._connection, folder, start)
+        return rest if first is None else iter([first, *rest])
+
+    # -- places that were left ---------------------------------------------------------------
+
+    def _left(self, entry: Entry, since: int, cursor: Cursor | None) -> Iterator[tuple[Change, int]]:
+        """What is gone with this entry, as a follower who stopped at ``since`` knows it."""
+        place = (entry.old_parent, entry.old_name)
+        if journal.place_before(self._connection, self._space, entry.node, since) != place:
+            return
+        path = self._path_at(entry.node, since)
+        if not path or (not self._deep and len(path) > 1):
+            return
+        passed = None
+        if cursor is not None and cursor.stage == _LEFT:
+            passed = self._path_at(cursor.key, since) or ()
+        node = nodes.get(self._connection, entry.node)
+        folder = bool(entry.deep)
+        for change, key in self._compare(entry.node, path, folder and node is not None, since, folder):
+            if passed is None or _order(change.path) > _order(passed):
+                yield change, key
+
+    def _compare(
+        self, node: int, path: tuple[str, ...], descend: bool, since: int, folder: bool
+    ) -> Iterator[tuple[Change, int]]:
+        """What stood at ``path`` and below it after ``since``, and does not stand there now."""
+        now = self._at(path)
+        if now is None:
+            yield Change(path, None, folder), node
+        elif descend and self._deep and now.is_folder and now.id != node:
+            members: dict[str, int] = {}
+            for child in nodes.each_child(self._connection, node):
+                members[child.name] = child.id
+            for left, name in journal.left_from(self._connection, self._space, node, since):
+                if journal.place_before(self._connection, self._space, left, since) == (node, name):
+                    members[name] = left
+            for name in sorted(members, key=names.key):
+                child_now = nodes.get(self._connection, members[name])
+                inner = child_now is not None and child_now.is_folder
+                yield from self._compare(members[name], (*path, name), inner, since, inner)
+
+    def _at(self, path: Sequence[str]) -> Node | None:
+        """What is at a path below the collection now."""
+        node: Node | None = self._collection
+        for name in path:
+            node = nodes.child(self._connection, node.id, names.key(name)) if node is not None else None
+            if node is None or node.name != name:
+                return None
+        return node
+
+    # -- paths ---------------------------------------------------------------------------------
+
+    def _path_of(self, chain: Sequence[Node]) -> list[Node]:
+        """The part of a chain below the collection; empty when it leads elsewhere."""
+        for index, node in enumerate(chain):
+            if node.id == self._collection.id:
+                return list(chain[index + 1 :])
+        return []
+
+    def _path_at(self, node: int, seq: int) -> tuple[str, ...] | None:
+        """Names from the collection to where a node was after entry ``seq``; None when that was elsewhere."""
+        path: list[str] = []
+        while node != self._collection.id:
+            before = journal.place_before(self._connection, self._space, node, seq)
+            if before is None:
+                row = nodes.get(self._connection, node)
+                if row is None or row.parent == 0:
+                    return _NOWHERE
+                before = (row.parent, row.name)
+            node, name = before
+            path.append(name)
+            if len(path) > 4096:
+                return _NOWHERE
+        return tuple(reversed(path))
+
+    @staticmethod
+    def _change(path: list[Node]) -> Change:
+        return Change(tuple(node.name for node in path), path[-1], path[-1].is_folder)
+
+
+def _order(path: Sequence[str]) -> list[str]:
+    return [names.key(name) for name in path]

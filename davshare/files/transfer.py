@@ -1,0 +1,232 @@
+"""COPY and MOVE (RFC 4918 sections 9.8 and 9.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from davshare.errors import Conflict, Forbidden, PreconditionFailed, Unavailable
+from davshare.files import guard, locking, quota, tree, writer
+from davshare.files.commit import Transaction
+from davshare.files.context import Address, Asker
+from davshare.files.locate import Place, check_new, disk_path
+from davshare.files.redo import Effect
+from davshare.files.service import Files
+from davshare.index import nodes
+from davshare.index.database import Connection
+from davshare.model import names
+from davshare.model.access import Permission
+from davshare.model.nodes import Node
+from davshare.store.base import Facts, Missing, Path
+from davshare.store.local import STAGING, LocalStore
+
+_TRIES = 5
+
+
+class Order(NamedTuple):
+    """What is asked: from where, to where, over what is there or not, with members or not."""
+
+    source: Address
+    target: Address
+    overwrite: bool = True
+    members: bool = True
+    move: bool = False
+
+
+class Moved(NamedTuple):
+    """The node at the target, and whether the target was new."""
+
+    node: Node
+    created: bool
+    etag: str
+
+
+class _Changed(Exception):
+    """The source is not what was staged any more."""
+
+
+def decide(files: Files, connection: Connection, asker: Asker, order: Order) -> tuple[Place, Place]:
+    """Judge a COPY or MOVE in the present state of the tree; source and target."""
+    source = files.place(connection, asker, order.source)
+    node = source.found()
+    guard.demand(source.rights, Permission.READ)
+    target = files.place(connection, asker, order.target)
+    guard.demand(target.rights, Permission.NONE if target.node else Permission.BIND)
+    _demand_apart(source, target)
+    if order.move:
+        if source.is_root:
+            raise Forbidden("The root of a space cannot be moved.")
+        tree.demand_parent(connection, asker, source, Permission.UNBIND)
+    if target.node is None:
+        if target.folder is None:
+            raise Conflict
+        _check_target_name(files, source, target)
+    else:
+        if target.is_root:
+            raise Forbidden("The root of a space cannot be replaced.")
+        tree.demand_parent(connection, asker, target, Permission.BIND | Permission.UNBIND)
+    asker.check(connection)
+    if target.node is not None and not order.overwrite:
+        raise PreconditionFailed("Something is at the destination already.")
+    if order.move:
+        locking.demand_member(connection, source, asker)
+    locking.demand_member(connection, target, asker)
+    growth = node.size if order.members or not node.is_folder else 0
+    if not order.move or source.space.id != target.space.id:
+        quota.demand(target, growth - (0 if target.node is None else target.node.size))
+    return source, target
+
+
+def _demand_apart(source: Place, target: Place) -> None:
+    """Neither may hold the other: whatever were done first would destroy the rest."""
+    above, below = source.chain[-1].id, {node.id for node in target.chain}
+    if above in below:
+        same = target.node is not None and target.node.id == above
+        raise Forbidden(
+            "Source and destination are the same." if same else "The destination is inside the source.",
+        )
+    if target.node is not None and any(node.id == target.node.id for node in source.chain):
+        raise Forbidden("The source is inside the destination.")
+
+
+def _check_target_name(files: Files, source: Place, target: Place) -> None:
+    """A rename to another normalisation of its own name is not a twin of anything."""
+    own = source.folder
+    renames = own is not None and target.chain[-1].id == own.id and target.twin
+    key_is_own = renames and names.key(source.name) == names.key(target.name)
+    check_new(target, key_is_own or files.settings.get("names.allow_twins"))
+
+
+def transfer(files: Files, asker: Asker, order: Order) -> Moved:
+    """Carry out a COPY or MOVE.
+
+    A move within a space is one rename.  Everything else is staged beside its
+    target first, so that old or new is there at any moment, never a part.
+
+    :raises Unavailable: the source changes faster than it can be copied.
+    """
+    for _ in range(_TRIES):
+        with files.db.snapshot() as connection:
+            source, target = decide(files, connection, asker, order)
+            whole = order.members or order.move
+            originals = nodes.tree(connection, source.chain[-1].id) if whole else [source.chain[-1]._replace(size=0)]
+            if not source.chain[-1].is_folder:
+                originals = [source.chain[-1]]
+        if order.move and source.space.id == target.space.id:
+            return _run(files, asker, order, source, target, lambda tx: _rename(files, tx, asker, order))
+        try:
+            return _staged(files, asker, order, source, target, originals)
+        except (_Changed, Missing):
+            files.redoer.catch_up()
+    raise Unavailable("The source keeps changing; try again later.", 2)
+
+
+def _run(
+    files: Files, asker: Asker, order: Order, source: Place, target: Place, work: Callable[[Transaction], Moved]
+) -> Moved:
+    ids = {source.space.id, target.space.id} if order.move else {target.space.id}
+    return files.committer.run(work, sorted(ids), asker.actor.user, asker.actor.device)
+
+
+def _rename(files: Files, tx: Transaction, asker: Asker, order: Order) -> Moved:
+    """A move within a space: the node keeps its id, and everything below it stays as it is."""
+    source, target = decide(files, tx.connection, asker, order)
+    if source.space.id != target.space.id:
+        raise Unavailable("The tree has changed meanwhile; try again.")
+    node = source.found()
+    replaced = target.node
+    if replaced is not None:
+        tree.discard(tx, target)
+    parent = target.chain[-1] if replaced is None else target.chain[-2]
+    moved = writer.place(tx, node, parent, target.missing[-1] if target.missing else target.name)
+    tx.effect(Effect(source.space.id, source.path, target.path, node.inode))
+    before, home = tx.undo, source.chain[-2]
+
+    def undo(later: Transaction) -> None:
+        writer.place(later, moved, home, node.name)
+        if before is not None:
+            before(later)
+
+    tx.undo = undo
+    return Moved(moved, replaced is None, files.etag(moved))
+
+
+def _staged(files: Files, asker: Asker, order: Order, source: Place, target: Place, originals: list[Node]) -> Moved:
+    """A copy, or a move between spaces: bytes first, then one transaction."""
+    here, there = files.store(source.space), files.store(target.space)
+    name, facts = there.stage_copy(_sources(here, source, originals))
+    try:
+        for old, fact in zip(originals, facts, strict=True):
+            if not old.is_folder and fact.size != old.size:
+                raise _Changed
+
+        def work(tx: Transaction) -> Moved:
+            source, target = decide(files, tx.connection, asker, order)
+            if source.chain[-1].stamp != originals[0].stamp or source.chain[-1].id != originals[0].id:
+                raise _Stale
+            if files.store(target.space) is not there:
+                raise _Stale
+            return _place_staged(files, tx, order, source, target, originals, facts, name)
+
+        moved = _run(files, asker, order, source, target, work)
+    except _Stale:
+        there.remove((*STAGING, name))
+        raise _Changed from None
+    except BaseException:
+        there.remove((*STAGING, name))
+        raise
+    if order.move:
+        here.remove((*STAGING, b"moved-" + name))
+    return moved
+
+
+class _Stale(Unavailable):
+    """A refusal inside the transaction after which the whole is tried again."""
+
+
+def _sources(store: LocalStore, place: Place, originals: list[Node]) -> list[tuple[LocalStore, Path, Path, bool]]:
+    """What to copy, as the store wants it told."""
+    below: dict[int, Path] = {originals[0].id: ()}
+    for node in originals[1:]:
+        below[node.id] = below[node.parent] + disk_path([node.name])
+    return [(store, place.path + below[node.id], below[node.id], node.is_folder) for node in originals]
+
+
+def _place_staged(
+    files: Files,
+    tx: Transaction,
+    order: Order,
+    source: Place,
+    target: Place,
+    originals: list[Node],
+    facts: list[Facts],
+    name: bytes,
+) -> Moved:
+    """Rows for what was staged; for a move, the original goes away in the same breath."""
+    node = source.found()
+    replaced = target.node
+    if replaced is not None:
+        tree.discard(tx, target)
+    before = tx.undo
+    parent = target.chain[-1] if replaced is None else target.chain[-2]
+    path, old_path = target.path, source.path
+    if order.move:
+        placed = writer.transfer(tx, node, parent, target.name)
+        for old, fact in zip(originals, facts, strict=True):
+            nodes.set_facts(tx.connection, old.id, fact.inode, None if fact.mtime_ns == old.mtime_ns else fact.mtime_ns)
+    else:
+        placed = writer.adopt(tx, parent, target.name, originals, facts)
+
+    def undo(later: Transaction) -> None:
+        if order.move:
+            writer.transfer(later, placed, source.chain[-2], node.name)
+        else:
+            writer.forget(later, placed)
+        if before is not None:
+            before(later)
+
+    tx.undo = undo
+    tx.effect(Effect(target.space.id, (*STAGING, name), path, facts[0].inode))
+    if order.move:
+        tx.effect(Effect(source.space.id, old_path, (*STAGING, b"moved-" + name), node.inode))
+    return Moved(placed, replaced is None, files.etag(placed))

@@ -1,0 +1,120 @@
+"""Folders made, things removed (RFC 4918 sections 9.3 and 9.6)."""
+
+from __future__ import annotations
+
+from davshare.errors import BadRequest, Conflict, Forbidden, MethodNotAllowed
+from davshare.files import guard, locking, writer
+from davshare.files.commit import Transaction
+from davshare.files.context import Address, Asker
+from davshare.files.locate import Place, check_new
+from davshare.files.redo import Effect
+from davshare.files.service import Files
+from davshare.files.upload import FILE_METHODS, FOLDER_METHODS, Stored
+from davshare.index import nodes, trash
+from davshare.index.database import Connection
+from davshare.model.access import Permission
+from davshare.model.nodes import Node
+from davshare.store.base import Path
+from davshare.store.local import STAGING, TRASH
+
+
+def decide_new(files: Files, connection: Connection, asker: Asker, address: Address) -> Place:
+    """Judge the making of something that must not exist yet."""
+    place = files.place(connection, asker, address)
+    guard.demand(place.rights, Permission.BIND)
+    if place.node is not None:
+        allow = FOLDER_METHODS if place.node.is_folder else FILE_METHODS
+        raise MethodNotAllowed(allow, "Something is here already.")
+    if place.folder is None:
+        raise Conflict
+    check_new(place, files.settings.get("names.allow_twins"))
+    asker.check(connection)
+    locking.demand_member(connection, place, asker)
+    return place
+
+
+def make_folder(files: Files, asker: Asker, address: Address, mtime_ns: int | None = None) -> Stored:
+    """A new, empty folder.
+
+    :raises MethodNotAllowed: something is there already.
+    :raises Conflict: its parent is missing.
+    """
+    with files.db.snapshot() as connection:
+        place = decide_new(files, connection, asker, address)
+    store = files.store(place.space)
+    name, facts = store.stage_copy([(store, (), (), True)])
+
+    def work(tx: Transaction) -> Stored:
+        here = decide_new(files, tx.connection, asker, address)
+        node = writer.create(tx, here.chain[-1], here.name, facts[0], mtime_ns=mtime_ns)
+        tx.undo = lambda later: writer.forget(later, node)
+        tx.effect(Effect(here.space.id, (*STAGING, name), here.path, facts[0].inode))
+        return Stored(node, True, files.etag(node), {})
+
+    try:
+        return files.committer.run(work, [place.space.id], asker.actor.user, asker.actor.device)
+    except BaseException:
+        store.remove((*STAGING, name))
+        raise
+
+
+def decide_removal(
+    files: Files, connection: Connection, asker: Asker, address: Address, whole: bool = True
+) -> Place:
+    """Judge the removal of what is at ``address``; a folder can only be removed as a ``whole``."""
+    place = files.place(connection, asker, address)
+    if place.found().is_folder and not whole:
+        raise BadRequest("A folder is removed with Depth infinity only.")
+    if place.is_root:
+        raise Forbidden("The root of a space cannot be removed.")
+    demand_parent(connection, asker, place, Permission.UNBIND)
+    asker.check(connection)
+    locking.demand_member(connection, place, asker)
+    return place
+
+
+def demand_parent(connection: Connection, asker: Asker, place: Place, want: Permission) -> None:
+    """Return when the asker has a right on the folder that holds what is here."""
+    have = guard.rights(connection, asker.actor, place.space, place.chain[:-1])
+    if want & ~have:
+        guard.demand(have | (place.rights & Permission.READ), want)
+
+
+def delete(files: Files, asker: Asker, address: Address, whole: bool = True) -> None:
+    """Remove a file or a folder with everything in it; it goes to the trash of its space."""
+    with files.db.snapshot() as connection:
+        place = decide_removal(files, connection, asker, address, whole)
+
+    def work(tx: Transaction) -> None:
+        discard(tx, decide_removal(files, tx.connection, asker, address, whole))
+
+    files.committer.run(work, [place.space.id], asker.actor.user, asker.actor.device)
+
+
+def discard(tx: Transaction, place: Place) -> None:
+    """Move what is here to the trash: rows now, the disk after the commit."""
+    node = place.found()
+    writer.discard(tx, node, place.space.trash)
+    tx.effect(Effect(place.space.id, place.path, trash_path(node), node.inode))
+    before = tx.undo
+
+    def undo(later: Transaction) -> None:
+        if before is not None:
+            before(later)
+        restore(later, node)
+
+    tx.undo = undo
+
+
+def restore(tx: Transaction, node: Node) -> None:
+    """The disk refused to let it go: the row goes back to its place."""
+    current = nodes.get(tx.connection, node.id)
+    parent = nodes.get(tx.connection, node.parent)
+    if current is not None and parent is not None:
+        writer.place(tx, current, parent, node.name)
+        trash.remove(tx.connection, node.id)
+
+
+def trash_path(node: Node) -> Path:
+    """Where a deleted node is kept on disk."""
+    return (*TRASH, str(node.id).encode())

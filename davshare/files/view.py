@@ -1,0 +1,159 @@
+"""The tree that one person sees: homes, spaces and people under one address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from davshare.errors import NotFound
+from davshare.files import guard
+from davshare.files.locate import Mount, Place, walk
+from davshare.index import people, spaces
+from davshare.index.database import Connection
+from davshare.model import names
+from davshare.model.nodes import Space
+from davshare.model.people import Actor, Group, User
+
+
+@dataclass(frozen=True, slots=True)
+class Virtual:
+    """A collection that no file system holds.
+
+    ``kind`` says which members it has: root, spaces, users, principals,
+    people, groups, remote, accounts, or empty for a principal, which has none.
+    """
+
+    segments: tuple[str, ...]
+    kind: str
+    principal: User | Group | None = None
+
+    @property
+    def href(self) -> str:
+        """The path for hrefs."""
+        return names.href(self.segments, True)
+
+
+Target = Place | Virtual
+_Found = TypeVar("_Found")
+
+
+def locate(connection: Connection, actor: Actor, segments: Sequence[str], slash: bool) -> Target:
+    """What a path leads to for ``actor``.
+
+    :raises NotFound: it leads nowhere that the asker may know of.
+    """
+    first = segments[0] if segments else ""
+    if first == "dav":
+        return _dav(connection, actor, tuple(segments), slash)
+    if first == "remote.php":
+        return _remote(connection, actor, tuple(segments), slash)
+    raise NotFound
+
+
+def _dav(connection: Connection, actor: Actor, segments: tuple[str, ...], slash: bool) -> Target:
+    match segments[1:]:
+        case ():
+            return Virtual(segments, "root")
+        case ("home", *rest):
+            return walk(connection, actor, Mount(segments[:2], _home(connection, actor.user)), rest, slash)
+        case ("spaces" | "users" as kind,):
+            return Virtual(segments, kind)
+        case ("spaces", name, *rest):
+            return walk(connection, actor, Mount(segments[:3], _space(connection, name)), rest, slash)
+        case ("users", name, *rest):
+            return walk(connection, actor, Mount(segments[:3], _home_of(connection, name)), rest, slash)
+        case ("principals",):
+            return Virtual(segments, "principals")
+        case ("principals", "users"):
+            return Virtual(segments, "people")
+        case ("principals", "groups"):
+            return Virtual(segments, "groups")
+        case ("principals", "users", name):
+            return Virtual(segments, "", _known(people.user(connection, names.key(name))))
+        case ("principals", "groups", name):
+            return Virtual(segments, "", _known(people.group(connection, names.key(name))))
+    raise NotFound
+
+
+def _remote(connection: Connection, actor: Actor, segments: tuple[str, ...], slash: bool) -> Target:
+    """The addresses that ownCloud and Nextcloud clients are built with."""
+    match segments[1:]:
+        case ("webdav", *rest):
+            return walk(connection, actor, Mount(segments[:2], _home(connection, actor.user)), rest, slash)
+        case ("dav",):
+            return Virtual(segments, "remote")
+        case ("dav", "files"):
+            return Virtual(segments, "accounts")
+        case ("dav", "files", name, *rest):
+            return walk(connection, actor, Mount(segments[:4], _home_of(connection, name)), rest, slash)
+    raise NotFound
+
+
+def members(connection: Connection, actor: Actor, virtual: Virtual) -> list[Target]:
+    """The members of a virtual collection that ``actor`` may know of."""
+    base = virtual.segments
+    match virtual.kind:
+        case "root":
+            home = spaces.home(connection, actor.user)
+            found: list[Target] = [Virtual((*base, name), name) for name in ("principals", "spaces", "users")]
+            return ([] if home is None else _visible(connection, actor, [((*base, "home"), home)])) + found
+        case "spaces" | "users":
+            kind = "space" if virtual.kind == "spaces" else "home"
+            known = [space for space in spaces.all_spaces(connection) if space.kind == kind]
+            return _visible(connection, actor, [((*base, space.name), space) for space in known])
+        case "principals":
+            return [Virtual((*base, "groups"), "groups"), Virtual((*base, "users"), "people")]
+        case "people":
+            return [Virtual((*base, user.name), "", user) for user in _people(connection, actor)]
+        case "groups":
+            return [Virtual((*base, group.name), "", group) for group in people.groups_of(connection, actor.user)]
+        case "remote":
+            return [Virtual((*base, "files"), "accounts")]
+        case "accounts":
+            home = spaces.home(connection, actor.user)
+            return [] if home is None else _visible(connection, actor, [((*base, home.name), home)])
+    return []
+
+
+def _visible(connection: Connection, actor: Actor, known: list[tuple[tuple[str, ...], Space]]) -> list[Target]:
+    found: list[Target] = []
+    for base, space in known:
+        if guard.may_enter(actor, space) or guard.passages(connection, actor, space):
+            found.append(walk(connection, actor, Mount(base, space), (), True))
+    return found
+
+
+def _people(connection: Connection, actor: Actor) -> list[User]:
+    """Oneself; whom else one may find is a matter of searching, not of listing."""
+    user = people.user_by_id(connection, actor.user)
+    return [] if user is None else [user]
+
+
+def _home(connection: Connection, user: int) -> Space:
+    return _known(spaces.home(connection, user))
+
+
+def _home_of(connection: Connection, name: str) -> Space:
+    user = _known(people.user(connection, names.key(name)))
+    return _known(spaces.home(connection, user.id))
+
+
+def _space(connection: Connection, name: str) -> Space:
+    """A project space by name, or by the id after the ``$``."""
+    _, dollar, number = name.partition("$")
+    if not dollar:
+        return _known(spaces.named(connection, "space", names.key(name)))
+    try:
+        space = _known(spaces.get(connection, int(number, 16)))
+    except (ValueError, OverflowError):
+        raise NotFound from None
+    if space.kind != "space":
+        raise NotFound
+    return space
+
+
+def _known(found: _Found | None) -> _Found:
+    if found is None:
+        raise NotFound
+    return found

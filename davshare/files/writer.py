@@ -1,0 +1,168 @@
+"""Changes of rows: each is one journal entry and one walk up the ancestors.
+
+Functions here run inside a :class:`davshare.files.commit.Transaction` and are
+the only code that changes nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from davshare.files.commit import Transaction
+from davshare.index import digests, locks, nodes, properties, spaces, trash
+from davshare.index.digests import Digests
+from davshare.model import names
+from davshare.model.journal import Kind
+from davshare.model.nodes import FILE, FOLDER, Node
+from davshare.store.base import Facts
+
+
+def _disk_ns(facts: Facts, mtime_ns: int) -> int | None:
+    """The time on disk, where the filesystem could not hold the one that was asked for."""
+    return None if facts.mtime_ns == mtime_ns else facts.mtime_ns
+
+
+def create(
+    tx: Transaction,
+    parent: Node,
+    name: str,
+    facts: Facts,
+    *,
+    mtime_ns: int | None = None,
+    known: Digests | None = None,
+) -> Node:
+    """A new file or folder."""
+    number = nodes.new_ids(tx.connection)
+    seq = tx.note(parent.space, number, Kind.CREATED)
+    time = facts.mtime_ns if mtime_ns is None else mtime_ns
+    node = Node(
+        number, parent.space, parent.id, name, FOLDER if facts.folder else FILE, 0 if facts.folder else facts.size,
+        time, None if facts.folder else _disk_ns(facts, time), facts.inode, seq, seq, seq, tx.now // 1_000_000_000,
+    )  # fmt: skip
+    nodes.insert(tx.connection, node, names.key(name), names.spelling(name))
+    nodes.touch(tx.connection, parent.id, seq, node.size, tx.now)
+    if known is not None:
+        digests.put(tx.connection, node.id, node.stamp, known)
+    return node
+
+
+def overwrite(
+    tx: Transaction, node: Node, facts: Facts, *, mtime_ns: int | None = None, known: Digests | None = None
+) -> Node:
+    """A file gets other content; the journal keeps which content it replaced."""
+    seq = tx.note(node.space, node.id, Kind.MODIFIED, version=node.stamp)
+    time = facts.mtime_ns if mtime_ns is None else mtime_ns
+    new = node._replace(
+        size=facts.size, mtime_ns=time, disk_ns=_disk_ns(facts, time), inode=facts.inode, seq=seq, stamp=seq
+    )
+    nodes.overwrite(tx.connection, new)
+    nodes.touch(tx.connection, node.parent, seq, new.size - node.size)
+    if known is not None:
+        digests.put(tx.connection, new.id, new.stamp, known)
+    return new
+
+
+def place(tx: Transaction, node: Node, parent: Node, name: str) -> Node:
+    """A node moves, with everything below it, within its space; its locks end (RFC 4918 section 7.6)."""
+    seq = tx.note(node.space, node.id, Kind.MOVED, deep=node.is_folder, old=(node.parent, node.name))
+    nodes.place(tx.connection, node.id, parent.id, names.key(name), names.spelling(name), seq)
+    nodes.touch(tx.connection, node.parent, seq, -node.size, tx.now)
+    nodes.touch(tx.connection, parent.id, seq, node.size, tx.now)
+    end_locks(tx, node)
+    return node._replace(parent=parent.id, name=name, seq=seq, place_seq=seq)
+
+
+def discard(tx: Transaction, node: Node, trash_node: int) -> None:
+    """A node goes, with everything below it, under the hidden trash node of its space."""
+    seq = tx.note(node.space, node.id, Kind.DELETED, deep=node.is_folder, old=(node.parent, node.name))
+    nodes.place(tx.connection, node.id, trash_node, str(node.id), None, seq)
+    nodes.touch(tx.connection, node.parent, seq, -node.size, tx.now)
+    end_locks(tx, node)
+    trash.insert(tx.connection, node.id, node.space, node.parent, node.name, tx.actor, seq, tx.now // 1_000_000_000)
+
+
+def forget(tx: Transaction, node: Node) -> None:
+    """A node that is no longer on disk loses its place.
+
+    A folder's rows go, without bytes, under the trash node, where followers
+    with an older picture can still learn what it held.
+    """
+    seq = tx.note(node.space, node.id, Kind.DELETED, deep=node.is_folder, old=(node.parent, node.name))
+    nodes.touch(tx.connection, node.parent, seq, -node.size, tx.now)
+    end_locks(tx, node)
+    space = spaces.get(tx.connection, node.space)
+    if node.is_folder and space is not None:
+        nodes.place(tx.connection, node.id, space.trash, str(node.id), None, seq)
+    else:
+        nodes.remove(tx.connection, [node.id])
+
+
+def adopt(tx: Transaction, parent: Node, name: str, originals: Sequence[Node], facts: Sequence[Facts]) -> Node:
+    """A copy of a file or tree: new nodes under new ids, one journal entry.
+
+    ``originals`` are the copied nodes, each folder before its members, and
+    ``facts`` those of their copies.  Dead properties and checksums are copied.
+    """
+    first = nodes.new_ids(tx.connection, len(originals))
+    seq = tx.note(parent.space, first, Kind.CREATED, deep=originals[0].is_folder)
+    ids = {old.id: first + index for index, old in enumerate(originals)}
+    now = tx.now // 1_000_000_000
+    copies: list[Node] = []
+    for old, fact in zip(originals, facts, strict=True):
+        top = old.id == originals[0].id
+        copies.append(
+            old._replace(
+                id=ids[old.id], space=parent.space, parent=parent.id if top else ids[old.parent],
+                name=name if top else old.name, inode=fact.inode, disk_ns=_disk_ns(fact, old.mtime_ns),
+                seq=seq, place_seq=seq, stamp=seq, created=now,
+            )  # fmt: skip
+        )
+    nodes.insert_many(tx.connection, ((n, names.key(n.name), names.spelling(n.name)) for n in copies))
+    properties.copy(tx.connection, list(ids.items()))
+    for old in originals:
+        if not old.is_folder:
+            digests.copy(tx.connection, old.id, ids[old.id], seq)
+    nodes.touch(tx.connection, parent.id, seq, copies[0].size, tx.now)
+    return copies[0]
+
+
+def transfer(tx: Transaction, node: Node, parent: Node, name: str) -> Node:
+    """A node moves into another space and keeps its id; there it is new, here it is gone."""
+    tree = nodes.tree(tx.connection, node.id)
+    gone = tx.note(node.space, node.id, Kind.DELETED, deep=node.is_folder, old=(node.parent, node.name))
+    nodes.touch(tx.connection, node.parent, gone, -node.size, tx.now)
+    end_locks(tx, node)
+    tx.raise_above(parent.space, gone)  # so that no ETag of the node ever repeats
+    seq = tx.note(parent.space, node.id, Kind.CREATED, deep=node.is_folder)
+    nodes.set_space(tx.connection, [each.id for each in tree], parent.space)
+    nodes.place(tx.connection, node.id, parent.id, names.key(name), names.spelling(name), seq)
+    for each in tree:
+        nodes.restamp(tx.connection, each.id, seq)
+        digests.restamp(tx.connection, each.id, each.stamp, seq)
+    nodes.touch(tx.connection, parent.id, seq, node.size, tx.now)
+    return node._replace(space=parent.space, parent=parent.id, name=name, seq=seq, place_seq=seq, stamp=seq)
+
+
+def end_locks(tx: Transaction, node: Node) -> None:
+    """Remove the locks of a node and of everything below it."""
+    found = locks.in_space(tx.connection, node.space, 0)
+    if found:
+        inside = {node.id, *nodes.below(tx.connection, node.id)} if node.is_folder else {node.id}
+        locks.remove(tx.connection, [lock.token for lock in found if lock.node in inside])
+
+
+def set_time(tx: Transaction, node: Node, mtime_ns: int, disk_ns: int | None) -> Node:
+    """A node gets another time of modification, which is a change of its properties."""
+    seq = tx.note(node.space, node.id, Kind.PROPERTIES)
+    nodes.set_mtime(tx.connection, node.id, mtime_ns, disk_ns, seq)
+    nodes.touch(tx.connection, node.parent or node.id, seq, 0)
+    return node._replace(mtime_ns=mtime_ns, disk_ns=disk_ns, seq=seq)
+
+
+def note_properties(tx: Transaction, node: Node) -> None:
+    """Dead properties of a node have changed."""
+    seq = tx.note(node.space, node.id, Kind.PROPERTIES)
+    nodes.mark(tx.connection, node.id, seq)
+    if node.parent:
+        nodes.touch(tx.connection, node.parent, seq, 0)
+

@@ -1,0 +1,139 @@
+"""App tokens: a password of its own for every program, limited and revocable.
+
+A token is 256 random bits; the index has only its SHA-256, which is enough for
+something that cannot be guessed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from davshare.errors import BadRequest, NotFound
+from davshare.identity.people import find_user
+from davshare.index import nodes, people, spaces
+from davshare.index.database import Connection, Database
+from davshare.index.people import AppToken
+from davshare.model import names
+from davshare.model.access import Permission
+from davshare.model.people import User
+
+_FORM = re.compile(r"dst_[A-Za-z0-9_-]{43}\Z").match
+_LONGEST_LABEL = 200
+
+
+class Scope(NamedTuple):
+    """What a token can reach at most: permissions, and the node at and below which (None: everywhere)."""
+
+    mask: Permission
+    node: int | None
+    text: str
+
+
+def looks_like(text: str) -> bool:
+    """Whether ``text`` has the form of a token."""
+    return _FORM(text) is not None
+
+
+def digest(secret: str) -> bytes:
+    """What is kept of a token."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def create(
+    database: Database, user: User, label: str = "", scopes: Sequence[str] = (), expires: int | None = None
+) -> tuple[AppToken, str]:
+    """A new token and its secret, which cannot be had again.
+
+    :param scopes: ``read``, ``write`` (the default: everything), ``space:NAME``
+        or ``path:home/folder``; one string may hold several, with commas.
+    :param expires: seconds since 1970.
+    :raises BadRequest: a scope or the label makes no sense, or the end is in the past.
+    :raises NotFound: a scope names something that does not exist.
+    """
+    now = int(time.time())
+    if expires is not None and expires <= now:
+        raise BadRequest("The token would have expired already.")
+    if len(label) > _LONGEST_LABEL or not label.isprintable():
+        raise BadRequest(f"A label is up to {_LONGEST_LABEL} printable characters.")
+    secret = "dst_" + secrets.token_urlsafe(32)
+    with database.write() as connection:
+        scope = resolve(connection, user, scopes)
+        token = AppToken(0, user.id, label, int(scope.mask), scope.node, scope.text, now, expires)
+        token = token._replace(id=people.add_token(connection, token, digest(secret)))
+    return token, secret
+
+
+def issued(database: Database, owner: str | None) -> list[tuple[str, AppToken]]:
+    """App tokens of one user or of all with the names of their owners, oldest first.
+
+    :raises NotFound: there is no such user.
+    """
+    with database.snapshot() as connection:
+        number = None if owner is None else find_user(connection, owner).id
+        names_of = {user.id: user.name for user in people.users(connection)}
+        return [(names_of[token.user], token) for token in people.tokens(connection, number)]
+
+
+def revoke(database: Database, number: int) -> None:
+    """End a token, in every worker from the next request on.
+
+    :raises NotFound: there is none with this id.
+    """
+    with database.write() as connection:
+        if not people.remove_token(connection, number):
+            raise NotFound("There is no such token.")
+
+
+def resolve(connection: Connection, user: User, scopes: Sequence[str]) -> Scope:
+    """What scopes mean for a user, now; a path is followed to its node, which may move later."""
+    words = [word.strip() for each in scopes for word in each.split(",") if word.strip()]
+    masks: set[Permission] = set()
+    reached: set[int] = set()
+    for word in words:
+        kind, colon, rest = word.partition(":")
+        if word in _MASKS:
+            masks.add(_MASKS[word])
+        elif colon and kind == "space":
+            reached.add(_space(connection, rest))
+        elif colon and kind == "path":
+            reached.add(_path(connection, user, rest))
+        else:
+            raise BadRequest("A scope is read, write, space:NAME or path:home/FOLDER.")
+    if len(masks) > 1 or len(reached) > 1:
+        raise BadRequest("A token is either read or write, and reaches one space or one path.")
+    mask = masks.pop() if masks else Permission.ALL
+    return Scope(mask, reached.pop() if reached else None, ",".join(words))
+
+
+_MASKS = {"read": Permission.READ | Permission.READ_ACL, "write": Permission.ALL}
+
+
+def _space(connection: Connection, name: str) -> int:
+    space = spaces.named(connection, "space", names.key(name))
+    if space is None:
+        raise NotFound("The scope names a space that does not exist.")
+    return space.node
+
+
+def _path(connection: Connection, user: User, path: str) -> int:
+    match [names.key(part) for part in path.split("/") if part]:
+        case ["home", *rest]:
+            space = spaces.home(connection, user.id)
+        case ["spaces", name, *rest]:
+            space = spaces.named(connection, "space", name)
+        case ["users", name, *rest]:
+            space = spaces.named(connection, "home", name)
+        case _:
+            raise BadRequest("The path of a scope begins with home/, spaces/NAME/ or users/NAME/.")
+    here = None if space is None else space.node
+    for part in rest:
+        found = None if here is None else nodes.child(connection, here, part)
+        here = None if found is None else found.id
+    if here is None:
+        raise NotFound("The scope names a path that does not exist.")
+    return here

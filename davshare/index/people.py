@@ -1,0 +1,236 @@
+"""Rows of users, groups, app tokens, and of failed sign-ins.
+
+Whoever changes people or tokens also raises the generation, so that every
+worker forgets what it remembered.  Failed sign-ins do not: anyone can cause them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from davshare.index.database import Connection, changed
+from davshare.model.people import Group, User
+
+_USER = "id, name, display_name, email, password, admin, disabled, quota, created"
+_GROUP = "id, name, display_name"
+_TOKEN = 'id, "user", label, mask, node, scope, created, expires'
+
+
+class AppToken(NamedTuple):
+    """One app token without its secret, which only its owner has; times are seconds."""
+
+    id: int
+    user: int
+    label: str
+    mask: int
+    node: int | None
+    scope: str
+    created: int
+    expires: int | None
+
+
+def _user(row: tuple[int, str, str, str, str | None, int, int, int | None, int]) -> User:
+    return User(*row[:5], bool(row[5]), bool(row[6]), *row[7:])
+
+
+# users
+
+
+def user(connection: Connection, name: str) -> User | None:
+    """One user by name (in NFC)."""
+    row = connection.execute(f"SELECT {_USER} FROM principal WHERE kind='user' AND name=?", (name,)).fetchone()
+    return None if row is None else _user(row)
+
+
+def user_by_id(connection: Connection, number: int) -> User | None:
+    """One user by id."""
+    row = connection.execute(f"SELECT {_USER} FROM principal WHERE kind='user' AND id=?", (number,)).fetchone()
+    return None if row is None else _user(row)
+
+
+def users(connection: Connection) -> list[User]:
+    """Every user by name."""
+    return [_user(row) for row in connection.execute(f"SELECT {_USER} FROM principal WHERE kind='user' ORDER BY name")]
+
+
+def add_user(connection: Connection, new: User) -> int:
+    """Add a user (``id`` is ignored) and return the id; sqlite3.IntegrityError if the name is taken."""
+    row = connection.execute(
+        "INSERT INTO principal (kind, name, display_name, email, password, admin, disabled, quota, created)"
+        " VALUES ('user',?,?,?,?,?,?,?,?) RETURNING id",
+        (*new[1:5], int(new.admin), int(new.disabled), new.quota, new.created),
+    ).fetchone()
+    changed(connection)
+    return int(row[0])
+
+
+def update_user(connection: Connection, user: User) -> None:
+    """Write everything but the name of a user."""
+    connection.execute(
+        "UPDATE principal SET display_name=?, email=?, password=?, admin=?, disabled=?, quota=? WHERE id=?",
+        (*user[2:5], int(user.admin), int(user.disabled), user.quota, user.id),
+    )
+    changed(connection)
+
+
+def set_password(connection: Connection, number: int, old: str | None, new: str) -> None:
+    """Replace a password's hash, unless it has changed in the meantime."""
+    connection.execute("UPDATE principal SET password=? WHERE id=? AND password IS ?", (new, number, old))
+    changed(connection)
+
+
+def remove(connection: Connection, number: int) -> None:
+    """Remove a user or group with memberships, tokens, grants and locks."""
+    connection.execute("DELETE FROM lock WHERE creator=?", (number,))
+    connection.execute("DELETE FROM principal WHERE id=?", (number,))
+    changed(connection)
+
+
+def principal_by_id(connection: Connection, number: int) -> User | Group | None:
+    """A user or group by id."""
+    found = user_by_id(connection, number)
+    if found is not None:
+        return found
+    row = connection.execute(f"SELECT {_GROUP} FROM principal WHERE kind='group' AND id=?", (number,)).fetchone()
+    return None if row is None else Group._make(row)
+
+
+# groups
+
+
+def group(connection: Connection, name: str) -> Group | None:
+    """One group by name (in NFC)."""
+    row = connection.execute(f"SELECT {_GROUP} FROM principal WHERE kind='group' AND name=?", (name,)).fetchone()
+    return None if row is None else Group._make(row)
+
+
+def groups(connection: Connection) -> list[Group]:
+    """Every group by name."""
+    rows = connection.execute(f"SELECT {_GROUP} FROM principal WHERE kind='group' ORDER BY name")
+    return [Group._make(row) for row in rows]
+
+
+def add_group(connection: Connection, name: str, display_name: str, now: int) -> int:
+    """Add a group and return its id; sqlite3.IntegrityError if the name is taken."""
+    row = connection.execute(
+        "INSERT INTO principal (kind, name, display_name, created) VALUES ('group',?,?,?) RETURNING id",
+        (name, display_name, now),
+    ).fetchone()
+    changed(connection)
+    return int(row[0])
+
+
+def groups_of(connection: Connection, number: int) -> list[Group]:
+    """The groups of a user by name."""
+    rows = connection.execute(
+        f"SELECT {_GROUP} FROM principal WHERE id IN"
+        ' (SELECT "group" FROM member WHERE "user"=?) ORDER BY name',
+        (number,),
+    )
+    return [Group._make(row) for row in rows]
+
+
+def members_of(connection: Connection, number: int) -> list[User]:
+    """The users in a group by name."""
+    rows = connection.execute(
+        f"SELECT {_USER} FROM principal WHERE id IN"
+        ' (SELECT "user" FROM member WHERE "group"=?) ORDER BY name',
+        (number,),
+    )
+    return [_user(row) for row in rows]
+
+
+def principals_of(connection: Connection, number: int) -> frozenset[int]:
+    """A user's own id and the ids of all groups: everything that grants can name."""
+    rows = connection.execute('SELECT "group" FROM member WHERE "user"=?', (number,))
+    return frozenset([number, *[row[0] for row in rows]])
+
+
+def add_member(connection: Connection, group: int, user: int) -> bool:
+    """Put a user into a group; whether that is new."""
+    done = connection.execute(
+        'INSERT INTO member ("group", "user") VALUES (?,?) ON CONFLICT DO NOTHING', (group, user)
+    ).rowcount
+    changed(connection)
+    return done > 0
+
+
+def remove_member(connection: Connection, group: int, user: int) -> bool:
+    """Take a user out of a group; whether there was something to take."""
+    done = connection.execute('DELETE FROM member WHERE "group"=? AND "user"=?', (group, user)).rowcount
+    changed(connection)
+    return done > 0
+
+
+# app tokens
+
+
+def token(connection: Connection, digest: bytes) -> AppToken | None:
+    """The app token whose secret has this SHA-256."""
+    row = connection.execute(f"SELECT {_TOKEN} FROM apptoken WHERE hash=?", (digest,)).fetchone()
+    return None if row is None else AppToken._make(row)
+
+
+def tokens(connection: Connection, user: int | None = None) -> list[AppToken]:
+    """The app tokens of one user or of all, oldest first."""
+    rows = connection.execute(
+        f'SELECT {_TOKEN} FROM apptoken WHERE ? IS NULL OR "user"=? ORDER BY id', (user, user)
+    )
+    return [AppToken._make(row) for row in rows]
+
+
+def add_token(connection: Connection, new: AppToken, digest: bytes) -> int:
+    """Add an app token (``id`` is ignored) and return its id."""
+    row = connection.execute(
+        'INSERT INTO apptoken ("user", label, mask, node, scope, created, expires, hash)'
+        " VALUES (?,?,?,?,?,?,?,?) RETURNING id",
+        (*new[1:], digest),
+    ).fetchone()
+    changed(connection)
+    return int(row[0])
+
+
+def remove_token(connection: Connection, number: int) -> bool:
+    """Remove an app token; whether there was one."""
+    done = connection.execute("DELETE FROM apptoken WHERE id=?", (number,)).rowcount
+    changed(connection)
+    return done > 0
+
+
+# failed sign-ins
+
+
+def failures(connection: Connection, key: bytes) -> tuple[int, int]:
+    """How many failures a key has, and the second of the last one; zeros when it has none."""
+    row = connection.execute("SELECT failures, at FROM throttle WHERE key=?", (key,)).fetchone()
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
+def add_failure(connection: Connection, key: bytes, now: int, forget_before: int) -> None:
+    """Count one more failure; the count starts afresh when the last one was before ``forget_before``."""
+    connection.execute(
+        "INSERT INTO throttle (key, failures, at) VALUES (?,1,?) ON CONFLICT (key) DO UPDATE SET"
+        " failures=CASE WHEN throttle.at<? THEN 1 ELSE throttle.failures+1 END, at=excluded.at",
+        (key, now, forget_before),
+    )
+
+
+def put_mark(connection: Connection, key: bytes, now: int) -> None:
+    """Remember a success: a row without failures."""
+    connection.execute(
+        "INSERT INTO throttle (key, failures, at) VALUES (?,0,?)"
+        " ON CONFLICT (key) DO UPDATE SET failures=0, at=excluded.at",
+        (key, now),
+    )
+
+
+def forget_failures(connection: Connection, key: bytes) -> None:
+    """Forget what is known of a key."""
+    connection.execute("DELETE FROM throttle WHERE key=?", (key,))
+
+
+def forget_old(connection: Connection, failures_before: int, marks_before: int) -> None:
+    """Drop rows that have no effect any more."""
+    connection.execute(
+        "DELETE FROM throttle WHERE (failures>0 AND at<?) OR (failures=0 AND at<?)", (failures_before, marks_before)
+    )

@@ -1,0 +1,107 @@
+"""Settings that can change while the server runs, each with its type and limits."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from davshare.errors import UsageError
+
+Value = bool | int
+
+
+class Setting(NamedTuple):
+    """One runtime setting; whole numbers lie between ``least`` and ``most``."""
+
+    name: str
+    default: Value
+    doc: str
+    least: int = 0
+    most: int = 2**62
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it is a yes-or-no setting."""
+        return isinstance(self.default, bool)
+
+    def fits(self, value: Any) -> bool:
+        """Whether ``value`` is of the right type and within the limits."""
+        if self.is_flag:
+            return isinstance(value, bool)
+        return isinstance(value, int) and not isinstance(value, bool) and self.least <= value <= self.most
+
+    def parse(self, text: str) -> Value:
+        """The value that a person wrote.
+
+        :raises UsageError: it is not one; the message says what is expected.
+        """
+        value: Value | None
+        if self.is_flag:
+            value = _FLAGS.get(text.strip().lower())
+            expected = "on or off"
+        else:
+            value = size(text) if self.name.endswith("_bytes") else whole(text)
+            expected = f"a whole number from {self.least} to {self.most}"
+        if value is None or not self.fits(value):
+            raise UsageError(f"{self.name}: expected {expected}")
+        return value
+
+
+_FLAGS = {
+    **dict.fromkeys(("on", "true", "yes", "1"), True),
+    **dict.fromkeys(("off", "false", "no", "0"), False),
+}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)b?\Z", re.IGNORECASE).match
+
+
+def whole(text: str) -> int | None:
+    """A whole number, None when ``text`` is not one."""
+    try:
+        return int(text.strip())
+    except ValueError:
+        return None
+
+
+def size(text: str) -> int | None:
+    """A number of bytes such as ``500``, ``10GB`` or ``1.5 GiB``; None when ``text`` is not one.
+
+    ``k``, ``M``, ``G``, ``T`` and ``P`` count in thousands, with an ``i`` in 1,024s.
+    """
+    match = _SIZE(text.strip().replace("_", ""))
+    if match is None:
+        return None
+    step = 1024 if match[3] else 1000
+    factor = step ** " kmgtp".index(match[2].lower() or " ")
+    return int(match[1]) * factor if "." not in match[1] else int(float(match[1]) * factor)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("dav.depth_infinity", False, "Answer PROPFIND with Depth: infinity instead of refusing it."),
+    Setting("property.max_bytes", 65536, "Largest value of one dead property, in bytes.", 256),
+    Setting("property.max_count", 1000, "Most dead properties that one file or folder can have.", 1),
+    Setting("xml.max_bytes", 1_048_576, "Largest XML request body, in bytes.", 1024, 2**30),
+    Setting("lock.default_seconds", 3600, "Lifetime of a lock whose request names none.", 1, 2**31),
+    Setting("lock.max_seconds", 86400, "Longest lifetime that a lock is granted.", 1, 2**31),
+    Setting("upload.max_bytes", 0, "Largest file that can be uploaded, in bytes; 0 means no limit."),
+    Setting("names.allow_twins", False, "Allow two names in a folder that differ only in Unicode normalisation."),
+    Setting("trash.keep_days", 30, "Days for which deleted files are kept.", 0, 36500),
+    Setting("journal.keep_days", 90, "Days for which a sync client can stay away and still get only the changes.", 1, 36500),
+    Setting("journal.keep_entries", 10_000_000, "Most journal entries that are kept for one space.", 1000),
+    Setting("password.min_length", 10, "Fewest characters of a new password.", 1, 256),
+)
+
+BY_NAME: dict[str, Setting] = {setting.name: setting for setting in SETTINGS}
+
+
+def spelled(value: Value) -> str:
+    """A value as the command line shows and takes it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
+
+
+def markdown() -> str:
+    """The table of the handbook."""
+    lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
+    lines += [f"| `{each.name}` | `{spelled(each.default)}` | {each.doc} |" for each in SETTINGS]
+    return "\n".join(lines)

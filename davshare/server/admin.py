@@ -1,0 +1,280 @@
+"""Making and opening data folders, for the command line.
+
+Imports nothing heavy: commands that only touch the index answer in a blink.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import signal
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from davshare import config as configuration
+from davshare.config import Config, Loaded
+from davshare.errors import BadRequest, Conflict, NotFound, Unavailable, UsageError
+from davshare.index import people, spaces
+from davshare.index.database import REVISION, Database
+from davshare.model import names
+from davshare.model.people import User
+
+if TYPE_CHECKING:
+    from davshare.files.service import Files
+
+INDEX = "index.sqlite"
+SECRET = "secret.key"
+SERVING = "serve.lock"
+SECRET_BYTES = 32
+
+
+def load_config(data: Path, switches: Mapping[str, str] | None = None) -> Loaded:
+    """The configuration of a data folder.
+
+    :raises NotFound: it is no data folder.
+    :raises UsageError: the configuration has a mistake.
+    """
+    require(data)
+    return configuration.load(data, os.environ, switches or {})
+
+
+def require(data: Path) -> None:
+    """Return when ``data`` is a data folder.
+
+    :raises NotFound: it is not.
+    """
+    if not (data / INDEX).is_file():
+        raise NotFound(f"{data} is not a data folder; `davshare init {data}` makes one")
+
+
+def open_index(data: Path) -> Database:
+    """The index of a data folder, for commands that touch no file.
+
+    :raises NotFound: it is no data folder.
+    :raises Unavailable: the index cannot be read.
+    :raises UsageError: the index was written by another version of davshare.
+    """
+    require(data)
+    database = Database(data / INDEX)
+    found = schema_version(database)
+    if found != REVISION:
+        database.close()
+        raise UsageError(
+            f"the index has schema {found or 'none'}, this version needs {REVISION};"
+            f" `davshare serve {data}` brings an older one up to date"
+        )
+    return database
+
+
+def schema_version(database: Database) -> str | None:
+    """Revision of the schema; None when the file holds no index.
+
+    :raises Unavailable: the file cannot be read.
+    """
+    try:
+        with database.session() as connection:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return None
+        raise Unavailable("The index cannot be opened.") from error
+    except sqlite3.DatabaseError as error:
+        raise Unavailable("The index is damaged.") from error
+    return None if row is None else str(row[0])
+
+
+@contextmanager
+def index(data: Path) -> Iterator[Database]:
+    """The same for a while."""
+    database = open_index(data)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@contextmanager
+def files(data: Path) -> Iterator[Files]:
+    """The file service for a while, configured as the data folder says."""
+    service = open_files(data, load_config(data).config)
+    try:
+        yield service
+    finally:
+        service.db.close()
+
+
+def demand_space(service: Files, name: str | None) -> None:
+    """Return when there is a space or home of that name, or no name.
+
+    :raises NotFound: there is none.
+    """
+    if name is not None:
+        with service.db.session() as connection:
+            if all(space.name != names.key(name) for space in spaces.all_spaces(connection)):
+                raise NotFound("There is no such space.")
+
+
+def open_files(data: Path, config: Config) -> Files:
+    """The file service of a data folder, for commands that touch files."""
+    from davshare.files.service import Files
+
+    return Files(data, open_index(data), config.durability == "full")
+
+
+def prepare(data: Path) -> None:
+    """Bring the index up to date before it is served.
+
+    :raises UsageError: it was written by a newer version.
+    """
+    require(data)
+    database = Database(data / INDEX)
+    found = schema_version(database)
+    database.close()
+    if found == REVISION:
+        return
+    if found is not None and found > REVISION:
+        raise UsageError("the index was written by a newer version of davshare")
+    from davshare.index.migrate import upgrade
+
+    upgrade(data / INDEX)
+
+
+@contextmanager
+def serving(data: Path) -> Iterator[None]:
+    """Hold the data folder as its only server.
+
+    :raises Conflict: another server holds it.
+    """
+    handle = os.open(data / SERVING, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(f"{data} is being served by another process already") from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_served(data: Path) -> bool:
+    """Whether a server holds the data folder."""
+    try:
+        with serving(data):
+            return False
+    except Conflict:
+        return True
+
+
+def make_data_folder(data: Path, admin: str, password: str) -> User:
+    """A new data folder with its first administrator; all of it or nothing.
+
+    :param data: a folder that is missing or empty.
+    :raises Conflict: it holds something already.
+    :raises BadRequest: the name or the password cannot be accepted.
+    """
+    names.check_account(names.key(admin))
+    if data.exists() and not data.is_dir():
+        raise BadRequest(f"{data} is not a folder")
+    made = _missing(data)
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        before = data.stat().st_mode & 0o7777
+        # Whoever makes the key owns the folder from here on: two at the same time cannot both.
+        if any(data.iterdir()) or not _write_new(data / SECRET, secrets.token_bytes(SECRET_BYTES)):
+            raise Conflict(f"{data} is not empty")
+    except BaseException:
+        _remove_empty(made)
+        raise
+    try:
+        with _stopping():
+            return _fill(data, admin, password)
+    except BaseException:
+        for entry in data.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        data.chmod(before)
+        _remove_empty(made)
+        raise
+
+
+def _fill(data: Path, admin: str, password: str) -> User:
+    from davshare.identity.people import add_user
+    from davshare.index.migrate import upgrade
+
+    data.chmod(0o700)
+    for folder in ("homes", "spaces"):
+        (data / folder).mkdir(mode=0o700)
+    _write_new(data / configuration.FILE_NAME, configuration.sample().encode())
+    upgrade(data / INDEX)
+    (data / INDEX).chmod(0o600)
+    with files(data) as service:
+        return add_user(service, admin, password, admin=True)
+
+
+def _missing(path: Path) -> list[Path]:
+    """The folders that have to be made for ``path``, deepest first."""
+    found = []
+    while not path.exists():
+        found.append(path)
+        path = path.parent
+    return found
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _write_new(path: Path, content: bytes) -> bool:
+    """Write a private file that must not exist; whether it did not."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    return True
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """Let SIGTERM raise, so that what was begun is cleaned up."""
+
+    def stop(number: int, frame: FrameType | None) -> Any:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def administrators(data: Path) -> list[str]:
+    """Names of those who can administer and sign in, oldest account first."""
+    with index(data) as database, database.session() as connection:
+        found = [user for user in people.users(connection) if user.admin and not user.disabled]
+    return [user.name for user in sorted(found)]
+
+
+def self_test(data: Path) -> None:
+    """Prove before serving that guessing of passwords is slowed down.
+
+    :raises Unavailable: it is not.
+    """
+    from davshare.identity.gate import read_secret
+    from davshare.identity.throttle import Throttle
+
+    with index(data) as database:
+        Throttle(database, read_secret(database)).self_test()

@@ -1,0 +1,67 @@
+"""Everything long-lived is made here and handed on as arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from davshare.config import Config
+from davshare.errors import UsageError
+from davshare.files.service import Files
+from davshare.http.application import Application
+from davshare.identity.gate import Gate
+from davshare.index.database import REVISION, Database
+from davshare.server.pipeline import Pipeline
+
+INDEX = "index.sqlite"
+
+
+def open_database(data: Path, config: Config) -> Database:
+    """The index of a data folder, with the schema that this code works with.
+
+    :raises UsageError: this is no data folder, or its index is of another version.
+    """
+    path = data / INDEX
+    if not path.is_file():
+        raise UsageError(f"{data} is not a data folder; make one with: davshare init {data}")
+    from davshare.index.migrate import current, upgrade
+
+    database = Database(path, durable=config.durability == "full")
+    found = current(database)
+    if found is None or found > REVISION:
+        raise UsageError(f"The index of {data} was made by another version of davshare.")
+    if found < REVISION:
+        upgrade(path)
+    return database
+
+
+def open_files(data: Path, config: Config) -> Files:
+    """The file service on a data folder."""
+    return Files(data, open_database(data, config), config.durability == "full")
+
+
+def make_application(data: Path, config: Config) -> Application:
+    """The application of one worker; called after the fork."""
+    files = open_files(data, config)
+    gate = Gate(files.db, files.settings, basic_over_http=config.basic_over_http)
+    direct = Pipeline(files, gate, config.public_url)
+    if config.gateway == "direct":
+        return direct
+    from davshare.server.wsgi import make_wsgidav
+
+    return make_wsgidav(files, direct)
+
+
+def recover(data: Path, config: Config) -> None:
+    """Finish what a process that died has left undone."""
+    files = open_files(data, config)
+    try:
+        files.redoer.replay()
+    finally:
+        files.db.close()
+
+
+def keeper(data: Path, config: Config) -> None:
+    """The keeper process; returns on SIGTERM."""
+    from davshare.server.keeper import Keeper
+
+    Keeper(open_files(data, config)).run()

@@ -1,0 +1,141 @@
+"""From a request to its answer: address, asker, door, and every refusal in one place."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from functools import lru_cache
+
+from davshare.dav import fault, options
+from davshare.dav.dispatch import Dav
+from davshare.dav.exchange import Exchange
+from davshare.errors import (
+    BodyCut,
+    DavshareError,
+    MethodNotAllowed,
+    NotAuthenticated,
+    NotFound,
+    NotImplementedHere,
+)
+from davshare.files.context import Address
+from davshare.files.reading import Waits
+from davshare.files.service import Files
+from davshare.files.view import Target
+from davshare.http.request import Request
+from davshare.http.responses import Response
+from davshare.identity.gate import Gate
+from davshare.index.database import count
+from davshare.model import names
+from davshare.model.people import Actor
+from davshare.server import health
+from davshare.web import browse
+
+log = logging.getLogger("davshare.server")
+_DOORS = frozenset({"dav", "remote.php"})
+_KNOWN = frozenset(
+    "OPTIONS GET HEAD PUT POST PATCH DELETE MKCOL COPY MOVE PROPFIND PROPPATCH REPORT LOCK UNLOCK ACL SEARCH".split()
+)
+_QUICK = frozenset({"GET", "HEAD", "PROPFIND", "OPTIONS"})
+
+
+class Pipeline:
+    """The application of one worker; see :class:`davshare.http.application.Application`."""
+
+    def __init__(self, files: Files, gate: Gate, public_url: str) -> None:
+        self._files = files
+        self._gate = gate
+        self._public_url = public_url
+        self._dav = Dav(self._browse)
+
+    def quick(self, request: Request) -> Response | None:
+        """The answer if it needs no waiting."""
+        if request.method not in _QUICK:
+            return None
+        try:
+            return self._respond(request, patient=False)
+        except Waits:
+            return None
+
+    def answer(self, request: Request) -> Response:
+        """The answer."""
+        return self._respond(request, patient=True)
+
+    def close(self) -> None:
+        """Forget finished effects and close the index."""
+        self._files.committer.close()
+        self._files.db.close()
+
+    # -- the way of a request ----------------------------------------------------------
+
+    def _respond(self, request: Request, patient: bool) -> Response:
+        try:
+            return self._route(request, patient)
+        except (BodyCut, Waits):
+            raise
+        except DavshareError as error:
+            return self._refuse(request, error)
+        except Exception:
+            log.exception("a request failed")
+            return fault.response(DavshareError(), request.method)
+
+    def _refuse(self, request: Request, error: DavshareError) -> Response:
+        response = fault.response(error, request.method)
+        if isinstance(error, NotAuthenticated) and error.status == 401:
+            response.headers += self._gate.challenges()
+        return response
+
+    def _route(self, request: Request, patient: bool) -> Response:
+        if request.method == "OPTIONS":
+            if request.path != "*":
+                names.split(request.path)
+            return options.handle()
+        segments, slash = names.split(request.path)
+        if not segments or segments[0] not in _DOORS:
+            return self._elsewhere(request, segments)
+        actor = self._who(request, patient)
+        address = Address(segments, slash)
+        return self._dav.respond(Exchange(self._files, request, actor, address, self._public_url, patient))
+
+    def _who(self, request: Request, patient: bool) -> Actor:
+        """Who is asking; everything remembered is dropped here when people, spaces or settings have changed."""
+        with self._files.db.session() as connection:
+            generation = count(connection, "generation")
+        self._files.refresh(generation)
+        authorization = request.headers.get("authorization")
+        secure = request.scheme == "https" or is_loopback(request.peer)
+        if authorization is not None:
+            actor = self._gate.recall(authorization, generation, secure)
+            if actor is not None:
+                return actor
+            if not patient:
+                raise Waits
+        return self._gate.authenticate(authorization, request.peer, secure, generation)
+
+    def _elsewhere(self, request: Request, segments: tuple[str, ...]) -> Response:
+        """What is not WebDAV: health, and the way to the files."""
+        if request.method not in _KNOWN:
+            raise NotImplementedHere
+        if segments in (("readyz",), ("livez",), ("healthz",)):
+            return health.respond(self._files, segments[0])
+        if not segments and request.method in ("GET", "HEAD"):
+            return Response(302, [("Location", "/dav/home/"), ("Cache-Control", "no-store")])
+        if not segments and request.method != "PROPFIND":
+            raise MethodNotAllowed("OPTIONS, GET, HEAD")
+        raise NotFound
+
+    def _browse(self, x: Exchange, target: Target) -> Response:
+        if not x.patient:
+            raise Waits
+        with x.files.db.snapshot() as connection:
+            return browse.page(x.files, connection, x.actor, target, x.request.method == "HEAD")
+
+
+@lru_cache(maxsize=1024)
+def is_loopback(peer: str) -> bool:
+    """Whether a request came from this machine."""
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return peer == "" or peer.startswith("unix:")
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

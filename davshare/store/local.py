@@ -1,0 +1,311 @@
+"""A folder of this machine as a place for bytes.
+
+Every path is walked step by step with directory descriptors and without
+following links, so nothing outside the root can be reached, whatever happens
+to the tree meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path as FolderPath
+
+from davshare.errors import Conflict, DavshareError, Forbidden, InsufficientStorage, Unavailable
+from davshare.model.names import PRIVATE, is_private
+from davshare.store import copying
+from davshare.store.base import Facts, Missing, Path
+from davshare.store.staging import StagedFile
+
+_PRIVATE = PRIVATE.encode()
+STAGING: Path = (_PRIVATE, b"staging")
+TRASH: Path = (_PRIVATE, b"trash")
+_MARKER = "space"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
+
+
+def refusal(error: OSError) -> DavshareError:
+    """What an error of the filesystem means to the client."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return InsufficientStorage("The storage is full.", condition="sufficient-disk-space")
+    if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
+        return Conflict("Something that the server does not know yet is in the way.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return Forbidden("The storage does not let the server do this.")
+    return Unavailable("The storage reported an error.")
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise refusal(error) from error
+
+
+def facts_of(status: os.stat_result) -> Facts:
+    """Facts from a stat."""
+    return Facts(status.st_ino, status.st_size, status.st_mtime_ns, stat.S_ISDIR(status.st_mode))
+
+
+class LocalStore:
+    """One space's folder; see :class:`davshare.store.base.Store`.
+
+    ``durable`` says whether content and membership are synced to disk.
+    """
+
+    __slots__ = ("root", "durable", "_marker")
+
+    def __init__(self, root: FolderPath, durable: bool = True) -> None:
+        self.root = os.fspath(root)
+        self.durable = durable
+        self._marker = os.path.join(self.root, PRIVATE, _MARKER)
+
+    # -- the root ----------------------------------------------------------------------
+
+    def prepare(self, mark: str) -> Facts:
+        """Make the root, if missing, and our private folder in it; facts of the root."""
+        with _refusals():
+            for folder in ((), STAGING, TRASH):
+                os.makedirs(os.path.join(self.root, *map(os.fsdecode, folder)), exist_ok=True)
+            with open(self._marker, "w") as marker:
+                marker.write(mark)
+                marker.flush()
+                os.fsync(marker.fileno())
+            self.sync((_PRIVATE,))
+            self.sync(())
+            return facts_of(os.stat(self.root))
+
+    def present(self) -> None:
+        """Return when the marker is there: a missing or unmounted disk never looks like an empty one."""
+        try:
+            os.stat(self._marker)
+        except OSError as error:
+            raise Unavailable("The storage of this space is missing at the moment.") from error
+
+    # -- reading -----------------------------------------------------------------------
+
+    def open(self, path: Path) -> tuple[int, Facts]:
+        """A descriptor of a regular file and its facts."""
+        folder = self._folder(path[:-1])
+        try:
+            fd = os.open(path[-1], _FILE, dir_fd=folder)
+        except OSError as error:
+            raise self._missing_or_refused(error) from error
+        finally:
+            os.close(folder)
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(fd)
+            raise Missing
+        return fd, facts_of(status)
+
+    def facts(self, path: Path) -> Facts:
+        """Facts of a regular file or a folder."""
+        if not path:
+            self.present()
+            return facts_of(os.stat(self.root))
+        folder = self._folder(path[:-1])
+        try:
+            status = os.stat(path[-1], dir_fd=folder, follow_symlinks=False)
+        except OSError as error:
+            raise self._missing_or_refused(error) from error
+        finally:
+            os.close(folder)
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            raise Missing
+        return facts_of(status)
+
+    def scan(self, path: Path) -> Iterator[tuple[bytes, Facts]]:
+        """Members with their facts; symbolic links, devices and pipes are not members."""
+        folder = self._folder(path)
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if not path and is_private(entry.name):
+                        continue
+                    with contextlib.suppress(FileNotFoundError):
+                        status = entry.stat(follow_symlinks=False)
+                        if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
+                            yield os.fsencode(entry.name), facts_of(status)
+        except OSError as error:
+            raise self._missing_or_refused(error) from error
+        finally:
+            os.close(folder)
+
+    def _folder(self, path: Path) -> int:
+        """A descriptor of the folder at ``path``; the caller closes it."""
+        try:
+            fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise Unavailable("The storage of this space is missing at the moment.") from error
+        for name in path:
+            try:
+                deeper = os.open(name, _FOLDER, dir_fd=fd)
+            except OSError as error:
+                raise self._missing_or_refused(error) from error
+            finally:
+                os.close(fd)
+            fd = deeper
+        return fd
+
+    def _missing_or_refused(self, error: OSError) -> Exception:
+        """A missing file on missing storage is not a missing file."""
+        if error.errno not in _GONE:
+            return refusal(error)
+        try:
+            self.present()
+        except Unavailable as unavailable:
+            return unavailable
+        return Missing()
+
+    # -- new content -------------------------------------------------------------------
+
+    def stage(self, hint: int | None = None) -> StagedFile:
+        """Begin a file in the staging folder, which is on the same filesystem as its target."""
+        name = secrets.token_hex(12).encode()
+        with _refusals(), self._private(STAGING) as folder:
+            return StagedFile(folder, name, self.durable)
+
+    def stage_copy(self, sources: Sequence[tuple[LocalStore, Path, Path, bool]]) -> tuple[bytes, list[Facts]]:
+        """Copy files and folders into one staged tree.
+
+        :param sources: (store, path there, path below the new top, is a folder), parents first; the first one is
+            the top itself, with the empty path.
+        :returns: the staged name, and the facts of each copy in order.
+        :raises Missing: one of the sources is not what it was said to be.
+        """
+        name = secrets.token_hex(12).encode()
+        with _refusals(), self._private(STAGING) as staging:
+            try:
+                return name, copying.tree(staging, name, sources, self.durable)
+            except BaseException:
+                self.remove((*STAGING, name))
+                raise
+
+    @contextlib.contextmanager
+    def _private(self, path: Path) -> Iterator[int]:
+        """A descriptor of one of our own folders, for a while."""
+        try:
+            fd = self._folder(path)
+        except Missing:
+            raise Unavailable("The storage of this space is incomplete at the moment.") from None
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    # -- changes of the tree -----------------------------------------------------------
+
+    def move(self, source: Path, target: Path, inode: int) -> None:
+        """Rename ``source`` to ``target``, replacing a file there.
+
+        Nothing happens when the source is gone or is another file than
+        ``inode`` names: then the rename is in the past.
+        """
+        try:
+            here = self._folder(source[:-1])
+        except Missing:
+            return
+        try:
+            there = self._folder(target[:-1])
+            try:
+                with _refusals():
+                    found = os.stat(source[-1], dir_fd=here, follow_symlinks=False)
+                    if found.st_ino == inode:
+                        os.rename(source[-1], target[-1], src_dir_fd=here, dst_dir_fd=there)
+            finally:
+                os.close(there)
+        except DavshareError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+        finally:
+            os.close(here)
+
+    def sync(self, path: Path) -> None:
+        """Make the membership of a folder survive a power cut."""
+        if not self.durable:
+            return
+        try:
+            folder = self._folder(path)
+        except Missing:
+            return
+        try:
+            with _refusals():
+                os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file or tree; never follows links."""
+        try:
+            folder = self._folder(path[:-1])
+        except Missing:
+            return
+        try:
+            with _refusals(), contextlib.suppress(FileNotFoundError):
+                if stat.S_ISDIR(os.stat(path[-1], dir_fd=folder, follow_symlinks=False).st_mode):
+                    shutil.rmtree(path[-1], dir_fd=folder)
+                else:
+                    os.unlink(path[-1], dir_fd=folder)
+        finally:
+            os.close(folder)
+
+    def set_time(self, path: Path, mtime_ns: int, inode: int) -> int:
+        """Set the time of a file, if it still is the one that ``inode`` names; the time that the disk holds then.
+
+        :raises Missing: it is another file, or none.
+        """
+        fd, facts = self.open(path)
+        try:
+            if facts.inode != inode:
+                raise Missing
+            with contextlib.suppress(OverflowError, OSError):
+                os.utime(fd, ns=(mtime_ns, mtime_ns))
+            return os.fstat(fd).st_mtime_ns
+        finally:
+            os.close(fd)
+
+    def remove_root(self) -> None:
+        """Remove the whole folder of the space."""
+        with _refusals():
+            shutil.rmtree(self.root)
+
+    def writable(self, path: Path) -> None:
+        """Return when members can be made in and taken from a folder.
+
+        :raises Forbidden: the filesystem will refuse.
+        """
+        try:
+            folder = self._folder(path)
+        except Missing:
+            return
+        try:
+            effective = os.access in os.supports_effective_ids
+            if not os.access(b".", os.W_OK | os.X_OK, dir_fd=folder, effective_ids=effective):
+                raise Forbidden("The storage does not let the server do this.")
+        finally:
+            os.close(folder)
+
+    def free(self) -> int:
+        """Bytes that the filesystem has left for us."""
+        with _refusals():
+            status = os.statvfs(self.root)
+        return status.f_bavail * status.f_frsize
+
+    def litter(self, older_than: float) -> list[bytes]:
+        """Names of staged files that were last touched before ``older_than`` (seconds since 1970)."""
+        old: list[bytes] = []
+        with self._private(STAGING) as folder, os.scandir(folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    if entry.stat(follow_symlinks=False).st_ctime < older_than:
+                        old.append(os.fsencode(entry.name))
+        return old
