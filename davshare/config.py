@@ -211,7 +211,7 @@ KEYS: tuple[Key, ...] = (
     ),
     Key(
         "durability", Config.durability, _one_of("full", "relaxed"), "full or relaxed",
-        "full: an acknowledged write survives a power cut; relaxed: faster, and survives the end of the processes only.",
+        "full: an acknowledged write survives a power cut; relaxed: faster, but it may be lost then.",
     ),
     Key(
         "gateway", Config.gateway, _one_of("direct", "wsgidav"), "direct or wsgidav",
