@@ -58,13 +58,11 @@ class Dav:
         return writer(x)
 
     def _get(self, x: Exchange) -> Response:
-        with x.files.db.session() as connection:
-            target = x.files.target(connection, x.asker, x.address)
-            if not isinstance(target, Place):
-                return self._browse(x, target)
-            node = target.found()
-            x.asker.check(connection)
-            if node.is_folder:
-                return self._browse(x, target)
-            place = target
-        return get.handle(x, place)
+        target = x.files.glimpse(x.asker, x.address)
+        if not isinstance(target, Place):
+            return self._browse(x, target)
+        node = target.found()
+        if x.conditional:
+            with x.files.db.session() as connection:
+                x.asker.check(connection)
+        return self._browse(x, target) if node.is_folder else get.handle(x, target)

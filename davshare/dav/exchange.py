@@ -49,6 +49,7 @@ class Exchange:
     header: IfHeader | None = None
     asker: Asker = field(init=False)
     preferences: frozenset[str] = frozenset()
+    conditional: bool = False
 
     def __post_init__(self) -> None:
         headers = self.request.headers
@@ -57,6 +58,7 @@ class Exchange:
         if self.header is not None or not conditions.FIELDS.isdisjoint(headers):
             tokens = frozenset() if self.header is None else self.header.tokens
             self.asker = Asker(self.actor, tokens, partial(check, self))
+            self.conditional = True
         else:
             self.asker = Asker(self.actor)
         if "prefer" in headers or "brief" in headers:

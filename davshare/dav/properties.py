@@ -21,7 +21,7 @@ from davshare.files.locate import Place
 from davshare.files.service import Files
 from davshare.http.conditions import http_date
 from davshare.model import names
-from davshare.model.access import Permission
+from davshare.model.access import Permission, Rights
 from davshare.model.nodes import FOLDER, Node
 from davshare.model.people import Actor
 from davshare.store.digest import Values
@@ -187,7 +187,7 @@ def current_user_privilege_set(scope: Scope) -> Value:
     return lambda node: told
 
 
-def privileges(rights: Permission) -> str:
+def privileges(rights: Rights) -> str:
     """Privilege elements for a set of permissions."""
     found = [name for permission, name in _PRIVILEGES.items() if permission & rights]
     if rights & Permission.WRITE == Permission.WRITE:

@@ -56,6 +56,8 @@ class Renderer:
             names = tuple(LIVE)
         self._columns = [self._column(name, scope) for name in dict.fromkeys(names)]
         self._names = frozenset(names)
+        #: What allprop implies is not missing where it is not defined.
+        self._implied = frozenset(empty(name) for name in ALLPROP if name not in asked.names)
 
     @staticmethod
     def _column(name: Name, scope: Scope) -> _Column:
@@ -82,13 +84,8 @@ class Renderer:
                 found.append(nothing)
         if self._kind == "allprop":
             found += [text for name, text in dead.items() if name not in self._names]
-            missing = [] if self._minimal else self._asked_missing(missing)
+            missing = [text for text in missing if text not in self._implied]
         return _response(href, found, [] if self._minimal else missing)
-
-    def _asked_missing(self, missing: Sequence[str]) -> list[str]:
-        """Of what is not defined here, only what was asked for by name."""
-        implied = {empty(name) for name in ALLPROP}
-        return [text for text in missing if text not in implied]
 
     def _names_only(self, node: Node, href: str, dead: Mapping[Name, str]) -> str:
         columns = [c for c in self._columns if c.value is not None and c.name not in dead]

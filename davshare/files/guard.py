@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from davshare.errors import Forbidden, NotFound
 from davshare.index import grants, nodes
 from davshare.index.database import Connection
-from davshare.model.access import Permission
+from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node, Space
 from davshare.model.people import Actor
 
 _READING = Permission.READ | Permission.READ_ACL
 
 
-def rights(connection: Connection, actor: Actor, space: Space, chain: Sequence[Node]) -> Permission:
+def rights(connection: Connection, actor: Actor, space: Space, chain: Sequence[Node]) -> Rights:
     """What ``actor`` may do with the last node of ``chain`` (a space's root first).
 
     Owners may do everything in their home and administrators in every project
@@ -36,16 +36,16 @@ def _rules(actor: Actor, space: Space) -> bool:
     return space.owner == actor.user if space.kind == "home" else actor.admin
 
 
-def _granted(connection: Connection, actor: Actor, chain: Sequence[Node]) -> Permission:
+def _granted(connection: Connection, actor: Actor, chain: Sequence[Node]) -> Rights:
     found = grants.on_nodes(connection, [node.id for node in chain], tuple(actor.principals))
     now = time.time()
     allowed = Permission.NONE
     for node in chain:
         here = [grant for grant in found if grant.node == node.id and (grant.expires is None or grant.expires > now)]
         for grant in here:
-            allowed |= Permission(grant.allow)
+            allowed |= grant.allow
         for grant in here:
-            allowed &= ~Permission(grant.deny)
+            allowed &= ~grant.deny
     return allowed
 
 
@@ -77,7 +77,7 @@ def passages(connection: Connection, actor: Actor, space: Space) -> frozenset[in
     return frozenset(found)
 
 
-def demand(have: Permission, want: Permission) -> None:
+def demand(have: Rights, want: Rights) -> None:
     """Return when ``want`` is within ``have``.
 
     :raises NotFound: the asker may not even know that something is here.

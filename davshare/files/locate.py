@@ -11,7 +11,7 @@ from davshare.files import guard
 from davshare.index import nodes
 from davshare.index.database import Connection
 from davshare.model import names
-from davshare.model.access import Permission
+from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node, Space
 from davshare.model.people import Actor
 from davshare.store.base import Path
@@ -40,7 +40,7 @@ class Place:
     missing: tuple[str, ...]
     slash: bool
     twin: bool
-    rights: Permission
+    rights: Rights
     passages: frozenset[int] | None
 
     @property

@@ -86,6 +86,8 @@ class Redoer:
 
         :returns: how many effects were noted.
         """
+        if not self._open(0):
+            return 0
         with self._database.turn():
             effects = self._open(0)
             refused = self._perform_open(effects) if effects else set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 from davshare.errors import MethodNotAllowed, NotFound
@@ -10,6 +11,7 @@ from davshare.files import view
 from davshare.files.commit import Committer
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
+from davshare.files.memory import Memory
 from davshare.files.redo import Redoer
 from davshare.files.settings import Settings
 from davshare.index import spaces
@@ -34,6 +36,7 @@ class Files:
         self.committer = Committer(database, self.redoer)
         with database.session() as connection:
             self.epoch = count(connection, "epoch")
+        self.memory = Memory(database)
         self._stores: dict[int, LocalStore] = {}
         self._mutex = threading.Lock()
 
@@ -66,6 +69,33 @@ class Files:
             self.store(found.space).present()
         return found
 
+    def glimpse(self, asker: Asker, address: Address) -> view.Target:
+        """The same as :meth:`target` for a reader who opens the file anyway: remembered while nothing changes.
+
+        Remembered for a second at most, because permissions may end with time.
+
+        :raises NotFound: nowhere.
+        """
+        version = self.memory.version()
+        key = (asker.actor.user, asker.actor.device, address, int(time.time()))
+        found: view.Target | None = self.memory.get(version, key)
+        if found is None:
+            with self.db.session() as connection:
+                found = view.locate(connection, asker.actor, address.segments, address.slash)
+            self.memory.put(version, key, found)
+        return found
+
+    def generation(self) -> int:
+        """The number that every change of people, spaces, grants and settings raises; settings follow it."""
+        version = self.memory.version()
+        found: int | None = self.memory.get(version, "generation")
+        if found is None:
+            with self.db.session() as connection:
+                found = count(connection, "generation")
+            self.settings.refresh(found)
+            self.memory.put(version, "generation", found)
+        return found
+
     def place(self, connection: Connection, asker: Asker, address: Address) -> Place:
         """The same for what only real files and folders can do.
 
@@ -79,10 +109,6 @@ class Files:
     def etag(self, node: Node) -> str:
         """The strong entity tag of a node."""
         return etag(self.epoch, node.id, node.stamp)
-
-    def refresh(self, generation: int) -> None:
-        """Take note that people, spaces or settings have changed, if they have."""
-        self.settings.refresh(generation)
 
     def require_space(self, connection: Connection, kind: str, name: str) -> Space:
         """A space by kind and name.

@@ -17,6 +17,11 @@ _ROUND = 500
 _LITTER = 2 * _DAY
 
 
+def settle_effects(files: Files, now: int) -> int:
+    """Forget effects that idle workers have carried out and not reported yet."""
+    return files.redoer.replay()
+
+
 def expire_locks(files: Files, now: int) -> int:
     """Drop locks whose time is over; they have had no effect since then."""
     with files.db.session() as connection:

@@ -12,7 +12,7 @@ from davshare.files.service import Files
 from davshare.files.upload import FILE_METHODS, FOLDER_METHODS, Stored
 from davshare.index import nodes, trash
 from davshare.index.database import Connection
-from davshare.model.access import Permission
+from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node
 from davshare.store.base import Path
 from davshare.store.local import STAGING, TRASH
@@ -73,7 +73,7 @@ def decide_removal(
     return place
 
 
-def demand_parent(connection: Connection, asker: Asker, place: Place, want: Permission) -> None:
+def demand_parent(connection: Connection, asker: Asker, place: Place, want: Rights) -> None:
     """Return when the asker has a right on the folder that holds what is here."""
     have = guard.rights(connection, asker.actor, place.space, place.chain[:-1])
     if want & ~have:

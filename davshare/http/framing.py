@@ -43,7 +43,7 @@ SINGLE = frozenset(
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _CODINGS = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+([ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*")
-_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)(?::([0-9]{0,5}))?")
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~]+)(?::([0-9]{0,5}))?")
 _ABSOLUTE = re.compile(r"(https?)://([^/?]*)(.*)", re.IGNORECASE)
 _VERSION = re.compile(r"HTTP/([0-9])\.([0-9])")
 
@@ -55,7 +55,11 @@ def is_token(text: str) -> bool:
 
 @lru_cache(maxsize=512)
 def is_host(text: str) -> bool:
-    """Whether ``text`` is a host with an optional port, as in Host (RFC 9110 section 7.2)."""
+    """Whether ``text`` is a host with an optional port, as in Host (RFC 9110 section 7.2).
+
+    Escapes and punctuation, which the grammar allows and no name uses, are
+    refused: a comma in it is two hosts joined by somebody in between.
+    """
     found = _HOST.fullmatch(text) if len(text) <= 512 else None
     return found is not None and int(found[1] or 0) <= 65535
 

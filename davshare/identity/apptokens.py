@@ -19,7 +19,7 @@ from davshare.index import nodes, people, spaces
 from davshare.index.database import Connection, Database
 from davshare.index.people import AppToken
 from davshare.model import names
-from davshare.model.access import Permission
+from davshare.model.access import Permission, Rights
 from davshare.model.people import User
 
 _FORM = re.compile(r"dst_[A-Za-z0-9_-]{43}\Z").match
@@ -29,7 +29,7 @@ _LONGEST_LABEL = 200
 class Scope(NamedTuple):
     """What a token can reach at most: permissions, and the node at and below which (None: everywhere)."""
 
-    mask: Permission
+    mask: Rights
     node: int | None
     text: str
 
@@ -92,7 +92,7 @@ def revoke(database: Database, number: int) -> None:
 def resolve(connection: Connection, user: User, scopes: Sequence[str]) -> Scope:
     """What scopes mean for a user, now; a path is followed to its node, which may move later."""
     words = [word.strip() for each in scopes for word in each.split(",") if word.strip()]
-    masks: set[Permission] = set()
+    masks: set[Rights] = set()
     reached: set[int] = set()
     for word in words:
         kind, colon, rest = word.partition(":")

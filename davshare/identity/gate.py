@@ -211,7 +211,7 @@ def actor_of(connection: Connection, user: User, token: people.AppToken | None =
         return actor
     return Actor(
         *(user.id, user.name, user.display_name, principals, user.admin),
-        mask=Permission(token.mask),
+        mask=token.mask,
         node=token.node,
         device=token.id,
     )

@@ -8,6 +8,7 @@ anything around it would cost more than the statements do.
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
 import sqlite3
 import threading
@@ -25,6 +26,25 @@ REVISION = "0001"
 _PAGE_CACHE_KIB = 4096
 
 
+class _Shared:
+    """The file whose lock is the turn, and two numbers in it that all processes see."""
+
+    def __init__(self, path: Path) -> None:
+        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if os.fstat(self.fd).st_size < mmap.PAGESIZE:
+            os.ftruncate(self.fd, mmap.PAGESIZE)
+        self._map = mmap.mmap(self.fd, mmap.PAGESIZE)
+        self.words = memoryview(self._map).cast("Q")
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self.fd >= 0:
+            self.words.release()
+            self._map.close()
+            os.close(self.fd)
+            self.fd = -1
+
+
 class Database:
     """The index in one SQLite file, shared by all processes of the server.
 
@@ -37,8 +57,7 @@ class Database:
         self.durable = durable
         self._idle: deque[Connection] = deque()
         self._mutex = threading.Lock()
-        self._turn: int | None = None
-        self._pid = os.getpid()
+        self._shared = _Shared(Path(f"{path}.turn"))
 
     def connect(self) -> Connection:
         """A new connection; the caller closes it or leaves it to :meth:`close`."""
@@ -78,25 +97,29 @@ class Database:
         for milliseconds and is not fair.
         """
         with self._mutex:
-            if self._turn is None or self._pid != os.getpid():
-                self._turn = os.open(f"{self.path}.turn", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                self._pid = os.getpid()
-            fcntl.flock(self._turn, fcntl.LOCK_EX)
+            fcntl.flock(self._shared.fd, fcntl.LOCK_EX)
             try:
                 yield
             finally:
-                fcntl.flock(self._turn, fcntl.LOCK_UN)
+                fcntl.flock(self._shared.fd, fcntl.LOCK_UN)
 
     @property
     def progress(self) -> int:
         """Number of the last effect on disk that was carried out; for whoever holds the turn."""
-        assert self._turn is not None
-        return int.from_bytes(os.pread(self._turn, 8, 0), "big")
+        return self._shared.words[0]
 
     @progress.setter
     def progress(self, number: int) -> None:
-        assert self._turn is not None
-        os.pwrite(self._turn, number.to_bytes(8, "big"), 0)
+        self._shared.words[0] = number
+
+    @property
+    def version(self) -> int:
+        """A number that every change of the index raises; odd while one is being committed.
+
+        Costs no system call.  What was read from the index after an even
+        version is true as long as the version stays the same.
+        """
+        return self._shared.words[1]
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -105,6 +128,7 @@ class Database:
         :raises Unavailable: the index cannot be written.
         """
         connection = self._take()
+        words = self._shared.words
         try:
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -113,11 +137,14 @@ class Database:
                 except BaseException:
                     connection.execute("ROLLBACK")
                     raise
+                words[1] |= 1
                 connection.execute("COMMIT")
             except sqlite3.OperationalError as error:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise Unavailable("The index cannot be written at the moment.") from error
+            finally:
+                words[1] = (words[1] | 1) + 1
         finally:
             self._idle.append(connection)
 
@@ -131,9 +158,7 @@ class Database:
         """Close every pooled connection."""
         while self._idle:
             self._idle.pop().close()
-        if self._turn is not None:
-            os.close(self._turn)
-            self._turn = None
+        self._shared.close()
 
     def _take(self) -> Connection:
         try:

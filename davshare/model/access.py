@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from enum import IntFlag
+from typing import Final
+
+#: A set of permissions: their numbers added up.
+Rights = int
 
 
-class Permission(IntFlag):
-    """One right on a node (RFC 3744 section 3; names after the DAV privileges)."""
+class Permission:
+    """One right on a node (RFC 3744 section 3; names after the DAV privileges).
 
-    READ = 1
-    WRITE_CONTENT = 2
-    BIND = 4
-    UNBIND = 8
-    WRITE_PROPERTIES = 16
-    UNLOCK = 32
-    READ_ACL = 64
-    WRITE_ACL = 128
+    Plain integers: every request combines them several times.
+    """
 
-    NONE = 0
-    WRITE = WRITE_CONTENT | BIND | UNBIND | WRITE_PROPERTIES
-    ALL = 255
+    READ: Final = 1
+    WRITE_CONTENT: Final = 2
+    BIND: Final = 4
+    UNBIND: Final = 8
+    WRITE_PROPERTIES: Final = 16
+    UNLOCK: Final = 32
+    READ_ACL: Final = 64
+    WRITE_ACL: Final = 128
+
+    NONE: Final = 0
+    WRITE: Final = WRITE_CONTENT | BIND | UNBIND | WRITE_PROPERTIES
+    ALL: Final = 255
 
 
 #: Named sets of permissions for members of a space.
-ROLES: dict[str, Permission] = {
+ROLES: dict[str, Rights] = {
     "viewer": Permission.READ,
     "contributor": Permission.READ | Permission.BIND,
     "editor": Permission.READ | Permission.WRITE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from davshare.model.access import Permission
+from davshare.model.access import Permission, Rights
 
 
 class User(NamedTuple):
@@ -44,6 +44,6 @@ class Actor:
     display_name: str
     principals: frozenset[int]
     admin: bool = False
-    mask: Permission = Permission.ALL
+    mask: Rights = Permission.ALL
     node: int | None = None
     device: int | None = None

@@ -12,7 +12,6 @@ from types import FrameType
 from davshare.errors import DavshareError
 from davshare.files import tidy
 from davshare.files.service import Files
-from davshare.index.database import count
 
 log = logging.getLogger("davshare.keeper")
 _PAUSE = 60.0
@@ -25,6 +24,7 @@ class Keeper:
         self._files = files
         self._stop = threading.Event()
         self._tasks: list[Callable[[Files, int], int]] = [
+            tidy.settle_effects,
             tidy.expire_locks,
             tidy.purge_trash,
             tidy.trim_journals,
@@ -43,8 +43,7 @@ class Keeper:
 
     def round(self, now: int) -> None:
         """Every task once; one that fails is logged and tried again the next time."""
-        with self._files.db.session() as connection:
-            self._files.refresh(count(connection, "generation"))
+        self._files.generation()
         for task in self._tasks:
             try:
                 done = task(self._files, now)

@@ -18,13 +18,13 @@ from davshare.errors import (
     NotImplementedHere,
 )
 from davshare.files.context import Address
+from davshare.files.locate import Place
 from davshare.files.reading import Waits
 from davshare.files.service import Files
 from davshare.files.view import Target
 from davshare.http.request import Request
 from davshare.http.responses import Response
 from davshare.identity.gate import Gate
-from davshare.index.database import count
 from davshare.model import names
 from davshare.model.people import Actor
 from davshare.server import health
@@ -98,9 +98,7 @@ class Pipeline:
 
     def _who(self, request: Request, patient: bool) -> Actor:
         """Who is asking; everything remembered is dropped here when people, spaces or settings have changed."""
-        with self._files.db.session() as connection:
-            generation = count(connection, "generation")
-        self._files.refresh(generation)
+        generation = self._files.generation()
         authorization = request.headers.get("authorization")
         secure = request.scheme == "https" or is_loopback(request.peer)
         if authorization is not None:
@@ -126,6 +124,8 @@ class Pipeline:
     def _browse(self, x: Exchange, target: Target) -> Response:
         if not x.patient:
             raise Waits
+        if isinstance(target, Place):
+            x.files.store(target.space).present()
         with x.files.db.snapshot() as connection:
             return browse.page(x.files, connection, x.actor, target, x.request.method == "HEAD")
 

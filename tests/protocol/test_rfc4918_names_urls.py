@@ -28,7 +28,6 @@ NAMES = [
     "grüße",
     "a=b,c@d:e!f$g(h)*i",
     "~tilde",
-    "back\\slash",
     "<tag>&amp;",
     "[brackets]{braces}|^`",
     "…",

@@ -14,6 +14,7 @@ from support.raw import basic
 
 Headers = Mapping[str, str]
 Body = bytes | str | Iterable[bytes] | None
+SABRE = "{http://sabredav.org/ns}"
 
 
 class Answer:
@@ -55,6 +56,28 @@ class Answer:
         assert root.tag == "{DAV:}error", repr(self)
         names = [child.tag for child in root if child.tag.startswith("{DAV:}")]
         return names[0][len("{DAV:}") :] if names else ""
+
+    def refused(self, *statuses: int, condition: str | None = None) -> Answer:
+        """Itself, after checking one of ``statuses`` and the form of the error body.
+
+        Bodies are ``DAV:error`` with the condition, ``s:exception`` and ``s:message`` (RFC 4918 section 16).
+        """
+        assert self.status in statuses, repr(self)
+        if self.body and not self.request.startswith("HEAD "):
+            assert self["Content-Type"] == "application/xml; charset=utf-8", repr(self)
+            root = self.xml
+            assert root.tag in ("{DAV:}error", "{DAV:}multistatus", "{DAV:}mkcol-response"), repr(self)
+            if root.tag == "{DAV:}error":
+                assert root.findtext(SABRE + "exception"), repr(self)
+                assert root.findtext(SABRE + "message"), repr(self)
+        if condition is not None:
+            assert self.condition == condition, repr(self)
+        return self
+
+    @property
+    def condition_hrefs(self) -> list[str]:
+        """The hrefs inside the condition element, in :func:`canonical` spelling."""
+        return [canonical(node.text or "") for node in self.xml.iter("{DAV:}href")]
 
     @property
     def lock_token(self) -> str:

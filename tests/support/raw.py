@@ -30,6 +30,30 @@ def connect(port: int, timeout: float = 10) -> socket.socket:
     return link
 
 
+def message(
+    method: str,
+    target: str,
+    *lines: str,
+    body: bytes = b"",
+    auth: tuple[str, str] | None = None,
+    host: str = "127.0.0.1",
+) -> bytes:
+    """A request as bytes: request line, Host, login, ``lines`` as they are, an empty line, ``body``."""
+    head = [f"{method} {target} HTTP/1.1", f"Host: {host}"]
+    if auth is not None:
+        head.append(f"Authorization: {basic(*auth)}")
+    return "\r\n".join([*head, *lines, "", ""]).encode("utf-8", "surrogateescape") + body
+
+
+def cut_off(port: int, data: bytes) -> bytes:
+    """Send ``data``, end the sending side and wait until the server has ended the connection; its answer."""
+    with connect(port) as link:
+        with contextlib.suppress(ConnectionError):
+            link.sendall(data)
+            link.shutdown(socket.SHUT_WR)
+        return read_all(link, 10.0, 15.0)
+
+
 def read_all(link: socket.socket, quiet: float = 1.0, limit: float = 10.0) -> bytes:
     """All bytes until the peer closes, is silent for ``quiet`` seconds after its first byte, or ``limit`` passed."""
     parts: list[bytes] = []
