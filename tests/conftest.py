@@ -57,3 +57,22 @@ def module_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running = Server.start(tmp_path_factory.mktemp("module"))
     yield running
     running.kill9()
+
+
+@pytest.fixture(scope="session")
+def team_space(server: Server) -> str:
+    """The URL of a space in which alice and bob are editors."""
+    server.cli("space", "add", "team")
+    server.cli("space", "set", "team", "--member", "alice:editor", "--member", "bob:editor")
+    return "/dav/spaces/team/"
+
+
+@pytest.fixture
+def team(server: Server, team_space: str) -> Iterator[tuple[Dav, Dav]]:
+    """Clients of alice's and bob's in the same new folder of the team's space."""
+    root = server.dav("alice", team_space)
+    alice = root.fresh_box()
+    bob = server.dav("bob", alice.base)
+    yield alice, bob
+    for each in (root, alice, bob):
+        each.close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -73,4 +76,12 @@ def announce(data: Path, config: Config, url: str) -> None:
     click.echo(f"  mount as a folder:  {url}/dav/home/")
     admins = admin.administrators(data)
     if admins:
-        click.echo(f"  sign in as:         {admins[0]} (new password: davshare --data {data} user passwd {admins[0]})")
+        click.echo(f"  sign in as:         {admins[0]}")
+        click.echo(f"  forgot a password:  {_program()} --data {shlex.quote(str(data))} user passwd {admins[0]}")
+
+
+def _program() -> str:
+    """What people have to type for this command here."""
+    if Path(sys.argv[0]).name == "__main__.py":
+        return "python -m davshare"
+    return "davshare" if shutil.which("davshare") else shlex.quote(sys.argv[0])

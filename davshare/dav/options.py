@@ -6,7 +6,7 @@ from davshare.files.upload import FILE_METHODS, FOLDER_METHODS
 from davshare.http.responses import Response
 
 #: The same on every resource; "1, 2" first, because some clients look no further.
-CLASSES = "1, 2, 3"
+CLASSES = "1, 2, 3, extended-mkcol"
 ALLOW = "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, REPORT, LOCK, UNLOCK"
 _KINDS = {"file": FILE_METHODS, "folder": FOLDER_METHODS}
 

@@ -9,7 +9,7 @@ from davshare.dav import fault, xml
 from davshare.dav.exchange import Exchange
 from davshare.dav.properties import LIVE, SETTABLE
 from davshare.dav.xml import DAV, Name
-from davshare.errors import BadRequest, DavshareError, Forbidden
+from davshare.errors import BadRequest, DavshareError, Forbidden, InsufficientStorage, UnsupportedMediaType
 from davshare.files import properties
 from davshare.files.properties import Instruction, Refused
 from davshare.http.conditions import parse_date
@@ -27,6 +27,7 @@ _PROTECTED = frozenset(LIVE) - SETTABLE - {(DAV, "getlastmodified")} | {
         "group-member-set", "group-membership", "alternate-URI-set", "lockentry", "source", "add-member",
     )
 }  # fmt: skip
+_RESOURCETYPE = (DAV, "resourcetype")
 _SECONDS = re.compile(r"-?\d{1,11}\Z")
 
 
@@ -86,21 +87,61 @@ def handle(x: Exchange) -> Response:
 def _multistatus(x: Exchange, instructions: Sequence[Instruction], reasons: Mapping[Name, DavshareError]) -> Response:
     """One propstat for each different outcome (RFC 4918 section 9.2.1)."""
     named = list(dict.fromkeys(each.name for each in instructions))
-    parts: list[str] = []
+    href = xml.href(names.href(x.address.segments, x.address.slash))
+    body = (
+        f"{xml.HEAD}<d:multistatus {xml.DECLARATIONS}><d:response>{href}{_propstats(named, reasons)}"
+        "</d:response></d:multistatus>"
+    )
+    return Response(207, [("Content-Type", xml.CONTENT_TYPE)], body.encode())
+
+
+def initial(x: Exchange, data: bytes) -> dict[Name, str] | Response:
+    """The properties that an extended MKCOL brings, or the refusal (RFC 5689 section 3).
+
+    :raises UnsupportedMediaType: the body is not a mkcol document.
+    """
+    kind = x.headers.get("content-type", "application/xml").partition(";")[0].strip().lower()
+    if kind not in ("application/xml", "text/xml", "application/x-www-form-urlencoded"):
+        raise UnsupportedMediaType("MKCOL takes an XML body or none.")
+    root = xml.parse(data)
+    if xml.name_of(root) != (DAV, "mkcol"):
+        raise UnsupportedMediaType("The body is not a mkcol document.")
+    props = [each for action in root.iterchildren(f"{{{DAV}}}set") for each in action.iterchildren(f"{{{DAV}}}prop")]
+    found = [each for prop in props for each in xml.elements(prop)]
+    reasons: dict[Name, DavshareError] = {}
+    values: dict[Name, str] = {}
+    longest = x.files.settings.get("property.max_bytes")
+    types = [each for each in found if xml.name_of(each) == _RESOURCETYPE]
+    if len(types) != 1 or [xml.name_of(each) for each in types[0]] != [(DAV, "collection")]:
+        reasons[_RESOURCETYPE] = Forbidden("Only plain collections can be made.", condition="valid-resourcetype")
+    for element in found:
+        each = _instruction(element, True)
+        if each.name == _RESOURCETYPE:
+            continue
+        if each.refused is not None:
+            reasons[each.name] = each.refused
+        elif each.value is not None and len(each.value.encode()) > longest:
+            reasons[each.name] = InsufficientStorage("The value is too long.", condition="")
+        elif each.value is not None:
+            values[each.name] = each.value
     if not reasons:
-        parts.append(_propstat(named, 200, ""))
+        return values
+    named = list(dict.fromkeys([*reasons, *[xml.name_of(each) for each in found]]))
+    body = f"{xml.HEAD}<d:mkcol-response {xml.DECLARATIONS}>{_propstats(named, reasons)}</d:mkcol-response>"
+    status = next(iter(reasons.values())).status
+    return Response(status, [("Content-Type", xml.CONTENT_TYPE)], body.encode())
+
+
+def _propstats(named: Sequence[Name], reasons: Mapping[Name, DavshareError]) -> str:
+    """One propstat for each different outcome."""
+    if not reasons:
+        return _propstat(named, 200, "")
+    parts: list[str] = []
     for error in dict.fromkeys(reasons.values()):
         failed = [name for name in named if reasons.get(name) is error]
         parts.append(_propstat(failed, error.status, fault.error_element(error, declared=False)))
     others = [name for name in named if name not in reasons]
-    if reasons and others:
-        parts.append(_propstat(others, 424, ""))
-    href = xml.href(names.href(x.address.segments, x.address.slash))
-    body = (
-        f"{xml.HEAD}<d:multistatus {xml.DECLARATIONS}><d:response>{href}{''.join(parts)}"
-        "</d:response></d:multistatus>"
-    )
-    return Response(207, [("Content-Type", xml.CONTENT_TYPE)], body.encode())
+    return "".join(parts) + (_propstat(others, 424, "") if others else "")
 
 
 def _propstat(found: Sequence[Name], status: int, error: str) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from davshare.dav import put, xml
+from davshare.dav import proppatch, put, xml
 from davshare.dav.exchange import Exchange
-from davshare.errors import BadRequest, UnsupportedMediaType
+from davshare.errors import BadRequest
 from davshare.files import transfer, tree
 from davshare.files.transfer import Order
 from davshare.http.responses import Response
@@ -12,14 +12,18 @@ from davshare.model import names
 
 
 def mkcol(x: Exchange) -> Response:
-    """A new collection; a body is of no known type (RFC 5689 is another matter)."""
+    """A new collection, with properties if the body names some (RFC 5689)."""
     mtime_ns = put.mtime(x.headers.get("x-oc-mtime"))
     body = x.request.body
-    if body.length != 0 and xml.read_body(body, x.files.settings.get("xml.max_bytes")):
+    values: dict[xml.Name, str] = {}
+    if body.length != 0 and (data := xml.read_body(body, x.files.settings.get("xml.max_bytes"))):
         with x.files.db.snapshot() as connection:
             tree.decide_new(x.files, connection, x.asker, x.address)
-        raise UnsupportedMediaType("MKCOL takes no body.")
-    made = tree.make_folder(x.files, x.asker, x.address, mtime_ns)
+        outcome = proppatch.initial(x, data)
+        if isinstance(outcome, Response):
+            return outcome
+        values = outcome
+    made = tree.make_folder(x.files, x.asker, x.address, mtime_ns, values)
     headers = [
         ("ETag", made.etag),
         ("OC-FileId", f"{made.node.id:08d}davshare"),

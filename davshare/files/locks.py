@@ -10,6 +10,7 @@ from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker, Connection
 from davshare.files.locate import Place, check_new
 from davshare.files.locking import Wish
+from davshare.files.occupied import decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index.locks import Lock
@@ -29,7 +30,7 @@ class Granted(NamedTuple):
 
 
 def _decide(files: Files, connection: Connection, asker: Asker, address: Address, writing: bool = True) -> Place:
-    place = files.place(connection, asker, address)
+    place = files.new_place(connection, asker, address)
     if place.node is not None:
         place.found()
         if writing:
@@ -53,8 +54,7 @@ def lock(files: Files, asker: Asker, address: Address, wish: Wish) -> Granted:
 
     :raises Locked: another lock is in the way.
     """
-    with files.db.snapshot() as connection:
-        place = _decide(files, connection, asker, address)
+    place = decided(files, lambda connection: _decide(files, connection, asker, address))
     store = files.store(place.space)
     name, facts = b"", Facts(0, 0, 0, False)
     if place.node is None:

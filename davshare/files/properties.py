@@ -101,8 +101,3 @@ def _set_time(files: Files, tx: Transaction, place: Place, mtime_ns: int) -> Non
         raise Forbidden("The time of this file cannot be set.") from None
     writer.set_time(tx, node, mtime_ns, None if disk_ns == mtime_ns else disk_ns)
 
-
-def copy_initial(tx: Transaction, node: int, values: dict[Name, str]) -> None:
-    """Properties that come with a new resource (RFC 5689)."""
-    for name, value in values.items():
-        properties.put(tx.connection, node, name, value)

@@ -6,7 +6,7 @@ import threading
 import time
 from pathlib import Path
 
-from davshare.errors import MethodNotAllowed, NotFound
+from davshare.errors import Forbidden, MethodNotAllowed, NotFound
 from davshare.files import view
 from davshare.files.commit import Committer
 from davshare.files.context import Address, Asker
@@ -105,6 +105,19 @@ class Files:
         if isinstance(found, Place):
             return found
         raise MethodNotAllowed("OPTIONS, GET, HEAD, PROPFIND, REPORT")
+
+    def new_place(self, connection: Connection, asker: Asker, address: Address) -> Place:
+        """The same for something that may not exist yet.
+
+        :raises Forbidden: its parent is a collection that the server makes up.
+        """
+        try:
+            return self.place(connection, asker, address)
+        except NotFound:
+            above = view.locate(connection, asker.actor, address.segments[:-1], True)
+            if isinstance(above, view.Virtual) and above.kind not in ("users", "spaces", "accounts"):
+                raise Forbidden("Nothing can be made here.") from None
+            raise
 
     def etag(self, node: Node) -> str:
         """The strong entity tag of a node."""

@@ -10,6 +10,7 @@ from davshare.files import guard, locking, quota, tree, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place, check_new, disk_path
+from davshare.files.occupied import decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index import nodes
@@ -50,7 +51,7 @@ def decide(files: Files, connection: Connection, asker: Asker, order: Order) -> 
     source = files.place(connection, asker, order.source)
     node = source.found()
     guard.demand(source.rights, Permission.READ)
-    target = files.place(connection, asker, order.target)
+    target = files.new_place(connection, asker, order.target)
     guard.demand(target.rights, Permission.NONE if target.node else Permission.BIND)
     _demand_apart(source, target)
     if order.move:
@@ -106,6 +107,7 @@ def transfer(files: Files, asker: Asker, order: Order) -> Moved:
     :raises Unavailable: the source changes faster than it can be copied.
     """
     for _ in range(_TRIES):
+        decided(files, lambda connection: decide(files, connection, asker, order)[1])
         with files.db.snapshot() as connection:
             source, target = decide(files, connection, asker, order)
             whole = order.members or order.move

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from davshare.errors import BadRequest, Conflict, Forbidden, MethodNotAllowed
 from davshare.files import guard, locking, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place, check_new
+from davshare.files.occupied import decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.files.upload import FILE_METHODS, FOLDER_METHODS, Stored
-from davshare.index import nodes, trash
+from davshare.index import nodes, properties, trash
 from davshare.index.database import Connection
+from davshare.index.properties import Name
 from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node
 from davshare.store.base import Path
@@ -20,7 +24,7 @@ from davshare.store.local import STAGING, TRASH
 
 def decide_new(files: Files, connection: Connection, asker: Asker, address: Address) -> Place:
     """Judge the making of something that must not exist yet."""
-    place = files.place(connection, asker, address)
+    place = files.new_place(connection, asker, address)
     guard.demand(place.rights, Permission.BIND)
     if place.node is not None:
         allow = FOLDER_METHODS if place.node.is_folder else FILE_METHODS
@@ -33,20 +37,27 @@ def decide_new(files: Files, connection: Connection, asker: Asker, address: Addr
     return place
 
 
-def make_folder(files: Files, asker: Asker, address: Address, mtime_ns: int | None = None) -> Stored:
-    """A new, empty folder.
+def make_folder(
+    files: Files,
+    asker: Asker,
+    address: Address,
+    mtime_ns: int | None = None,
+    values: Mapping[Name, str] | None = None,
+) -> Stored:
+    """A new, empty folder, with dead properties if ``values`` has any.
 
     :raises MethodNotAllowed: something is there already.
     :raises Conflict: its parent is missing.
     """
-    with files.db.snapshot() as connection:
-        place = decide_new(files, connection, asker, address)
+    place = decided(files, lambda connection: decide_new(files, connection, asker, address))
     store = files.store(place.space)
     name, facts = store.stage_copy([(store, (), (), True)])
 
     def work(tx: Transaction) -> Stored:
         here = decide_new(files, tx.connection, asker, address)
         node = writer.create(tx, here.chain[-1], here.name, facts[0], mtime_ns=mtime_ns)
+        for each, value in (values or {}).items():
+            properties.put(tx.connection, node.id, each, value)
         tx.undo = lambda later: writer.forget(later, node)
         tx.effect(Effect(here.space.id, (*STAGING, name), here.path, facts[0].inode))
         return Stored(node, True, files.etag(node), {})

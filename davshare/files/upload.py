@@ -10,6 +10,7 @@ from davshare.files import guard, locking, quota, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place, check_new
+from davshare.files.occupied import decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index.database import Connection
@@ -41,7 +42,7 @@ class Stored(NamedTuple):
 
 def decide(files: Files, connection: Connection, asker: Asker, address: Address) -> Place:
     """Judge an upload to ``address`` in the present state of the tree; RFC 4918 section 9.7."""
-    place = files.place(connection, asker, address)
+    place = files.new_place(connection, asker, address)
     node = place.node
     if node is None:
         guard.demand(place.rights, Permission.BIND)
@@ -77,9 +78,8 @@ def put(
     :param expected: checksums that they must have, by algorithm.
     :raises BadRequest: the checksums differ.  Whatever is raised, nothing has changed.
     """
-    with files.db.snapshot() as connection:
-        place = decide(files, connection, asker, address)
-        limit = _limit(files, place)
+    place = decided(files, lambda connection: decide(files, connection, asker, address))
+    limit = _limit(files, place)
     if length is not None and length > limit:
         raise _over(files, length)
     store = files.store(place.space)

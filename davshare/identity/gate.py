@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from davshare.errors import Forbidden, NotAuthenticated, UsageError
@@ -25,7 +26,6 @@ from davshare.identity.throttle import Throttle, network_of
 from davshare.index import people
 from davshare.index.database import Connection, Database
 from davshare.model import names
-from davshare.model.access import Permission
 from davshare.model.people import Actor, User
 
 #: Seconds for which good credentials are remembered at most.
@@ -207,14 +207,7 @@ def actor_of(connection: Connection, user: User, token: people.AppToken | None =
     """The actor that a user is, within the limits of an app token."""
     principals = people.principals_of(connection, user.id)
     actor = Actor(user.id, user.name, user.display_name, principals, user.admin)
-    if token is None:
-        return actor
-    return Actor(
-        *(user.id, user.name, user.display_name, principals, user.admin),
-        mask=token.mask,
-        node=token.node,
-        device=token.id,
-    )
+    return actor if token is None else replace(actor, mask=token.mask, node=token.node, device=token.id)
 
 
 def read_secret(database: Database) -> bytes:

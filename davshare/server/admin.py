@@ -10,7 +10,6 @@ import os
 import secrets
 import shutil
 import signal
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from davshare import config as configuration
 from davshare.config import Config, Loaded
-from davshare.errors import BadRequest, Conflict, NotFound, Unavailable, UsageError
-from davshare.index import people, spaces
+from davshare.errors import BadRequest, Conflict, NotFound, UsageError
+from davshare.index import people, spaces, version
 from davshare.index.database import REVISION, Database
 from davshare.model import names
 from davshare.model.people import User
@@ -62,7 +61,7 @@ def open_index(data: Path) -> Database:
     """
     require(data)
     database = Database(data / INDEX)
-    found = schema_version(database)
+    found = version.revision(database)
     if found != REVISION:
         database.close()
         raise UsageError(
@@ -70,23 +69,6 @@ def open_index(data: Path) -> Database:
             f" `davshare serve {data}` brings an older one up to date"
         )
     return database
-
-
-def schema_version(database: Database) -> str | None:
-    """Revision of the schema; None when the file holds no index.
-
-    :raises Unavailable: the file cannot be read.
-    """
-    try:
-        with database.session() as connection:
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    except sqlite3.OperationalError as error:
-        if "no such table" in str(error):
-            return None
-        raise Unavailable("The index cannot be opened.") from error
-    except sqlite3.DatabaseError as error:
-        raise Unavailable("The index is damaged.") from error
-    return None if row is None else str(row[0])
 
 
 @contextmanager
@@ -134,7 +116,7 @@ def prepare(data: Path) -> None:
     """
     require(data)
     database = Database(data / INDEX)
-    found = schema_version(database)
+    found = version.revision(database)
     database.close()
     if found == REVISION:
         return

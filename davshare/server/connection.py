@@ -253,7 +253,8 @@ class Connection:
             self._hand_over(Errand(self._head, tail=memoryview(data)[sent:], keep=keep))
         elif keep:
             self._next()
-        elif self._buffer:
+        elif self._buffer or (self._head is not None and self._head.keep and not self._loop.draining):
+            # The client did not expect the end and may be sending: a plain close would take the answer with it.
             self.linger()
         else:
             self._loop.drop(self)

@@ -69,7 +69,7 @@ class Errand:
         if self.tail is not None:
             with _patience(sock, limits.send):
                 writer.send_all(sock, self.tail)
-            return KEEP if self.keep else EMPTY
+            return KEEP if self.keep else self._last()
         response, body = self.response, self.body
         if response is None:
             response = self._ask(application)
@@ -80,13 +80,17 @@ class Errand:
             keep = False
         keep = self._send(sock, response, keep, limits)
         if body is None:
-            return KEEP if keep else CLOSE
+            return KEEP if keep else self._last()
         if not keep:
-            return CLOSE if body.done else EMPTY
+            return self._last() if body.done else EMPTY
         if not body.rest(limits):
             return EMPTY
         self.leftover = body.leftover()
         return KEEP
+
+    def _last(self) -> int:
+        """A client that did not ask for the end may be sending already, and must not lose the answer over it."""
+        return EMPTY if self.head.keep else CLOSE
 
     def _ask(self, application: Application) -> Response:
         assert self.request is not None

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from davshare import __version__
 from davshare.config import Config
 from davshare.errors import DavshareError
+from davshare.index import version
 from davshare.index.database import REVISION, Database
 from davshare.server import admin
 
@@ -111,7 +112,7 @@ def _permissions(data: Path) -> Iterator[Finding]:
 def _schema(data: Path) -> Finding:
     database = Database(data / admin.INDEX)
     try:
-        found = admin.schema_version(database)
+        found = version.revision(database)
     except DavshareError as error:
         return Finding("schema", BAD, error.message)
     finally:

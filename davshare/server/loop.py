@@ -68,13 +68,20 @@ class Loop:
             for fd, _ in events:
                 connection = connections.get(fd)
                 if connection is not None:
-                    connection.readable()
+                    try:
+                        connection.readable()
+                    except Exception:
+                        self._give_up(connection)
                 elif fd == self._waker.fd:
                     self._take_back()
                 else:
                     self._accept()
             for _ in range(len(ready)):
-                ready.popleft().go_on()
+                connection = ready.popleft()
+                try:
+                    connection.go_on()
+                except Exception:
+                    self._give_up(connection)
             if self.now - self._swept >= sweep or self.draining:
                 self._sweep()
                 if self.draining and self._drained():
@@ -129,7 +136,7 @@ class Loop:
 
     def submit(self, connection: Connection) -> bool:
         """Let a thread run the connection's errand; False when there are too many already."""
-        return self.server.requests.submit(connection)
+        return self.server.pool.submit(connection)
 
     def drain(self, grace: float) -> None:
         """Accept nothing more, finish what was begun within ``grace`` seconds, then let :meth:`run` end."""
@@ -192,18 +199,30 @@ class Loop:
     def _take_back(self) -> None:
         self._waker.hush()
         while self._returned:
-            self._returned.popleft().come_back()
+            connection = self._returned.popleft()
+            try:
+                connection.come_back()
+            except Exception:
+                self._give_up(connection)
         while self._unwatched:
             connection = self._unwatched.popleft()
             # By now it may have been found idle, served, and given away again: then it is none of our business.
             if connection.state != AWAY:
                 self.arm(connection)
 
+    def _give_up(self, connection: Connection) -> None:
+        """A bug must not cost more than the one connection that met it."""
+        log.exception("a connection failed")
+        self.drop(connection)
+
     def _sweep(self) -> None:
         """Every second or so: end what has been silent for too long, and do what can wait."""
         now = self._swept = self.now
         for connection in [each for each in self._connections.values() if each.expired(now)]:
-            connection.expire()
+            try:
+                connection.expire()
+            except Exception:
+                self._give_up(connection)
         if not self.draining:
             self._listen()
             self.server.housekeeping(now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -14,6 +15,8 @@ from cheroot.workers.threadpool import (  # type: ignore[attr-defined]
     ThreadPool,
     WorkerThread,
 )
+
+log = logging.getLogger("davshare.server")
 
 FEWEST = 8
 
@@ -70,7 +73,11 @@ class Pool(ThreadPool):
             self._serial += 1
             thread.name = f"pool-{self._serial}"
             thread.daemon = True
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:
+                log.warning("no more threads can be started; requests wait for the %d there are", len(self._threads))
+                return
             self._threads.append(thread)
 
     def trim(self) -> None:

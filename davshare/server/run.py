@@ -72,10 +72,12 @@ def serve(
     """
     networks = parse_networks(trusted_proxies)
     listener = bind(listen)
+    pipe: list[int] = []
     try:
         before_start()
         _allow_many_files()
         ready_read, ready_write = os.pipe()
+        pipe += [ready_read, ready_write]
 
         def seat(index: int) -> Seat:
             def main() -> int:
@@ -94,6 +96,8 @@ def serve(
         return master.run(lambda: announce(url_of(listener)), listener.close, grace)
     finally:
         listener.close()
+        for end in pipe:
+            os.close(end)
 
 
 def void(_: Any) -> None:
@@ -145,7 +149,9 @@ class Master:
         """Until a stop signal (0), or until a worker dies before all were ready for the first time (1)."""
         while not self._stops:
             self._wait(self._pause())
-            if self._missing and self._count_ready() and not self._missing:
+            missing = self._missing
+            self._count_ready()
+            if missing and not self._missing:
                 announce()
             if self._reap() and self._missing and not self._stops:
                 log.error("a process ended before the server was ready")
@@ -166,12 +172,10 @@ class Master:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake_read, 4096)
 
-    def _count_ready(self) -> int:
-        if not select.select([self._ready], [], [], 0)[0]:
-            return 0
-        count = len(os.read(self._ready, 4096))
-        self._missing = max(0, self._missing - count)
-        return count
+    def _count_ready(self) -> None:
+        """Replacements report too: their word has to be taken from the pipe, or the next wait ends at once."""
+        if select.select([self._ready], [], [], 0)[0]:
+            self._missing = max(0, self._missing - len(os.read(self._ready, 4096)))
 
     def _reap(self) -> bool:
         """Take note of children that ended; True if one did."""

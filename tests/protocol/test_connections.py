@@ -136,7 +136,7 @@ def test_trickling_heads_are_dropped(server: Server) -> None:
 def test_clients_that_vanish_do_no_harm(server: Server, name: str) -> None:
     for number in range(50):
         link = connect(server.port)
-        link.sendall((ask("GET", name) * 20 if number % 2 else put(name, bytes(100_000))[: 2000 * number]))
+        link.sendall(ask("GET", name) * 20 if number % 2 else put(name, bytes(100_000))[: 2000 * number])
         link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         link.close()
     assert answers(server.raw(ask("GET", name, CLOSE)))[0].body == b"content"

@@ -257,7 +257,7 @@ def test_continue(server: Server, name: str) -> None:
 @pytest.mark.parametrize("refused", ["credentials", "parent", "condition"])
 def test_no_continue(server: Server, name: str, refused: str) -> None:
     path = f"{name}/below" if refused == "parent" else name
-    more = "Expect: 100-continue\r\n" + ("If-Match: \"x\"\r\n" if refused == "condition" else "")
+    more = "Expect: 100-continue\r\n" + ('If-Match: "x"\r\n' if refused == "condition" else "")
     request = put(path, b"", more).replace(b"Length: 0", b"Length: 5")
     if refused == "credentials":
         request = request.replace(AUTH.split("\r\n")[1].encode() + b"\r\n", b"")

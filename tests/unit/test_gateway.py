@@ -73,7 +73,8 @@ def test_a_header_cannot_pose_as_another() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "name", "port"), [("h", "h", "80"), ("[::1]:8", "[::1]", "8"), ("[::1]", "[::1]", "80"), ("", "localhost", "80")]
+    ("host", "name", "port"),
+    [("h", "h", "80"), ("[::1]:8", "[::1]", "8"), ("[::1]", "[::1]", "80"), ("", "localhost", "80")],
 )
 def test_server_names(host: str, name: str, port: str) -> None:
     environ = make_environ(Request("GET", "/", host=host))

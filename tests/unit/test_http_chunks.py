@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -28,7 +29,7 @@ def decode(pieces: list[bytes], most: int = 1000) -> tuple[bytes, bytes, bool]:
 def cut(data: bytes, places: set[int]) -> list[bytes]:
     """``data`` in pieces."""
     borders = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[begin:end] for begin, end in zip(borders, borders[1:], strict=False)]
+    return [data[begin:end] for begin, end in pairwise(borders)]
 
 
 def encode(chunks: list[bytes], extension: bytes = b"", trailers: bytes = b"") -> bytes:

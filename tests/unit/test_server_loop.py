@@ -455,6 +455,12 @@ def test_too_many_waiting_requests_are_refused() -> None:
 # -- processes ---------------------------------------------------------------------------------------
 
 
+def seconds_of(pid: int) -> float:
+    """CPU time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def worker_pid(toy: Toy) -> int:
     """The process that answers."""
     return int(answers(toy.raw(LAST))[0].headers["x-pid"])
@@ -466,8 +472,29 @@ def test_a_killed_worker_is_replaced() -> None:
         os.kill(first, signal.SIGKILL)
         assert toy.output.readline() == "lost one\n"
         assert worker_pid(toy) not in (first, toy.process.pid)
+        before = seconds_of(toy.process.pid)
+        time.sleep(1)
+        assert seconds_of(toy.process.pid) - before < 0.5
         toy.process.send_signal(signal.SIGHUP)
         assert worker_pid(toy)
+        assert toy.stop() == 0
+
+
+def test_a_worker_that_is_asked_to_leave_is_replaced() -> None:
+    with running() as toy:
+        first = worker_pid(toy)
+        os.kill(first, signal.SIGTERM)
+        assert toy.output.readline() == "closed\n"
+        assert toy.output.readline() == "lost one\n"
+        assert worker_pid(toy) != first
+
+
+def test_without_epoll(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOY_POLLER", "selectors")
+    with running(workers=2) as toy:
+        requests = [get("/quick"), put("/echo", b"one"), get("/file?200000"), put("/refuse", bytes(100_000))] * 5
+        for _ in range(20):
+            assert len(answers(toy.raw(b"".join(requests) + LAST, quiet=5))) == 21
         assert toy.stop() == 0
 
 

@@ -16,7 +16,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from davshare.errors import FramingError
 from davshare.http.request import Request
 from davshare.http.responses import FileBody, Response
+from davshare.server import loop
 from davshare.server.limits import Limits
+from davshare.server.poller import SelectorPoller
 from davshare.server.run import serve
 
 PIECE = bytes(range(256)) * 256
@@ -133,6 +135,8 @@ def file_body(size: int) -> FileBody:
 
 def main() -> int:
     """Serve until SIGTERM."""
+    if os.environ.get("TOY_POLLER") == "selectors":
+        loop.make_poller = SelectorPoller
     return serve(
         ("127.0.0.1", int(os.environ.get("TOY_PORT", "0"))),
         int(sys.argv[1]),

@@ -1,0 +1,43 @@
+"""Data folders for tests of accounts: made once, copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from davshare.files.service import Files
+from davshare.identity.people import add_user
+from davshare.index.database import Database
+from davshare.index.migrate import upgrade
+
+SECRET = bytes(range(32))
+
+
+@cache
+def _template() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="davshare-template-"))
+    upgrade(folder / "index.sqlite")
+    (folder / "secret.key").write_bytes(SECRET)
+    for name in ("homes", "spaces"):
+        (folder / name).mkdir()
+    return folder
+
+
+def open_copy(folder: Path) -> Files:
+    """The file service on a fresh data folder without anybody in it."""
+    data = folder / "data"
+    shutil.copytree(_template(), data)
+    return Files(data, Database(data / "index.sqlite", durable=False), False)
+
+
+def with_people(folder: Path) -> Files:
+    """The same with alice, and bob in the group staff."""
+    from davshare.identity.people import add_group
+
+    files = open_copy(folder)
+    add_group(files.db, "staff")
+    add_user(files, "alice", "alice-pass-1")
+    add_user(files, "bob", "bob-pass-22", member_of=["staff"])
+    return files
