@@ -7,13 +7,13 @@ from davshare.errors import DavshareError, NotAuthenticated
 from davshare.http.responses import Response
 
 
-def error_element(error: DavshareError, declared: bool = True) -> str:
+def error_element(error: DavshareError) -> str:
     """``d:error`` for a refusal."""
     hrefs = "".join(xml.href(url) for url in error.hrefs)
     condition = f"<d:{error.condition}>{hrefs}</d:{error.condition}>" if error.condition else ""
-    declarations = f' xmlns:d="{xml.DAV}" xmlns:s="{xml.SABRE}"' if declared else ""
     return (
-        f"<d:error{declarations}>{condition}<s:exception>{xml.escape(error.exception)}</s:exception>"
+        f'<d:error xmlns:d="{xml.DAV}" xmlns:s="{xml.SABRE}">{condition}'
+        f"<s:exception>{xml.escape(error.exception)}</s:exception>"
         f"<s:message>{xml.escape(error.message)}</s:message></d:error>"
     )
 

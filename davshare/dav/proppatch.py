@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from davshare.dav import fault, xml
+from davshare.dav import xml
 from davshare.dav.exchange import Exchange
 from davshare.dav.properties import LIVE, SETTABLE
 from davshare.dav.xml import DAV, Name
@@ -112,7 +112,7 @@ def initial(x: Exchange, data: bytes) -> dict[Name, str] | Response:
     values: dict[Name, str] = {}
     longest = x.files.settings.get("property.max_bytes")
     types = [each for each in found if xml.name_of(each) == _RESOURCETYPE]
-    if len(types) != 1 or [xml.name_of(each) for each in types[0]] != [(DAV, "collection")]:
+    if found and (len(types) != 1 or [xml.name_of(each) for each in types[0]] != [(DAV, "collection")]):
         reasons[_RESOURCETYPE] = Forbidden("Only plain collections can be made.", condition="valid-resourcetype")
     for element in found:
         each = _instruction(element, True)
@@ -139,7 +139,8 @@ def _propstats(named: Sequence[Name], reasons: Mapping[Name, DavshareError]) -> 
     parts: list[str] = []
     for error in dict.fromkeys(reasons.values()):
         failed = [name for name in named if reasons.get(name) is error]
-        parts.append(_propstat(failed, error.status, fault.error_element(error, declared=False)))
+        condition = f"<d:error><d:{error.condition}/></d:error>" if error.condition else ""
+        parts.append(_propstat(failed, error.status, condition))
     others = [name for name in named if name not in reasons]
     return "".join(parts) + (_propstat(others, 424, "") if others else "")
 
