@@ -79,13 +79,6 @@ class Gate:
             ("WWW-Authenticate", 'Bearer realm="davshare"'),
         ]
 
-    def self_test(self) -> None:
-        """Prove at start-up that guessing is slowed down.
-
-        :raises Unavailable: it is not.
-        """
-        self._throttle.self_test()
-
     def recall(self, authorization: str, generation: int, secure: bool = True) -> Actor | None:
         """Who sent these credentials, if they are remembered; no SQL, no waiting.
 

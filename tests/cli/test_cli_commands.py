@@ -105,7 +105,12 @@ def test_a_terminal_is_asked_twice(shell: Shell) -> None:
         command, stdin=slave, stdout=subprocess.PIPE, stderr=slave, env=environment(), start_new_session=True
     )
     os.close(slave)
-    os.write(master, b"short\nshort\nivan-pass-123\nivan-pass-123\n")
+    seen = b""
+    for answer in (b"short", b"short", b"ivan-pass-123", b"ivan-pass-124", b"ivan-pass-123", b"ivan-pass-123"):
+        while not seen.endswith((b"Password: ", b"Once more: ")):
+            seen += os.read(master, 1)
+        os.write(master, answer + b"\n")
+        seen = b""
     out, _ = process.communicate(timeout=30)
     os.close(master)
     assert process.returncode == 0 and out == b""

@@ -148,12 +148,12 @@ def test_serve_says_where_it_is_and_stops_cleanly(tmp_path: Path) -> None:
 
 
 def test_settings_are_quick(tmp_path: Path) -> None:
-    """Under 0.3 s a call; the best of three, since the machine may be busy."""
+    """Under 0.3 s a call; the best of five, since the machine may be busy."""
     data = tmp_path / "data"
     init(data)
     for arguments in (["get", "dav.depth_infinity"], ["set", "dav.depth_infinity", "on"]):
         taken = []
-        for _ in range(3):
+        for _ in range(5):
             started = time.perf_counter()
             davshare("--data", str(data), "settings", *arguments)
             taken.append(time.perf_counter() - started)

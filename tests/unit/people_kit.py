@@ -16,19 +16,21 @@ SECRET = bytes(range(32))
 
 
 @cache
-def _template() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="davshare-template-"))
+def _template() -> tempfile.TemporaryDirectory[str]:
+    """Removed when the tests end."""
+    made = tempfile.TemporaryDirectory(prefix="davshare-template-")
+    folder = Path(made.name)
     upgrade(folder / "index.sqlite")
     (folder / "secret.key").write_bytes(SECRET)
     for name in ("homes", "spaces"):
         (folder / name).mkdir()
-    return folder
+    return made
 
 
 def open_copy(folder: Path) -> Files:
     """The file service on a fresh data folder without anybody in it."""
     data = folder / "data"
-    shutil.copytree(_template(), data)
+    shutil.copytree(_template().name, data)
     return Files(data, Database(data / "index.sqlite", durable=False), False)
 
 

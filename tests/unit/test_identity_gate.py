@@ -185,7 +185,9 @@ def test_groups_are_those_of_now(gate: Gate, files: Files) -> None:
     assert len(enter(gate, files, header).principals) == 1
 
 
-def test_remembered_for_minutes_only(gate: Gate, files: Files, hashing: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_remembered_for_minutes_only(
+    gate: Gate, files: Files, hashing: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Even when nothing changes."""
     header = basic("alice", "alice-pass-1")
     enter(gate, files, header)
