@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from davshare.dav import get, lock, options, propfind, proppatch, put, report, tree
 from davshare.dav.exchange import Exchange
-from davshare.errors import MethodNotAllowed, NotImplementedHere
+from davshare.errors import DavshareError, MethodNotAllowed, NotImplementedHere, PreconditionFailed
 from davshare.files.locate import Place
 from davshare.files.reading import Waits
 from davshare.files.view import Target
@@ -55,7 +56,13 @@ class Dav:
             raise NotImplementedHere
         if not x.patient:
             raise Waits
-        return writer(x)
+        try:
+            return writer(x)
+        except PreconditionFailed:
+            if method == "PUT" and x.prefers("return=representation"):
+                with suppress(DavshareError):
+                    return get.representation(x, x.address, 412)
+            raise
 
     def _get(self, x: Exchange) -> Response:
         target = x.files.glimpse(x.asker, x.address)

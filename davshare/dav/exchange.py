@@ -14,7 +14,7 @@ from davshare.errors import BadGateway, BadRequest, DavshareError, NotFound, Pre
 from davshare.files import locking
 from davshare.files.context import Address, Asker, Connection
 from davshare.files.locate import Place
-from davshare.files.lookup import sync_token_of
+from davshare.files.lookup import unchanged_since
 from davshare.files.service import Files
 from davshare.files.view import Target
 from davshare.http import conditions
@@ -170,7 +170,7 @@ def _holds(x: Exchange, connection: Connection, tag: str | None, condition: Cond
     if not isinstance(target, Place):
         return False
     if condition.token is not None and condition.token.startswith("urn:davshare:sync:"):
-        return target.node is not None and condition.token == sync_token_of(x.files, connection, target)
+        return unchanged_since(x.files, connection, target, condition.token)
     found = locking.covering(connection, target.chain, int(time.time()))
     return any(lock.token == condition.token for lock in found if target.node is not None or lock.infinite)
 

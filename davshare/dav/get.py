@@ -11,6 +11,7 @@ from davshare.dav.exchange import Exchange
 from davshare.dav.properties import content_type
 from davshare.errors import DavshareError
 from davshare.files import reading
+from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
 from davshare.files.reading import Content, Waits
 from davshare.http import digests, ranges
@@ -23,11 +24,25 @@ SMALL = 64 * 1024
 _BLOCK = 1024 * 1024
 _WANTS = ("want-repr-digest", "want-content-digest", "want-digest")
 #: Types that a browser may show by itself; everything else is offered for download.
-_INLINE = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "audio/", "video/", "text/plain", "application/pdf")
+_INLINE = (
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "image/avif",
+    "audio/",
+    "video/",
+    "text/plain",
+    "application/pdf",
+)
 #: User content never runs in our origin.
 SHIELD = [
     ("X-Content-Type-Options", "nosniff"),
-    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'; sandbox"),
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'; "
+        "sandbox",
+    ),
 ]
 
 
@@ -39,6 +54,22 @@ def handle(x: Exchange, place: Place) -> Response:
     except BaseException:
         os.close(content.fd)
         raise
+
+
+def representation(x: Exchange, address: Address, status: int) -> Response:
+    """The file as it is now, as the answer to another method (RFC 8144 sections 2.4 and 3.2)."""
+    content = reading.open_content(x.files, Asker(x.actor), address)
+    node = content.node
+    headers = [
+        ("ETag", content.etag),
+        ("Last-Modified", http_date(node.mtime_ns // 1_000_000_000)),
+        ("Content-Location", content.place.href),
+        ("Content-Type", content_type(node.name)),
+        ("Preference-Applied", "return=representation"),
+        ("Vary", "Prefer"),
+        *SHIELD,
+    ]
+    return Response(status, headers, FileBody(content.fd, 0, node.size))
 
 
 def _respond(x: Exchange, content: Content) -> Response:

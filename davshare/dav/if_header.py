@@ -40,8 +40,7 @@ class IfHeader(NamedTuple):
     def holds(self, judge: Callable[[str | None, Condition], bool]) -> bool:
         """Whether some list holds, when ``judge(tag, condition)`` tells of one condition, without its Not."""
         return any(
-            all(judge(each.tag, condition) != condition.negated for condition in each.conditions)
-            for each in self.lists
+            all(judge(each.tag, condition) != condition.negated for condition in each.conditions) for each in self.lists
         )
 
 

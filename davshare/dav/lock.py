@@ -19,13 +19,13 @@ _LONGEST_OWNER = 8192
 
 def lock(x: Exchange) -> Response:
     """A new lock, or more time for one."""
-    depth = x.depth("infinity", ("0", "infinity"))
     timeout = _timeout(x)
     data = xml.read_body(x.request.body, x.files.settings.get("xml.max_bytes"))
     if not data.strip():
-        if x.header is None or not x.asker.tokens:
-            raise BadRequest("LOCK without a body refreshes a lock and needs its token in If.")
+        if len(x.asker.tokens) != 1:
+            raise BadRequest("LOCK without a body refreshes a lock and needs just its token in If.")
         return _answer(locks.refresh(x.files, x.asker, x.address, timeout), refreshed=True)
+    depth = x.depth("infinity", ("0", "infinity"))
     exclusive, owner = _lockinfo(data)
     wish = Wish(exclusive, depth == "infinity", owner, timeout)
     return _answer(locks.lock(x.files, x.asker, x.address, wish), refreshed=False)
@@ -67,7 +67,8 @@ def _timeout(x: Exchange) -> int:
     longest: int = x.files.settings.get("lock.max_seconds")
     text = x.headers.get("timeout")
     if text is None:
-        return min(longest, x.files.settings.get("lock.default_seconds"))
+        usual: int = x.files.settings.get("lock.default_seconds")
+        return min(longest, usual)
     for part in text.split(","):
         part = part.strip()
         if part.lower() == "infinite":

@@ -24,7 +24,6 @@ from davshare.model import names
 from davshare.model.access import Permission, Rights
 from davshare.model.nodes import FOLDER, Node
 from davshare.model.people import Actor
-from davshare.store.digest import Values
 
 Value = Callable[[Node], str | None]
 
@@ -60,7 +59,7 @@ class Scope:
     place: Place
     locks: Locks
     above: tuple[Node, ...] = ()
-    checksums: Mapping[int, Values] = field(default_factory=dict)
+    checksums: Mapping[int, Mapping[str, bytes]] = field(default_factory=dict)
 
 
 def creationdate(scope: Scope) -> Value:
@@ -127,9 +126,7 @@ def lockdiscovery(scope: Scope) -> Value:
     """All locks that cover the resource, indirect ones too."""
     if not scope.locks:
         return lambda node: ""
-    return lambda node: "".join(
-        activelock(lock, scope.locks.root(lock)) for lock in scope.locks.on(scope.above, node)
-    )
+    return lambda node: "".join(activelock(lock, scope.locks.root(lock)) for lock in scope.locks.on(scope.above, node))
 
 
 def activelock(lock: Lock, root: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from davshare.dav import get
 from davshare.dav.exchange import Exchange
 from davshare.errors import BadRequest, UnsupportedMediaType
 from davshare.files import upload
@@ -24,16 +25,14 @@ def handle(x: Exchange) -> Response:
     expected = digests.expected(headers)
     mtime_ns = mtime(headers.get("x-oc-mtime"))
     body = x.request.body
-    stored = upload.put(
-        x.files, x.asker, x.address, body.length, body.read, mtime_ns=mtime_ns, expected=expected
-    )
+    stored = upload.put(x.files, x.asker, x.address, body.length, body.read, mtime_ns=mtime_ns, expected=expected)
     answer = [("ETag", stored.etag), ("OC-ETag", stored.etag), ("OC-FileId", f"{stored.node.id:08d}davshare")]
     if mtime_ns is not None:
         answer.append(("X-OC-MTime", "accepted"))
     if stored.created:
         answer.append(("Location", names.href(x.address.segments, False)))
     if x.prefers("return=representation"):
-        answer.append(("Vary", "Prefer"))
+        return get.representation(x, x.address, 201 if stored.created else 200)
     return Response(201 if stored.created else 204, answer)
 
 

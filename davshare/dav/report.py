@@ -47,7 +47,7 @@ def parse(root: xml.Element) -> Question:
     count = None
     if limit is not None:
         text = xml.text_of(xml.child(limit, "nresults"))
-        if not text.isascii() or not text.isdigit() or not 0 < int(text[:12]):
+        if not text.isascii() or not text.isdigit() or not int(text[:12]) > 0:
             raise BadRequest("The limit is not a positive number.")
         count = int(text[:12])
     return Question(xml.text_of(token), level != "1", count, Asked("prop", tuple(propfind.names_in(prop))))
@@ -96,9 +96,7 @@ class _Report:
         self._connection = connection
         self._place = place
         self._asked = asked
-        self._scope = Scope(
-            x.files, connection, x.actor, place, listing.Locks(connection, place), place.chain
-        )
+        self._scope = Scope(x.files, connection, x.actor, place, listing.Locks(connection, place), place.chain)
         self._renderer = Renderer(self._scope, asked, x.prefers("return=minimal"))
 
     def parts(self, changes: Changes) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from davshare.dav import proppatch, put, xml
+from davshare.dav import get, proppatch, put, xml
 from davshare.dav.exchange import Exchange
 from davshare.errors import BadRequest
 from davshare.files import transfer, tree
@@ -49,8 +49,8 @@ def copy(x: Exchange) -> Response:
 
 def move(x: Exchange) -> Response:
     """A move; collections always go whole."""
-    x.depth("infinity", ("0", "infinity"))
-    return _transfer(x, members=True, move=True)
+    depth = x.depth("infinity", ("0", "infinity"))
+    return _transfer(x, members=depth == "infinity", move=True)
 
 
 def _transfer(x: Exchange, members: bool, move: bool) -> Response:
@@ -59,6 +59,8 @@ def _transfer(x: Exchange, members: bool, move: bool) -> Response:
         raise BadRequest("The Overwrite header is neither T nor F.")
     target = x.destination()
     done = transfer.transfer(x.files, x.asker, Order(x.address, target, overwrite == "T", members, move))
+    if x.prefers("return=representation") and not done.node.is_folder:
+        return get.representation(x, target, 201 if done.created else 200)
     headers = [("ETag", done.etag), ("OC-ETag", done.etag), ("OC-FileId", f"{done.node.id:08d}davshare")]
     if done.created:
         headers.append(("Location", names.href(target.segments, done.node.is_folder)))

@@ -53,9 +53,7 @@ class Describer:
             (DAV, "supportedlock"): lambda: "",
             (DAV, "lockdiscovery"): lambda: "",
             (DAV, "current-user-principal"): lambda: href(mine),
-            (DAV, "principal-collection-set"): lambda: (
-                href("/dav/principals/users/") + href("/dav/principals/groups/")
-            ),
+            (DAV, "principal-collection-set"): lambda: href("/dav/principals/users/") + href("/dav/principals/groups/"),
             (DAV, "supported-report-set"): lambda: REPORTS,
             (DAV, "sync-token"): lambda: token(self.files, self.connection, self.actor, virtual),
         }
@@ -85,9 +83,7 @@ class Describer:
         return "".join(href(principal_url(user.name)) for user in people_of(self.connection, virtual.principal.id))
 
 
-_ALLPROP = tuple(
-    (DAV, name) for name in ("displayname", "getetag", "resourcetype", "supportedlock", "lockdiscovery")
-)
+_ALLPROP = tuple((DAV, name) for name in ("displayname", "getetag", "resourcetype", "supportedlock", "lockdiscovery"))
 
 
 def _element(name: Name, text: str) -> str:

@@ -39,7 +39,7 @@ _BATCH = 64
 class Transaction:
     """What a change works with: the connection, the time, and the numbers of its journal entries."""
 
-    __slots__ = ("connection", "now", "actor", "device", "effects", "undo", "_taken")
+    __slots__ = ("_taken", "actor", "connection", "device", "effects", "now", "undo")
 
     def __init__(self, connection: Connection, actor: int | None, device: int | None) -> None:
         self.connection = connection
@@ -85,16 +85,14 @@ class Transaction:
 
     def effect(self, effect: Effect) -> None:
         """Let something happen on disk after the commit."""
-        effect.id = redo.insert(
-            self.connection, effect.space, effect.source_text, effect.target_text, effect.inode
-        )
+        effect.id = redo.insert(self.connection, effect.space, effect.source_text, effect.target_text, effect.inode)
         self.effects.append(effect)
 
 
 class _Ticket(Generic[T]):
     """One change that waits, and what became of it."""
 
-    __slots__ = ("work", "actor", "device", "spaces", "done", "result", "error", "transaction")
+    __slots__ = ("actor", "device", "done", "error", "result", "spaces", "transaction", "work")
 
     def __init__(
         self, work: Callable[[Transaction], T], actor: int | None, device: int | None, ids: Sequence[int]

@@ -24,10 +24,7 @@ def rights(connection: Connection, actor: Actor, space: Space, chain: Sequence[N
     """
     if actor.node is not None and all(node.id != actor.node for node in chain):
         return Permission.NONE
-    if _rules(actor, space):
-        allowed = Permission.ALL
-    else:
-        allowed = _granted(connection, actor, chain)
+    allowed = Permission.ALL if _rules(actor, space) else _granted(connection, actor, chain)
     allowed &= actor.mask
     return allowed & _READING if space.read_only else allowed
 

@@ -6,6 +6,7 @@ from davshare.files.locate import Place
 from davshare.files.service import Files
 from davshare.index import nodes, spaces
 from davshare.index.database import Connection
+from davshare.model import tokens
 from davshare.model.nodes import Node
 from davshare.model.tokens import SyncToken
 
@@ -14,6 +15,17 @@ def sync_token_of(files: Files, connection: Connection, place: Place) -> str:
     """The present sync token of the collections of a place's space."""
     head, _ = spaces.head_and_floor(connection, place.space.id)
     return str(SyncToken(files.epoch, place.space.id, head))
+
+
+def unchanged_since(files: Files, connection: Connection, place: Place, text: str) -> bool:
+    """Whether a collection is as it was when a sync token was given out (RFC 6578 section 5)."""
+    token = tokens.parse(text)
+    node = place.node
+    if node is None or token is None or token.cursor is not None:
+        return False
+    head, _ = spaces.head_and_floor(connection, place.space.id)
+    known = (token.epoch, token.space) == (files.epoch, place.space.id) and token.seq <= head
+    return known and max(node.stamp, node.seq, node.place_seq) <= token.seq
 
 
 def member(connection: Connection, folder: Node, key: str) -> Node | None:

@@ -17,7 +17,7 @@ class Memory:
     version in with what it found.
     """
 
-    __slots__ = ("_database", "_version", "_values")
+    __slots__ = ("_database", "_values", "_version")
 
     def __init__(self, database: Database) -> None:
         self._database = database

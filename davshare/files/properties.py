@@ -100,4 +100,3 @@ def _set_time(files: Files, tx: Transaction, place: Place, mtime_ns: int) -> Non
     except Missing:
         raise Forbidden("The time of this file cannot be set.") from None
     writer.set_time(tx, node, mtime_ns, None if disk_ns == mtime_ns else disk_ns)
-

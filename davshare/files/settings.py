@@ -59,9 +59,7 @@ def find(name: str) -> Setting:
 def _current(connection: Connection) -> dict[str, Value]:
     """All values; a stored one that fits no longer counts as not stored."""
     stored = rows.stored(connection)
-    return {
-        each.name: stored[each.name] if each.fits(stored.get(each.name)) else each.default for each in SETTINGS
-    }
+    return {each.name: stored[each.name] if each.fits(stored.get(each.name)) else each.default for each in SETTINGS}
 
 
 def change(database: Database, name: str, text: str) -> Value:

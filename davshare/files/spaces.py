@@ -101,7 +101,7 @@ def set_space(
     files: Files,
     name: str,
     *,
-    quota: int | None | EllipsisType = ...,
+    quota: int | EllipsisType | None = ...,
     read_only: bool | EllipsisType = ...,
     description: str | EllipsisType = ...,
     members: Sequence[tuple[str, str]] = (),

@@ -91,16 +91,14 @@ class Changes:
             raise Forbidden("The sync token is not valid any more; begin anew.", condition="valid-sync-token")
 
     def __iter__(self) -> Iterator[Change]:
-        given = 0
         last: tuple[int, _Step] | None = None
-        for seq, step in self._steps():
+        for given, (seq, step) in enumerate(self._steps()):
             if self._limit is not None and given >= self._limit:
                 assert last is not None
                 self.truncated = True
                 self.token = self._token_after(last, seq)
                 return
             yield step.change
-            given += 1
             last = (seq, step)
 
     def _token_after(self, last: tuple[int, _Step], following: int) -> SyncToken:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from davshare.errors import Conflict, Forbidden, PreconditionFailed, Unavailable
+from davshare.errors import BadRequest, Conflict, Forbidden, PreconditionFailed, Unavailable
 from davshare.files import guard, locking, quota, tree, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
@@ -55,6 +55,8 @@ def decide(files: Files, connection: Connection, asker: Asker, order: Order) -> 
     guard.demand(target.rights, Permission.NONE if target.node else Permission.BIND)
     _demand_apart(source, target)
     if order.move:
+        if node.is_folder and not order.members:
+            raise BadRequest("A folder is moved with Depth infinity only.")
         if source.is_root:
             raise Forbidden("The root of a space cannot be moved.")
         tree.demand_parent(connection, asker, source, Permission.UNBIND)

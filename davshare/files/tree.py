@@ -69,9 +69,7 @@ def make_folder(
         raise
 
 
-def decide_removal(
-    files: Files, connection: Connection, asker: Asker, address: Address, whole: bool = True
-) -> Place:
+def decide_removal(files: Files, connection: Connection, asker: Asker, address: Address, whole: bool = True) -> Place:
     """Judge the removal of what is at ``address``; a folder can only be removed as a ``whole``."""
     place = files.place(connection, asker, address)
     if place.found().is_folder and not whole:

@@ -149,10 +149,17 @@ def _receive(
 class _Seal:
     """The change that makes a staged file the content of its place."""
 
-    __slots__ = ("files", "asker", "address", "name", "facts", "mtime_ns", "values")
+    __slots__ = ("address", "asker", "facts", "files", "mtime_ns", "name", "values")
 
     def __init__(
-        self, files: Files, asker: Asker, address: Address, name: bytes, facts: Facts, mtime_ns: int | None, values: Values
+        self,
+        files: Files,
+        asker: Asker,
+        address: Address,
+        name: bytes,
+        facts: Facts,
+        mtime_ns: int | None,
+        values: Values,
     ) -> None:
         self.files = files
         self.asker = asker

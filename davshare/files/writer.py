@@ -112,10 +112,17 @@ def adopt(tx: Transaction, parent: Node, name: str, originals: Sequence[Node], f
         top = old.id == originals[0].id
         copies.append(
             old._replace(
-                id=ids[old.id], space=parent.space, parent=parent.id if top else ids[old.parent],
-                name=name if top else old.name, inode=fact.inode, disk_ns=_disk_ns(fact, old.mtime_ns),
-                seq=seq, place_seq=seq, stamp=seq, created=now,
-            )  # fmt: skip
+                id=ids[old.id],
+                space=parent.space,
+                parent=parent.id if top else ids[old.parent],
+                name=name if top else old.name,
+                inode=fact.inode,
+                disk_ns=_disk_ns(fact, old.mtime_ns),
+                seq=seq,
+                place_seq=seq,
+                stamp=seq,
+                created=now,
+            )
         )
     nodes.insert_many(tx.connection, ((n, names.key(n.name), names.spelling(n.name)) for n in copies))
     properties.copy(tx.connection, list(ids.items()))
@@ -165,4 +172,3 @@ def note_properties(tx: Transaction, node: Node) -> None:
     nodes.mark(tx.connection, node.id, seq)
     if node.parent:
         nodes.touch(tx.connection, node.parent, seq, 0)
-

@@ -43,7 +43,7 @@ class EmptyBody:
 class BytesBody:
     """A body that is already in memory."""
 
-    __slots__ = ("_data", "_at", "length")
+    __slots__ = ("_at", "_data", "length")
 
     def __init__(self, data: bytes) -> None:
         self._data = data

@@ -51,7 +51,7 @@ class FileBody:
     happened.
     """
 
-    __slots__ = ("fd", "offset", "length", "_close")
+    __slots__ = ("_close", "fd", "length", "offset")
 
     def __init__(self, fd: int, offset: int, length: int) -> None:
         self.fd = fd

@@ -175,9 +175,7 @@ def count(connection: Connection, name: str) -> int:
 
 def advance(connection: Connection, name: str, by: int = 1) -> int:
     """Raise a counter and return its new value."""
-    row = connection.execute(
-        "UPDATE counter SET value=value+? WHERE name=? RETURNING value", (by, name)
-    ).fetchone()
+    row = connection.execute("UPDATE counter SET value=value+? WHERE name=? RETURNING value", (by, name)).fetchone()
     return int(row[0])
 
 

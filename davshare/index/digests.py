@@ -40,12 +40,14 @@ def put(connection: Connection, node: int, stamp: int, digests: Digests) -> None
     connection.execute(
         "INSERT INTO digest (node, stamp, sha256, sha1, md5, adler32, crc32) VALUES (?,?,?,?,?,?,?)"
         " ON CONFLICT (node) DO UPDATE SET"
-        " sha256=CASE WHEN digest.stamp=excluded.stamp THEN coalesce(excluded.sha256, digest.sha256) ELSE excluded.sha256 END,"
+        " sha256=CASE WHEN digest.stamp=excluded.stamp THEN coalesce(excluded.sha256, digest.sha256)"
+        " ELSE excluded.sha256 END,"
         " sha1=CASE WHEN digest.stamp=excluded.stamp THEN coalesce(excluded.sha1, digest.sha1) ELSE excluded.sha1 END,"
         " md5=CASE WHEN digest.stamp=excluded.stamp THEN coalesce(excluded.md5, digest.md5) ELSE excluded.md5 END,"
         " adler32=CASE WHEN digest.stamp=excluded.stamp THEN coalesce(excluded.adler32, digest.adler32)"
         " ELSE excluded.adler32 END,"
-        " crc32=CASE WHEN digest.stamp=excluded.stamp THEN coalesce(excluded.crc32, digest.crc32) ELSE excluded.crc32 END,"
+        " crc32=CASE WHEN digest.stamp=excluded.stamp THEN coalesce(excluded.crc32, digest.crc32)"
+        " ELSE excluded.crc32 END,"
         " stamp=excluded.stamp",
         (node, stamp, *digests),
     )

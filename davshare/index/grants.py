@@ -22,8 +22,7 @@ def on_nodes(connection: Connection, nodes: Sequence[int], principals: Sequence[
     """Grants of some nodes that concern some principals; one statement."""
     here, who = ",".join("?" * len(nodes)), ",".join("?" * len(principals))
     rows = connection.execute(
-        'SELECT node, principal, allow, deny, expires FROM "grant"'
-        f" WHERE node IN ({here}) AND principal IN ({who})",
+        f'SELECT node, principal, allow, deny, expires FROM "grant" WHERE node IN ({here}) AND principal IN ({who})',
         (*nodes, *principals),
     )
     return [Grant._make(row) for row in rows]

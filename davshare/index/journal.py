@@ -24,7 +24,8 @@ def since(connection: Connection, space: int, seq: int) -> Iterator[Entry]:
 def place_before(connection: Connection, space: int, node: int, seq: int) -> tuple[int, str] | None:
     """(parent, name) that a node had after entry ``seq``, if it has left that place since; else None."""
     row = connection.execute(
-        "SELECT old_parent, old_name FROM journal WHERE node=? AND seq>? AND old_parent>0 AND space=? ORDER BY seq LIMIT 1",
+        "SELECT old_parent, old_name FROM journal"
+        " WHERE node=? AND seq>? AND old_parent>0 AND space=? ORDER BY seq LIMIT 1",
         (node, seq, space),
     ).fetchone()
     return None if row is None else (row[0], row[1])
@@ -33,7 +34,8 @@ def place_before(connection: Connection, space: int, node: int, seq: int) -> tup
 def left_from(connection: Connection, space: int, parent: int, seq: int) -> list[tuple[int, str]]:
     """(node, name) of everything that has left the folder ``parent`` after entry ``seq``."""
     return connection.execute(
-        "SELECT node, old_name FROM journal WHERE old_parent=? AND seq>? AND old_parent>0 AND space=?", (parent, seq, space)
+        "SELECT node, old_name FROM journal WHERE old_parent=? AND seq>? AND old_parent>0 AND space=?",
+        (parent, seq, space),
     ).fetchall()
 
 

@@ -30,7 +30,10 @@ def _make(row: tuple[str, int, int, int, int, int, str, int, int]) -> Lock:
 
 def any_in(connection: Connection, space: int, now: int) -> bool:
     """Whether the space has a live lock at all."""
-    return connection.execute("SELECT 1 FROM lock WHERE space=? AND expires>? LIMIT 1", (space, now)).fetchone() is not None
+    return (
+        connection.execute("SELECT 1 FROM lock WHERE space=? AND expires>? LIMIT 1", (space, now)).fetchone()
+        is not None
+    )
 
 
 def in_space(connection: Connection, space: int, now: int) -> list[Lock]:

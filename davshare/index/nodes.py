@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from davshare.index.database import Connection, advance
-from davshare.model.nodes import FOLDER, Node
+from davshare.model.nodes import Node
 
 COLUMNS = (
     "id, space, parent, coalesce(spelling, name), kind, size, mtime_ns, disk_ns, inode, seq, place_seq, stamp, created"
@@ -24,7 +24,8 @@ _CHAIN = (
     f"SELECT {_QUALIFIED} FROM up JOIN node ON node.id=up.id ORDER BY up.depth DESC"
 )
 _TOUCH = (
-    "UPDATE node SET stamp=?, size=size+?, mtime_ns=CASE WHEN id=? THEN ? ELSE mtime_ns END WHERE id IN (WITH RECURSIVE up(id) AS (SELECT ? UNION ALL"
+    "UPDATE node SET stamp=?, size=size+?, mtime_ns=CASE WHEN id=? THEN ? ELSE mtime_ns END"
+    " WHERE id IN (WITH RECURSIVE up(id) AS (SELECT ? UNION ALL"
     " SELECT node.parent FROM node JOIN up ON node.id=up.id WHERE node.parent>0) SELECT id FROM up)"
 )
 _BELOW = (
@@ -133,14 +134,14 @@ def restamp(connection: Connection, node: int, seq: int) -> None:
 
 def set_mtime(connection: Connection, node: int, mtime_ns: int, disk_ns: int | None, seq: int) -> None:
     """Give a node another time of modification."""
-    connection.execute(
-        "UPDATE node SET mtime_ns=?, disk_ns=?, seq=? WHERE id=?", (mtime_ns, disk_ns, seq, node)
-    )
+    connection.execute("UPDATE node SET mtime_ns=?, disk_ns=?, seq=? WHERE id=?", (mtime_ns, disk_ns, seq, node))
 
 
 def set_facts(connection: Connection, node: int, inode: int, disk_ns: int | None) -> None:
     """Note inode and time of a file's copy on another filesystem."""
-    connection.execute("UPDATE node SET inode=?, disk_ns=CASE kind WHEN 0 THEN ? END WHERE id=?", (inode, disk_ns, node))
+    connection.execute(
+        "UPDATE node SET inode=?, disk_ns=CASE kind WHEN 0 THEN ? END WHERE id=?", (inode, disk_ns, node)
+    )
 
 
 def set_inode(connection: Connection, node: int, inode: int) -> None:

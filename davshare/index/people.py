@@ -123,8 +123,7 @@ def add_group(connection: Connection, name: str, display_name: str, now: int) ->
 def groups_of(connection: Connection, number: int) -> list[Group]:
     """The groups of a user by name."""
     rows = connection.execute(
-        f"SELECT {_GROUP} FROM principal WHERE id IN"
-        ' (SELECT "group" FROM member WHERE "user"=?) ORDER BY name',
+        f'SELECT {_GROUP} FROM principal WHERE id IN (SELECT "group" FROM member WHERE "user"=?) ORDER BY name',
         (number,),
     )
     return [Group._make(row) for row in rows]
@@ -133,8 +132,7 @@ def groups_of(connection: Connection, number: int) -> list[Group]:
 def members_of(connection: Connection, number: int) -> list[User]:
     """The users in a group by name."""
     rows = connection.execute(
-        f"SELECT {_USER} FROM principal WHERE id IN"
-        ' (SELECT "user" FROM member WHERE "group"=?) ORDER BY name',
+        f'SELECT {_USER} FROM principal WHERE id IN (SELECT "user" FROM member WHERE "group"=?) ORDER BY name',
         (number,),
     )
     return [_user(row) for row in rows]
@@ -173,9 +171,7 @@ def token(connection: Connection, digest: bytes) -> AppToken | None:
 
 def tokens(connection: Connection, user: int | None = None) -> list[AppToken]:
     """The app tokens of one user or of all, oldest first."""
-    rows = connection.execute(
-        f'SELECT {_TOKEN} FROM apptoken WHERE ? IS NULL OR "user"=? ORDER BY id', (user, user)
-    )
+    rows = connection.execute(f'SELECT {_TOKEN} FROM apptoken WHERE ? IS NULL OR "user"=? ORDER BY id', (user, user))
     return [AppToken._make(row) for row in rows]
 
 

@@ -157,7 +157,13 @@ journal = Table(
     Column("version", BigInteger, comment="stamp of the replaced content"),
     Column("at", BigInteger, nullable=False, comment="seconds since 1970"),
     Index("journal_left", "node", "seq", sqlite_where=text("old_parent > 0"), postgresql_where=text("old_parent > 0")),
-    Index("journal_from", "old_parent", "seq", sqlite_where=text("old_parent > 0"), postgresql_where=text("old_parent > 0")),
+    Index(
+        "journal_from",
+        "old_parent",
+        "seq",
+        sqlite_where=text("old_parent > 0"),
+        postgresql_where=text("old_parent > 0"),
+    ),
     sqlite_with_rowid=False,
 )
 

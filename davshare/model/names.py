@@ -118,6 +118,4 @@ def check_account(name: str) -> None:
         letters, digits or one of ``. _ @ + - '`` and space.
     """
     if not _ACCOUNT(name) or name != key(name) or name.endswith((" ", ".")) or len(name.encode()) > 128:
-        raise BadRequest(
-            "A name is 1 to 64 letters, digits and . _ @ + - ' in it, and begins with a letter or digit."
-        )
+        raise BadRequest("A name is 1 to 64 letters, digits and . _ @ + - ' in it, and begins with a letter or digit.")

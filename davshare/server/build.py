@@ -10,6 +10,7 @@ from davshare.files.service import Files
 from davshare.http.application import Application
 from davshare.identity.gate import Gate
 from davshare.index.database import REVISION, Database
+from davshare.index.version import revision
 from davshare.server.pipeline import Pipeline
 
 INDEX = "index.sqlite"
@@ -23,13 +24,13 @@ def open_database(data: Path, config: Config) -> Database:
     path = data / INDEX
     if not path.is_file():
         raise UsageError(f"{data} is not a data folder; make one with: davshare init {data}")
-    from davshare.index.migrate import current, upgrade
-
     database = Database(path, durable=config.durability == "full")
-    found = current(database)
+    found = revision(database)
     if found is None or found > REVISION:
         raise UsageError(f"The index of {data} was made by another version of davshare.")
     if found < REVISION:
+        from davshare.index.migrate import upgrade
+
         upgrade(path)
     return database
 

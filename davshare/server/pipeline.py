@@ -17,7 +17,7 @@ from davshare.errors import (
     NotFound,
     NotImplementedHere,
 )
-from davshare.files.context import Address
+from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
 from davshare.files.reading import Waits
 from davshare.files.service import Files
@@ -33,7 +33,25 @@ from davshare.web import browse
 log = logging.getLogger("davshare.server")
 _DOORS = frozenset({"dav", "remote.php"})
 _KNOWN = frozenset(
-    "OPTIONS GET HEAD PUT POST PATCH DELETE MKCOL COPY MOVE PROPFIND PROPPATCH REPORT LOCK UNLOCK ACL SEARCH".split()
+    [
+        "OPTIONS",
+        "GET",
+        "HEAD",
+        "PUT",
+        "POST",
+        "PATCH",
+        "DELETE",
+        "MKCOL",
+        "COPY",
+        "MOVE",
+        "PROPFIND",
+        "PROPPATCH",
+        "REPORT",
+        "LOCK",
+        "UNLOCK",
+        "ACL",
+        "SEARCH",
+    ]
 )
 _QUICK = frozenset({"GET", "HEAD", "PROPFIND", "OPTIONS"})
 
@@ -86,15 +104,27 @@ class Pipeline:
 
     def _route(self, request: Request, patient: bool) -> Response:
         if request.method == "OPTIONS":
-            if request.path != "*":
-                names.split(request.path)
-            return options.handle()
+            return self._options(request, patient)
         segments, slash = names.split(request.path)
         if not segments or segments[0] not in _DOORS:
             return self._elsewhere(request, segments)
         actor = self._who(request, patient)
         address = Address(segments, slash)
         return self._dav.respond(Exchange(self._files, request, actor, address, self._public_url, patient))
+
+    def _options(self, request: Request, patient: bool) -> Response:
+        """Answered to everyone; those who show who they are learn what can be done just here."""
+        segments, slash = ((), True) if request.path == "*" else names.split(request.path)
+        if request.headers.get("authorization") is None or not segments or segments[0] not in _DOORS:
+            return options.handle()
+        try:
+            asker = Asker(self._who(request, patient))
+            target = self._files.glimpse(asker, Address(segments, slash))
+        except DavshareError:
+            return options.handle()
+        if isinstance(target, Place) and target.node is not None and target.rights:
+            return options.handle("folder" if target.node.is_folder else "file")
+        return options.handle()
 
     def _who(self, request: Request, patient: bool) -> Actor:
         """Who is asking; everything remembered is dropped here when people, spaces or settings have changed."""

@@ -61,7 +61,7 @@ class LocalStore:
     ``durable`` says whether content and membership are synced to disk.
     """
 
-    __slots__ = ("root", "durable", "_marker")
+    __slots__ = ("_marker", "durable", "root")
 
     def __init__(self, root: FolderPath, durable: bool = True) -> None:
         self.root = os.fspath(root)

@@ -12,7 +12,7 @@ from davshare.store.crash import point
 class StagedFile:
     """A new file in the staging folder; see :class:`davshare.store.base.Staged`."""
 
-    __slots__ = ("name", "_fd", "_folder", "_durable")
+    __slots__ = ("_durable", "_fd", "_folder", "name")
 
     def __init__(self, folder: int, name: bytes, durable: bool) -> None:
         self.name = name

@@ -49,8 +49,10 @@ def page(files: Files, connection: Connection, actor: Actor, target: view.Target
     """The listing of a folder or a virtual collection; sent while it is read."""
     title = target.segments[-1] if target.segments else "/"
     rows = _virtual(connection, actor, target) if isinstance(target, Virtual) else _members(connection, target)
-    stream = _environment().get_template("browse.html").generate(
-        title=title, crumbs=_crumbs(target.segments), rows=rows, user=actor.display_name or actor.name
+    stream = (
+        _environment()
+        .get_template("browse.html")
+        .generate(title=title, crumbs=_crumbs(target.segments), rows=rows, user=actor.display_name or actor.name)
     )
     headers = [
         ("Content-Type", "text/html; charset=utf-8"),

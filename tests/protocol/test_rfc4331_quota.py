@@ -77,7 +77,7 @@ WRITES: dict[str, Callable[[Dav], object]] = {
 @pytest.mark.parametrize("write", sorted(WRITES))
 def test_over_quota(space: Dav, write: str) -> None:
     space.mkcol("folder")
-    assert space.put("big", b"x" * 50_000).status == 201
+    assert space.put("big", b"x" * 60_000).status == 201
     assert space.put("small", b"old").status == 201
     if write == "COPY folder":
         space.move("big", "folder/big")

@@ -226,7 +226,7 @@ def test_longest_name_and_deep_path(box: Dav) -> None:
 
 def test_aliases_of_the_home(server: Server, box: Dav) -> None:
     """/remote.php/webdav/ and /remote.php/dav/files/USER/ are the same home."""
-    box.put("a b", b"content")
+    box.put("a%20b", b"content")
     below = box.base.removeprefix("/dav/home/")
     for alias in ("/remote.php/webdav/", "/remote.php/dav/files/alice/"):
         other = server.dav("alice", alias + below)

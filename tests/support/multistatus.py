@@ -20,13 +20,15 @@ def canonical(href: str) -> str:
 
 
 def clark(name: str) -> str:
-    """``getetag`` and ``{urn:x}a`` as Clark names; names without braces are of ``DAV:``."""
+    """``getetag`` and ``{urn:x}a`` as lxml spells them; names without braces are of ``DAV:``, ``{}a`` of nothing."""
+    if name.startswith("{}"):
+        return name[2:]
     return name if name.startswith("{") else "{DAV:}" + name
 
 
 def element_xml(name: str, content: str = "") -> str:
     """An element of that name holding ``content`` (XML), with its own namespace declaration."""
-    space, _, local = clark(name)[1:].partition("}")
+    space, _, local = (name if name.startswith("{") else "{DAV:}" + name)[1:].partition("}")
     if space == "DAV:":
         return f"<d:{local}>{content}</d:{local}>"
     return f"<{local} xmlns={quoteattr(space)}>{content}</{local}>"

@@ -14,7 +14,8 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
-        comment="node: last node id given out; epoch: raised by a restore; generation: raised by every change of people, tokens, spaces, grants and settings",
+        comment="node: last node id given out; epoch: raised by a restore; generation: raised by "
+        "every change of people, tokens, spaces, grants and settings",
     )
     op.create_table(
         "digest",
@@ -41,9 +42,7 @@ def upgrade() -> None:
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("node", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.SmallInteger(), nullable=False, comment="model.journal.Kind"),
-        sa.Column(
-            "deep", sa.SmallInteger(), nullable=False, comment="1: stands for everything below the node"
-        ),
+        sa.Column("deep", sa.SmallInteger(), nullable=False, comment="1: stands for everything below the node"),
         sa.Column("old_parent", sa.BigInteger(), nullable=True, comment="where a moved or deleted node was"),
         sa.Column("old_name", sa.Text(), nullable=True),
         sa.Column("actor", sa.BigInteger(), nullable=True, comment="principal; NULL: the server itself"),
@@ -103,9 +102,7 @@ def upgrade() -> None:
         sa.Column("inode", sa.BigInteger(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False, comment="its last journal entry"),
         sa.Column("place_seq", sa.BigInteger(), nullable=False, comment="entry that gave it parent and name"),
-        sa.Column(
-            "stamp", sa.BigInteger(), nullable=False, comment="last content change; of a folder: below it"
-        ),
+        sa.Column("stamp", sa.BigInteger(), nullable=False, comment="last content change; of a folder: below it"),
         sa.Column("created", sa.BigInteger(), nullable=False, comment="seconds since 1970"),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -119,9 +116,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("display_name", sa.Text(), server_default="", nullable=False),
         sa.Column("email", sa.Text(), server_default="", nullable=False),
-        sa.Column(
-            "password", sa.Text(), nullable=True, comment="Argon2id; NULL: cannot sign in with a password"
-        ),
+        sa.Column("password", sa.Text(), nullable=True, comment="Argon2id; NULL: cannot sign in with a password"),
         sa.Column("admin", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("disabled", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("quota", sa.BigInteger(), nullable=True, comment="bytes for the home; NULL: no limit"),
@@ -141,9 +136,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "redo",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("space", sa.BigInteger(), nullable=False),
         sa.Column("source", sa.LargeBinary(), nullable=False, comment="path below the space's root"),
         sa.Column("target", sa.LargeBinary(), nullable=False),
@@ -235,12 +228,8 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False, comment="home or space"),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column(
-            "owner", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True, comment="of a home"
-        ),
-        sa.Column(
-            "root", sa.Text(), nullable=False, comment="folder; relative to the data folder or absolute"
-        ),
+        sa.Column("owner", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True, comment="of a home"),
+        sa.Column("root", sa.Text(), nullable=False, comment="folder; relative to the data folder or absolute"),
         sa.Column("node", sa.BigInteger(), nullable=False, comment="its root node"),
         sa.Column("trash", sa.BigInteger(), nullable=False, comment="its hidden trash node"),
         sa.Column("head", sa.BigInteger(), nullable=False, comment="number of the last journal entry"),
