@@ -77,6 +77,7 @@ class Changes:
         self._limit = limit
         self._head, floor = spaces.head_and_floor(connection, self._space)
         self._sent: set[int] = set()
+        self._gone: set[tuple[str, ...]] = set()
         if since is not None:
             self._check(since, floor, chain)
         self._since = since
@@ -105,10 +106,8 @@ class Changes:
         seq, step = last
         if seq < following:
             return SyncToken(self._epoch, self._space, seq)
-        first = self._since is None or (self._since.cursor is not None and self._since.cursor.stage == _FIRST)
-        if first:
-            start = self._head if self._since is None else self._since.seq
-            return SyncToken(self._epoch, self._space, start, Cursor(_FIRST, step.key, start))
+        if step.stage == _FIRST:
+            return SyncToken(self._epoch, self._space, seq, Cursor(_FIRST, step.key, seq))
         return SyncToken(self._epoch, self._space, seq - 1, Cursor(step.stage, step.key, self._head))
 
     def _steps(self) -> Iterator[tuple[int, _Step]]:
@@ -121,8 +120,7 @@ class Changes:
         if cursor is not None and cursor.stage == _FIRST:
             where = self._path_at(cursor.key, cursor.head)
             yield from self._everything(since.seq, [names.key(name) for name in where or ()])
-            self.token = SyncToken(self._epoch, self._space, since.seq)
-            return
+            cursor = None
         for entry in journal.since(self._connection, self._space, since.seq):
             if cursor is not None and cursor.stage == _BELOW:
                 yield from self._below(entry, cursor)
@@ -133,7 +131,8 @@ class Changes:
     def _everything(self, seq: int, after: Sequence[str]) -> Iterator[tuple[int, _Step]]:
         """The whole collection, from a place on; what came after ``seq`` has entries that tell of it."""
         for path, node in self._walk(self._collection.id, (), seq, after):
-            yield seq, _Step(Change(path, node, node.is_folder), _FIRST, node.id)
+            if self._once(node, seq):
+                yield seq, _Step(Change(path, node, node.is_folder), _FIRST, node.id)
 
     # -- one entry -------------------------------------------------------------------------
 
@@ -252,7 +251,9 @@ class Changes:
         """What stood at ``path`` and below it after ``since``, and does not stand there now."""
         now = self._at(path)
         if now is None:
-            yield Change(path, None, folder), node
+            if path not in self._gone:
+                self._gone.add(path)
+                yield Change(path, None, folder), node
         elif descend and self._deep and now.is_folder and now.id != node:
             members: dict[str, int] = {}
             for child in nodes.each_child(self._connection, node):
