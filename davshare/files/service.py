@@ -83,6 +83,8 @@ class Files:
             with self.db.session() as connection:
                 found = view.locate(connection, asker.actor, address.segments, address.slash)
             self.memory.put(version, key, found)
+        if isinstance(found, Place) and found.missing:
+            self.store(found.space).present()
         return found
 
     def generation(self) -> int:

@@ -81,6 +81,8 @@ class Changes:
         if since is not None:
             self._check(since, floor, chain)
         self._since = since
+        #: What the follower had read before the entry that is being answered.
+        self._left_since = 0
         self.truncated = False
         self.token = SyncToken(epoch, self._space, self._head)
 
@@ -108,7 +110,8 @@ class Changes:
             return SyncToken(self._epoch, self._space, seq)
         if step.stage == _FIRST:
             return SyncToken(self._epoch, self._space, seq, Cursor(_FIRST, step.key, seq))
-        return SyncToken(self._epoch, self._space, seq - 1, Cursor(step.stage, step.key, self._head))
+        moment = self._left_since if step.stage == _LEFT else self._head
+        return SyncToken(self._epoch, self._space, seq - 1, Cursor(step.stage, step.key, moment))
 
     def _steps(self) -> Iterator[tuple[int, _Step]]:
         """Every step with the number of the entry that it belongs to."""
@@ -139,6 +142,7 @@ class Changes:
     def _of_entry(self, entry: Entry, since: int, cursor: Cursor | None) -> Iterator[tuple[int, _Step]]:
         stage = -1 if cursor is None else cursor.stage
         if entry.old_parent and stage <= _LEFT:
+            self._left_since = cursor.head if cursor is not None and stage == _LEFT else since
             for change, key in self._left(entry, since, cursor):
                 yield entry.seq, _Step(change, _LEFT, key)
         path = self._path_of(nodes.chain(self._connection, entry.node))
@@ -229,21 +233,37 @@ class Changes:
     # -- places that were left ---------------------------------------------------------------
 
     def _left(self, entry: Entry, since: int, cursor: Cursor | None) -> Iterator[tuple[Change, int]]:
-        """What is gone with this entry, as a follower who stopped at ``since`` knows it."""
-        place = (entry.old_parent, entry.old_name)
-        if journal.place_before(self._connection, self._space, entry.node, since) != place:
-            return
-        path = self._path_at(entry.node, since)
-        if not path or (not self._deep and len(path) > 1):
-            return
-        passed = None
-        if cursor is not None and cursor.stage == _LEFT:
-            passed = self._path_at(cursor.key, since) or ()
-        node = nodes.get(self._connection, entry.node)
-        folder = bool(entry.deep)
-        for change, key in self._compare(entry.node, path, folder and node is not None, since, folder):
-            if passed is None or _order(change.path) > _order(passed):
-                yield change, key
+        """What is gone with this entry: at the place that a follower who stopped at ``since`` knows the node from,
+        and at the place that it left just now.
+
+        The second matters to a follower who was not told of something gone
+        because something else stood in its place by then.  Keys are node
+        ids times two, odd in the second part.
+        """
+        resumed = cursor if cursor is not None and cursor.stage == _LEFT else None
+        if resumed is not None:
+            since = resumed.head
+        old = (entry.old_parent, entry.old_name)
+        moments: list[tuple[int, int]] = []
+        if journal.place_before(self._connection, self._space, entry.node, since) == old:
+            moments.append((0, since))
+        if entry.seq - 1 != since:
+            moments.append((1, entry.seq - 1))
+        for part, moment in moments:
+            if resumed is not None and part < resumed.key % 2:
+                continue
+            passed = None
+            if resumed is not None and part == resumed.key % 2:
+                passed = _order(self._path_at(resumed.key // 2, moment) or ())
+            path = self._path_at(entry.node, moment)
+            if not path or (not self._deep and len(path) > 1):
+                continue
+            folder = bool(entry.deep)
+            for change, node in self._compare(entry.node, path, folder, moment, folder):
+                if change.path in self._gone or (passed is not None and _order(change.path) <= passed):
+                    continue
+                self._gone.add(change.path)
+                yield change, node * 2 + part
 
     def _compare(
         self, node: int, path: tuple[str, ...], descend: bool, since: int, folder: bool
@@ -251,20 +271,24 @@ class Changes:
         """What stood at ``path`` and below it after ``since``, and does not stand there now."""
         now = self._at(path)
         if now is None:
-            if path not in self._gone:
-                self._gone.add(path)
-                yield Change(path, None, folder), node
-        elif descend and self._deep and now.is_folder and now.id != node:
-            members: dict[str, int] = {}
-            for child in nodes.each_child(self._connection, node):
-                members[child.name] = child.id
-            for left, name in journal.left_from(self._connection, self._space, node, since):
-                if journal.place_before(self._connection, self._space, left, since) == (node, name):
-                    members[name] = left
+            yield Change(path, None, folder), node
+        elif descend and self._deep and now.id != node:
+            members = self._members_at(node, since)
             for name in sorted(members, key=names.key):
-                child_now = nodes.get(self._connection, members[name])
-                inner = child_now is not None and child_now.is_folder
+                child = nodes.get(self._connection, members[name])
+                inner = child is not None and child.is_folder
                 yield from self._compare(members[name], (*path, name), inner, since, inner)
+
+    def _members_at(self, folder: int, seq: int) -> dict[str, int]:
+        """Names and ids of what was in a folder after entry ``seq``; and of what has been made there since."""
+        found: dict[str, int] = {}
+        for child in nodes.children(self._connection, folder):
+            if journal.place_before(self._connection, self._space, child.id, seq) is None:
+                found[child.name] = child.id
+        for left, name in journal.left_from(self._connection, self._space, folder, seq):
+            if journal.place_before(self._connection, self._space, left, seq) == (folder, name):
+                found[name] = left
+        return found
 
     def _at(self, path: Sequence[str]) -> Node | None:
         """What is at a path below the collection now."""

@@ -87,30 +87,42 @@ class Pipeline:
 
     def _respond(self, request: Request, patient: bool) -> Response:
         try:
-            return self._route(request, patient)
+            found = self.public(request, patient)
+            if isinstance(found, Response):
+                return found
+            return self._dav.respond(self.exchange(request, self.who(request, patient), found, patient))
         except (BodyCut, Waits):
             raise
-        except DavshareError as error:
-            return self._refuse(request, error)
-        except Exception:
+        except Exception as error:
+            return self.failure(request, error)
+
+    def failure(self, request: Request, error: Exception) -> Response:
+        """The answer to a request that ended in an exception; for the code that has just caught it.
+
+        :raises BodyCut: that was it, and nobody is left to answer.
+        """
+        if isinstance(error, BodyCut):
+            raise error
+        if not isinstance(error, DavshareError):
             log.exception("a request failed")
             return fault.response(DavshareError(), request.method)
-
-    def _refuse(self, request: Request, error: DavshareError) -> Response:
         response = fault.response(error, request.method)
         if isinstance(error, NotAuthenticated) and error.status == 401:
             response.headers += self._gate.challenges()
         return response
 
-    def _route(self, request: Request, patient: bool) -> Response:
+    def public(self, request: Request, patient: bool = True) -> Response | Address:
+        """The answer to what needs no sign-in, else the address that is asked for.
+
+        :raises Waits: only if ``patient`` is false.
+        :raises DavshareError: the address is malformed or not ours.
+        """
         if request.method == "OPTIONS":
             return self._options(request, patient)
         segments, slash = names.split(request.path)
         if not segments or segments[0] not in _DOORS:
             return self._elsewhere(request, segments)
-        actor = self._who(request, patient)
-        address = Address(segments, slash)
-        return self._dav.respond(Exchange(self._files, request, actor, address, self._public_url, patient))
+        return Address(segments, slash)
 
     def _options(self, request: Request, patient: bool) -> Response:
         """Answered to everyone; those who show who they are learn what can be done just here."""
@@ -118,7 +130,7 @@ class Pipeline:
         if request.headers.get("authorization") is None or not segments or segments[0] not in _DOORS:
             return options.handle()
         try:
-            asker = Asker(self._who(request, patient))
+            asker = Asker(self.who(request, patient))
             target = self._files.glimpse(asker, Address(segments, slash))
         except DavshareError:
             return options.handle()
@@ -126,8 +138,12 @@ class Pipeline:
             return options.handle("folder" if target.node.is_folder else "file")
         return options.handle()
 
-    def _who(self, request: Request, patient: bool) -> Actor:
-        """Who is asking; everything remembered is dropped here when people, spaces or settings have changed."""
+    def who(self, request: Request, patient: bool = True) -> Actor:
+        """Who is asking; everything remembered is dropped here when people, spaces or settings have changed.
+
+        :raises Waits: only if ``patient`` is false.
+        :raises NotAuthenticated: nobody whom we know.
+        """
         generation = self._files.generation()
         authorization = request.headers.get("authorization")
         secure = request.scheme == "https" or is_loopback(request.peer)
@@ -138,6 +154,17 @@ class Pipeline:
             if not patient:
                 raise Waits
         return self._gate.authenticate(authorization, request.peer, secure, generation)
+
+    def exchange(self, request: Request, actor: Actor, address: Address, patient: bool = True) -> Exchange:
+        """The request, read by the WebDAV door."""
+        return Exchange(self._files, request, actor, address, self._public_url, patient)
+
+    def respond(self, x: Exchange) -> Response:
+        """The answer of the WebDAV door.
+
+        :raises DavshareError: it refuses.
+        """
+        return self._dav.respond(x)
 
     def _elsewhere(self, request: Request, segments: tuple[str, ...]) -> Response:
         """What is not WebDAV: health, and the way to the files."""

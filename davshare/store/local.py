@@ -215,7 +215,7 @@ class LocalStore:
         except Missing:
             return
         try:
-            there = self._folder(target[:-1])
+            there = self._target_folder(target)
             try:
                 with _refusals():
                     found = os.stat(source[-1], dir_fd=here, follow_symlinks=False)
@@ -228,6 +228,12 @@ class LocalStore:
                 raise
         finally:
             os.close(here)
+
+    def _target_folder(self, target: Path) -> int:
+        try:
+            return self._folder(target[:-1])
+        except Missing:
+            raise Conflict("A folder on the way is not on disk any more.") from None
 
     def sync(self, path: Path) -> None:
         """Make the membership of a folder survive a power cut."""

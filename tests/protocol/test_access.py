@@ -244,7 +244,10 @@ def test_odd_passwords(module_server: Server) -> None:
     dav = module_server.dav(name, password=password)
     assert dav.request("PROPFIND", "", headers={"Depth": "0"}).status == 207
     lower = "basic" + basic(name, password).removeprefix("Basic")
-    assert module_server.dav(None).request("PROPFIND", "/dav/home/", None, {"Authorization": lower, "Depth": "0"}).status == 207
+    assert (
+        module_server.dav(None).request("PROPFIND", "/dav/home/", None, {"Authorization": lower, "Depth": "0"}).status
+        == 207
+    )
 
 
 def test_password_change_counts_at_once(module_server: Server) -> None:
@@ -292,7 +295,9 @@ def test_tokens(module_server: Server) -> None:
     """An app token works as Bearer and as Basic's password, and is dead at once when revoked."""
     name = user(module_server)
     token = module_server.cli("token", "add", name, "--label", "laptop").stdout.strip().split()[-1]
-    clients = [Dav(module_server.port, "/dav/home/", login) for login in (f"Bearer {token}", (name, token)) for _ in range(4)]
+    clients = [
+        Dav(module_server.port, "/dav/home/", login) for login in (f"Bearer {token}", (name, token)) for _ in range(4)
+    ]
     for n, dav in enumerate(clients):
         assert dav.put(f"f{n}", b"1").status == 201
     assert Dav(module_server.port, "/dav/home/", ("alice", token)).get("f0").status == 401
@@ -311,7 +316,9 @@ def test_read_token(module_server: Server) -> None:
     token = module_server.cli("token", "add", "alice", "--scope", "read").stdout.strip().split()[-1]
     dav = Dav(module_server.port, box.base, f"Bearer {token}")
     for name, action in READS.items():
-        assert action(dav).status == (403 if name == "COPY out" else 207 if name in ("PROPFIND", "REPORT") else 200), name
+        assert action(dav).status == (403 if name == "COPY out" else 207 if name in ("PROPFIND", "REPORT") else 200), (
+            name
+        )
     for name, action in {**CHANGES, **ADDITIONS}.items():
         assert action(dav).status == 403, name
     assert box.names() == {"d", "other"} and box.names("d/") == {"file"}
@@ -363,9 +370,7 @@ def test_space_token(place: Place) -> None:
 
 def test_expired_token(module_server: Server) -> None:
     """A token that has expired is none."""
-    token = module_server.cli(
-        "token", "add", "alice", "--expires", "2001-01-01", check=False
-    ).stdout.strip().split()
+    token = module_server.cli("token", "add", "alice", "--expires", "2001-01-01", check=False).stdout.strip().split()
     if token:
         assert Dav(module_server.port, "/dav/home/", f"Bearer {token[-1]}").get("").status == 401
 

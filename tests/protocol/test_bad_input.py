@@ -199,7 +199,9 @@ def test_timeout(scene: Dav, value: str) -> None:
         assert scene.unlock("file", answer.lock_token).status == 204
 
 
-@pytest.mark.parametrize("value", ["bytes=a-b", "bytes=5-1", "bytes=" + "0-1," * 3000, "bytes=" + "9" * 5000 + "-", "=", "x"])
+@pytest.mark.parametrize(
+    "value", ["bytes=a-b", "bytes=5-1", "bytes=" + "0-1," * 3000, "bytes=" + "9" * 5000 + "-", "=", "x"]
+)
 def test_range(scene: Dav, value: str) -> None:
     """A Range without meaning is ignored, or 416 or 4xx."""
     answer = scene.get("file", {"Range": value})
@@ -315,11 +317,13 @@ XML = {
     "malformed": b'<d:propfind xmlns:d="DAV:"><d:prop>',
     "huge": b'<d:propfind xmlns:d="DAV:">' + b"<!-- x -->" * 200_000 + b"<d:allprop/></d:propfind>",
     "deep": b'<d:propfind xmlns:d="DAV:"><d:prop>' + b"<x>" * 20_000 + b"</x>" * 20_000 + b"</d:prop></d:propfind>",
-    "doctype": b'<!DOCTYPE d:propfind SYSTEM "http://127.0.0.1/x.dtd"><d:propfind xmlns:d="DAV:"><d:allprop/></d:propfind>',
+    "doctype": b'<!DOCTYPE d:propfind SYSTEM "http://127.0.0.1/x.dtd">'
+    b'<d:propfind xmlns:d="DAV:"><d:allprop/></d:propfind>',
     "many attributes": b'<d:propfind xmlns:d="DAV:" ' + b" ".join(b'a%d="x"' % n for n in range(90_000)) + b"/>",
     "NUL": b'<d:propfind xmlns:d="DAV:"><d:prop>\x00</d:prop></d:propfind>',
     "bad UTF-8": b'<d:propfind xmlns:d="DAV:"><d:prop>\xff\xfe</d:prop></d:propfind>',
-    "unknown encoding": b'<?xml version="1.0" encoding="x-nothing"?><d:propfind xmlns:d="DAV:"><d:allprop/></d:propfind>',
+    "unknown encoding": b'<?xml version="1.0" encoding="x-nothing"?>'
+    b'<d:propfind xmlns:d="DAV:"><d:allprop/></d:propfind>',
 }
 
 

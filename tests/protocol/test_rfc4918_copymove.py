@@ -178,7 +178,9 @@ def test_into_itself(box: Dav, method: str, target: str) -> None:
 
 @BOTH
 @pytest.mark.rfc("4918", "9.8.4", "(*) a member onto a collection above it: 403 or 409, unharmed")
-@pytest.mark.parametrize(("source", "target"), [("f/sub/", "f/"), ("f/sub/b", "f/"), ("f/sub/b", "f/sub"), ("f/a", "f")])
+@pytest.mark.parametrize(
+    ("source", "target"), [("f/sub/", "f/"), ("f/sub/b", "f/"), ("f/sub/b", "f/sub"), ("f/a", "f")]
+)
 def test_onto_an_ancestor(box: Dav, method: str, source: str, target: str) -> None:
     tree(box, "f/")
     transfer(box, method, source, target).refused(403, 409)
@@ -228,7 +230,9 @@ def test_other_servers(box: Dav, method: str, target: str) -> None:
 
 @BOTH
 @pytest.mark.rfc("4918", "10.3", "a missing or malformed Destination is 400, unharmed")
-@pytest.mark.parametrize("target", [None, "", "relative", "?query", "ht tp://x/", "mailto:x@y", "\x7f", "%zz", "http://"])
+@pytest.mark.parametrize(
+    "target", [None, "", "relative", "?query", "ht tp://x/", "mailto:x@y", "\x7f", "%zz", "http://"]
+)
 def test_bad_destination(box: Dav, method: str, target: str | None) -> None:
     box.put("a", b"a")
     headers = {} if target is None else {"Destination": target}

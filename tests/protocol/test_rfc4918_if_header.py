@@ -24,12 +24,12 @@ def file(box: Dav) -> tuple[Dav, str, str]:
         ("(<{t}>)", 204),
         ("(<{t}> [{e}])", 204),
         ("([{e}] <{t}>)", 204),
-        ("(<{t}> [\"x\"])", 412),
-        ("(<{t}> [\"x\"]) ([{e}])", 204),
-        ("(<{t}>) ([\"x\"])", 204),
+        ('(<{t}> ["x"])', 412),
+        ('(<{t}> ["x"]) ([{e}])', 204),
+        ('(<{t}>) (["x"])', 204),
         ("(Not <{t}>)", 412),
         ("(Not <{t}>) ([{e}])", 204),
-        ("(<{t}> Not [\"x\"])", 204),
+        ('(<{t}> Not ["x"])', 204),
         ("(<{t}> Not [{e}])", 412),
         ("(Not [{e}])", 412),
         ("(<{t}> Not <DAV:no-lock>)", 204),
@@ -58,7 +58,7 @@ def test_logic(file: tuple[Dav, str, str], header: str, status: int) -> None:
         ("(Not <DAV:no-lock>)", 423),
         ("(Not <urn:x>)", 423),
         ("([{e}]) (Not <{t}>)", 204),
-        ("(Not <DAV:no-lock>) (<{t}> [\"x\"])", 204),
+        ('(Not <DAV:no-lock>) (<{t}> ["x"])', 204),
     ],
 )
 def test_submitted(file: tuple[Dav, str, str], header: str, status: int) -> None:
@@ -83,8 +83,8 @@ def test_tagged_elsewhere(box: Dav) -> None:
     other = box.put("b", b"2")["ETag"]
     assert box.put("b", b"3", {"If": f"<{box.path('a')}> ([{other}])"}).status == 412
     assert box.put("b", b"3", {"If": f"<{box.path('a')}> ([{etag}])"}).status == 204
-    assert box.put("b", b"4", {"If": f"<{box.path('a')}> ([\"x\"]) <{box.path('b')}> ([\"y\"])"}).status == 412
-    assert box.put("b", b"4", {"If": f"<{box.path('a')}> ([\"x\"]) <{box.path('a')}> ([{etag}])"}).status == 204
+    assert box.put("b", b"4", {"If": f'<{box.path("a")}> (["x"]) <{box.path("b")}> (["y"])'}).status == 412
+    assert box.put("b", b"4", {"If": f'<{box.path("a")}> (["x"]) <{box.path("a")}> ([{etag}])'}).status == 204
     assert box.get("b").body == b"4"
 
 

@@ -113,7 +113,7 @@ def test_bad_lockinfo(box: Dav, content: str) -> None:
     assert box.names() == set()
 
 
-@pytest.mark.rfc("4918", "10.7", "timeouts: granted up to a maximum, Infinite and lists too, nonsense falls back or is 400")
+@pytest.mark.rfc("4918", "10.7", "timeouts are granted up to a maximum, Infinite and lists of them too")
 @pytest.mark.parametrize(
     ("asked", "most"),
     [
@@ -133,7 +133,9 @@ def test_timeouts(box: Dav, asked: str | None, most: int) -> None:
 
 
 @pytest.mark.rfc("4918", "10.7", "a Timeout without meaning never grants an endless lock or a server error")
-@pytest.mark.parametrize("asked", ["", "x", "Second-", "Second--1", "Second-0", "Second-1e9", "Second-9999999999999999999"])
+@pytest.mark.parametrize(
+    "asked", ["", "x", "Second-", "Second--1", "Second-0", "Second-1e9", "Second-9999999999999999999"]
+)
 def test_bad_timeouts(box: Dav, asked: str) -> None:
     answer = box.lock("new", depth="0", timeout=asked)
     assert answer.status in (201, 400), answer
@@ -205,7 +207,7 @@ def test_conflict_makes_nothing(box: Dav) -> None:
     assert box.names("a/") == set()
 
 
-@pytest.mark.rfc("4918", "9.10.3", "an infinite lock over locked members: 423, or 207 with the member; nothing is locked")
+@pytest.mark.rfc("4918", "9.10.3", "an infinite lock over locked members: 423, or 207 naming them; nothing is locked")
 def test_conflict_with_member(box: Dav) -> None:
     box.mkcol("a")
     box.mkcol("a/b")
@@ -281,7 +283,7 @@ def test_infinite_lock_protects(box: Dav, write: str, scope: str) -> None:
         assert answer.status != 207 or answer.multistatus.only.code("{urn:x}a") == 200
 
 
-@pytest.mark.rfc("4918", "7.4", "(*) a Depth 0 lock on a collection protects its properties and the list of its members")
+@pytest.mark.rfc("4918", "7.4", "(*) a Depth 0 lock on a collection protects its properties and its list of members")
 @pytest.mark.parametrize("write", sorted(WRITES))
 def test_flat_lock_protects(box: Dav, write: str) -> None:
     scene(box)
@@ -425,7 +427,9 @@ def test_unlock(box: Dav, path: str) -> None:
     assert box.put("a/b/file", b"2").status == 204
 
 
-@pytest.mark.rfc("4918", "9.11.1", "UNLOCK: missing token 400, not this resource's 409 with lock-token-matches-request-uri")
+@pytest.mark.rfc(
+    "4918", "9.11.1", "UNLOCK: missing token 400, not this resource's 409 with lock-token-matches-request-uri"
+)
 def test_bad_unlock(box: Dav) -> None:
     box.put("file", b"1")
     box.put("free", b"1")
@@ -519,7 +523,7 @@ def test_copy_does_not_copy_locks(box: Dav) -> None:
     assert box.put("b/file", b"x").status == 204
 
 
-@pytest.mark.rfc("4918", "9.8.4", "a lock on the replaced target stays with its name, or ends; writing to it stays possible")
+@pytest.mark.rfc("4918", "9.8.4", "a lock on the replaced target has to be submitted, and stays or ends")
 def test_copy_onto_a_locked_file(box: Dav) -> None:
     scene(box)
     token = box.locked("a/file", depth="0")

@@ -19,7 +19,7 @@ NAMES = [
     "a+b",
     "a;b;c",
     "a&b",
-    "it's \"quoted\"",
+    'it\'s "quoted"',
     "two  spaces",
     " leading and trailing ",
     "%41",

@@ -8,9 +8,7 @@ from support.client import Dav
 from support.multistatus import parse
 
 PROPFIND = b'<?xml version="1.0"?><d:propfind xmlns:d="DAV:"><d:prop><d:getetag/></d:prop></d:propfind>'
-PROPPATCH = (
-    '<d:propertyupdate xmlns:d="DAV:"><d:set><d:prop><a xmlns="urn:x">v</a></d:prop></d:set></d:propertyupdate>'
-)
+PROPPATCH = '<d:propertyupdate xmlns:d="DAV:"><d:set><d:prop><a xmlns="urn:x">v</a></d:prop></d:set></d:propertyupdate>'
 BAD = {
     "not XML": b"hello",
     "unclosed": b'<d:propfind xmlns:d="DAV:"><d:prop>',

@@ -60,7 +60,8 @@ def test_minimal_proppatch(box: Dav) -> None:
 
 @pytest.mark.rfc("8144", "2.3", "return=minimal: extended MKCOL answers without a body")
 def test_minimal_mkcol(box: Dav) -> None:
-    body = '<d:mkcol xmlns:d="DAV:"><d:set><d:prop><d:resourcetype><d:collection/></d:resourcetype></d:prop></d:set></d:mkcol>'
+    body = '<d:mkcol xmlns:d="DAV:"><d:set><d:prop><d:resourcetype><d:collection/></d:resourcetype></d:prop></d:set>'
+    body += "</d:mkcol>"
     answer = box.mkcol("new", body, {"Content-Type": "application/xml", "Prefer": "return=minimal"})
     assert (answer.status, answer.body) == (201, b"")
 

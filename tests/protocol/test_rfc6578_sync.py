@@ -69,7 +69,7 @@ def test_empty(box: Dav, level: str) -> None:
     assert len(box.report_sync("", report.sync_token, level).multistatus) == 0
 
 
-@pytest.mark.rfc("6578", "3.4", "reports are for live members properties as PROPFIND shows them, 404 propstats included")
+@pytest.mark.rfc("6578", "3.4", "live members have the properties that PROPFIND shows, 404 propstats included")
 def test_properties_as_in_propfind(tree: Dav) -> None:
     tree.proppatch("a/file", {"{urn:x}p": "v"})
     names = ("getetag", "getcontentlength", "getlastmodified", "resourcetype", "{urn:x}p", "{urn:x}none", "displayname")
@@ -330,7 +330,9 @@ def test_depth(tree: Dav, depth: str) -> None:
 
 @pytest.mark.rfc("3253", "3.6", "a report without Depth has Depth 0")
 def test_no_depth(tree: Dav) -> None:
-    body = '<d:sync-collection xmlns:d="DAV:"><d:sync-token/><d:sync-level>1</d:sync-level><d:prop/></d:sync-collection>'
+    body = (
+        '<d:sync-collection xmlns:d="DAV:"><d:sync-token/><d:sync-level>1</d:sync-level><d:prop/></d:sync-collection>'
+    )
     assert set(tree.request("REPORT", "", body).multistatus) == {tree.href("top"), tree.href("a/")}
 
 

@@ -14,7 +14,8 @@ FUTURE = "Thu, 01 Jan 2099 00:00:00 GMT"
 PATCH = '<d:propertyupdate xmlns:d="DAV:"><d:set><d:prop><a xmlns="urn:x">v</a></d:prop></d:set></d:propertyupdate>'
 METHODS = pytest.mark.parametrize("method", ["PUT", "DELETE", "MOVE", "COPY", "PROPPATCH", "LOCK"])
 LOCKINFO = (
-    '<d:lockinfo xmlns:d="DAV:"><d:lockscope><d:exclusive/></d:lockscope><d:locktype><d:write/></d:locktype></d:lockinfo>'
+    '<d:lockinfo xmlns:d="DAV:"><d:lockscope><d:exclusive/></d:lockscope>'
+    "<d:locktype><d:write/></d:locktype></d:lockinfo>"
 )
 
 
@@ -35,7 +36,7 @@ def untouched(dav: Dav, etag: str) -> None:
 
 
 @METHODS
-@pytest.mark.rfc("9110", "13.1.1", "If-Match that does not match is 412 for every method that writes, and changes nothing")
+@pytest.mark.rfc("9110", "13.1.1", "If-Match that does not match is 412 for all that writes, and nothing changes")
 @pytest.mark.parametrize("value", ['"x"', '"x", "y"', 'W/"x"', '""', "nonsense"])
 def test_if_match_fails(box: Dav, method: str, value: str) -> None:
     etag = box.put("file", b"old")["ETag"]
@@ -124,7 +125,15 @@ def test_if_modified_since(box: Dav) -> None:
     box.put("file", b"old")
     shown = box.get("file")["Last-Modified"]
     earlier = formatdate(parsedate_to_datetime(shown).timestamp() - 1, usegmt=True)
-    for value, status in ((shown, 304), (FUTURE, 304), (OLD, 200), (earlier, 200), ("nonsense", 200), ("", 200), ("1", 200)):
+    for value, status in (
+        (shown, 304),
+        (FUTURE, 304),
+        (OLD, 200),
+        (earlier, 200),
+        ("nonsense", 200),
+        ("", 200),
+        ("1", 200),
+    ):
         assert box.get("file", {"If-Modified-Since": value}).status == status, value
         assert box.head("file", {"If-Modified-Since": value}).status == status, value
 
@@ -160,7 +169,9 @@ def test_bad_if_unmodified_since(box: Dav) -> None:
         assert box.put("file", b"x", {"If-Unmodified-Since": value}).status == 204
 
 
-@pytest.mark.rfc("9110", "13.2.2", "(*) If-None-Match present: If-Modified-Since is ignored; the same for the other pair")
+@pytest.mark.rfc(
+    "9110", "13.2.2", "(*) If-None-Match present: If-Modified-Since is ignored; the same for the other pair"
+)
 def test_precedence(box: Dav) -> None:
     etag = box.put("file", b"old")["ETag"]
     assert box.get("file", {"If-None-Match": '"x"', "If-Modified-Since": FUTURE}).status == 200
