@@ -182,7 +182,9 @@ class Committer:
                 redo.drop(connection, finished)
                 for ticket in batch:
                     self._decide_one(connection, ticket)
+                commits = advance(connection, "commits")
                 point("commit.begun")
+            self._database.commits = commits
         except BaseException:
             self._finished = finished
             for ticket in batch:
@@ -246,9 +248,3 @@ class Committer:
             finished, self._finished = self._finished, []
             with self._database.write() as connection:
                 redo.drop(connection, finished)
-
-
-def restore_epoch(connection: Connection) -> int:
-    """Make every sync token and ETag that was ever given out invalid; the new epoch."""
-    advance(connection, "node", 1 << 32)
-    return advance(connection, "epoch")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from davshare.errors import Conflict
 from davshare.files.context import Connection
 from davshare.files.locate import Place
 from davshare.files.reconcile import refresh_folder
@@ -30,9 +31,12 @@ def _learn(files: Files, place: Place) -> bool:
     """
     if place.folder is None or not place.missing:
         return False
+    store = files.store(place.space)
     try:
-        files.store(place.space).facts(place.path)
+        store.facts(place.path)
     except Missing:
+        if store.blocked(place.path):
+            raise Conflict("Something that is neither a file nor a folder is in the way.") from None
         return False
     files.redoer.catch_up()
     with files.db.snapshot() as connection:

@@ -121,6 +121,24 @@ class Database:
         """
         return self._shared.words[1]
 
+    @property
+    def commits(self) -> int:
+        """How often the counter ``commits`` says that files were changed, as far as this machine knows."""
+        return self._shared.words[2]
+
+    @commits.setter
+    def commits(self, number: int) -> None:
+        self._shared.words[2] = number
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the shared file is the one that was made here, and not a copy of it."""
+        return self._shared.words[3] == os.fstat(self._shared.fd).st_ino
+
+    def settle_in(self) -> None:
+        """From now on the shared file counts as made here."""
+        self._shared.words[3] = os.fstat(self._shared.fd).st_ino
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A write transaction; the caller holds the turn.  Committed on leaving, rolled back on an error.

@@ -38,7 +38,7 @@ def current(database: Database) -> str | None:
 
 
 def _seed(connection: Engaged) -> None:
-    for name, value in (("node", 0), ("epoch", 1), ("generation", 1)):
+    for name, value in (("node", 0), ("epoch", 1), ("generation", 1), ("commits", 0)):
         connection.execute(
             text("INSERT INTO counter (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING"),
             {"name": name, "value": value},

@@ -30,7 +30,7 @@ counter = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("value", BigInteger, nullable=False),
-    comment="node: last node id given out; epoch: raised by a restore; generation: raised by "
+    comment="node: last node id given out; epoch: raised by a restore; commits: of files; generation: raised by "
     "every change of people, tokens, spaces, grants and settings",
 )
 

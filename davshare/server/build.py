@@ -6,6 +6,7 @@ from pathlib import Path
 
 from davshare.config import Config
 from davshare.errors import UsageError
+from davshare.files import restore
 from davshare.files.service import Files
 from davshare.http.application import Application
 from davshare.identity.gate import Gate
@@ -56,6 +57,7 @@ def recover(data: Path, config: Config) -> None:
     """Finish what a process that died has left undone."""
     files = open_files(data, config)
     try:
+        restore.notice(files.db)
         files.redoer.replay()
     finally:
         files.db.close()

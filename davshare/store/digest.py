@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Collection
 
 #: Computed for every file that is small enough to be hashed on the way in.
-ROUTINE = ("sha256", "adler32", "crc32")
+ROUTINE = ("sha256", "sha1", "md5", "adler32", "crc32")
 #: Everything that can be asked for.
 KNOWN = frozenset({"sha256", "sha512", "sha1", "md5", "adler32", "crc32"})
 _BLOCK = 1024 * 1024

@@ -123,6 +123,20 @@ class LocalStore:
             raise Missing
         return facts_of(status)
 
+    def blocked(self, path: Path) -> bool:
+        """Whether something stands at ``path``, be it a link, a pipe or a device."""
+        try:
+            folder = self._folder(path[:-1])
+        except Missing:
+            return False
+        try:
+            os.stat(path[-1], dir_fd=folder, follow_symlinks=False)
+            return True
+        except OSError:
+            return False
+        finally:
+            os.close(folder)
+
     def scan(self, path: Path) -> Iterator[tuple[bytes, Facts]]:
         """Members with their facts; symbolic links, devices and pipes are not members."""
         folder = self._folder(path)

@@ -18,7 +18,7 @@ import pytest
 
 from support.client import Dav
 from support.follower import Follower, differences, walk
-from support.server import Server
+from support.server import Server, alive_in
 
 POINTS = ["put.staged", "put.synced", "commit.begun", "commit.done", "effect.done", "answered"]
 #: The points that only an upload passes.
@@ -309,11 +309,7 @@ def test_a_worker_dies(own_server) -> None:
     time.sleep(0.3)
     assert server.process is not None
     group = server.process.pid
-    children = [
-        int(entry.name)
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and int(entry.name) != group and _group(int(entry.name)) == group
-    ]
+    children = [pid for pid in alive_in(group) if pid != group]
     os.kill(max(children), signal.SIGKILL)
     os.kill(min(children), signal.SIGKILL)
     for thread in threads:
@@ -324,10 +320,3 @@ def test_a_worker_dies(own_server) -> None:
         time.sleep(0.05)
     server.stop()
     load.restart_and_check()
-
-
-def _group(pid: int) -> int:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return -1

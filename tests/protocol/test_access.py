@@ -17,28 +17,25 @@ from support.server import Server
 PASSWORD = "some-pass-123"
 
 
-class Place:
-    """A space of its own with files made by a manager, and people in each role."""
+ROLES = ("none", "viewer", "contributor", "editor", "manager")
 
-    def __init__(self, server: Server) -> None:
+
+class Place:
+    """A folder in a space, with files made by a manager, and bob who may be a member of the space."""
+
+    def __init__(self, server: Server, space: str) -> None:
         self.server = server
-        self.name = f"s{secrets.token_hex(4)}"
-        self.base = f"/dav/spaces/{self.name}/"
-        server.cli("space", "add", self.name)
-        self.let_in("alice", "manager")
-        self.owner = server.dav("alice", self.base)
+        self.name = space
+        self.owner = server.dav("alice", f"/dav/spaces/{space}/").fresh_box()
+        self.base = self.owner.base
         self.owner.mkcol("d")
         self.owner.put("d/file", b"1")
         self.owner.put("other", b"o")
+        self.bob = server.dav("bob", self.base)
 
     def let_in(self, who: str, role: str) -> None:
         """Give someone a role."""
         self.server.cli("space", "set", self.name, "--member", f"{who}:{role}")
-
-    def bob(self, role: str) -> Dav:
-        """Bob's client, after he got the role."""
-        self.let_in("bob", role)
-        return self.server.dav("bob", self.base)
 
     def unchanged(self) -> None:
         """Everything is as it was made."""
@@ -49,10 +46,31 @@ class Place:
         assert self.owner.text("d/file", "lockdiscovery") == ""
 
 
+def new_space(server: Server, *members: str) -> str:
+    """The name of a fresh space with alice as its manager and more members (``WHO:ROLE``)."""
+    name = f"s{secrets.token_hex(4)}"
+    server.cli("space", "add", name)
+    options = [word for member in ("alice:manager", *members) for word in ("--member", member)]
+    server.cli("space", "set", name, *options)
+    return name
+
+
+@pytest.fixture(scope="module")
+def spaces(module_server: Server) -> dict[str, str]:
+    """For each role a space in which bob has it."""
+    return {role: new_space(module_server, *([f"bob:{role}"] if role != "none" else [])) for role in ROLES}
+
+
+@pytest.fixture
+def at(module_server: Server, spaces: dict[str, str]) -> Callable[[str], Place]:
+    """A fresh folder in a space in which bob has the role."""
+    return lambda role: Place(module_server, spaces[role])
+
+
 @pytest.fixture
 def place(module_server: Server) -> Place:
-    """A fresh space."""
-    return Place(module_server)
+    """A folder in a space of its own, which the test may change."""
+    return Place(module_server, new_space(module_server))
 
 
 def user(server: Server, *options: str) -> str:
@@ -92,9 +110,9 @@ ADDITIONS: dict[str, Callable[[Dav], Answer]] = {
 
 @pytest.mark.rfc("3744", "3", "who is no member of a space sees nothing of it, by any method")
 @pytest.mark.parametrize("action", sorted({**READS, **CHANGES, **ADDITIONS}))
-def test_strangers(place: Place, action: str) -> None:
-    bob = place.server.dav("bob", place.base)
-    answer = {**READS, **CHANGES, **ADDITIONS}[action](bob)
+def test_strangers(at: Callable[[str], Place], action: str) -> None:
+    place = at("none")
+    answer = {**READS, **CHANGES, **ADDITIONS}[action](place.bob)
     assert answer.status in (404, 403, 409), answer
     if action in ("GET", "PROPFIND", "HEAD"):
         assert answer.status == 404
@@ -103,38 +121,40 @@ def test_strangers(place: Place, action: str) -> None:
 
 @pytest.mark.parametrize("role", ["viewer", "contributor", "editor", "manager"])
 @pytest.mark.parametrize("action", sorted(READS))
-def test_members_read(place: Place, role: str, action: str) -> None:
+def test_members_read(at: Callable[[str], Place], role: str, action: str) -> None:
     """Every role may read."""
-    assert READS[action](place.bob(role)).status in (200, 201, 207)
+    assert READS[action](at(role).bob).status in (200, 201, 207)
 
 
 @pytest.mark.rfc("3744", "4", "rights are checked on source and destination for every method")
 @pytest.mark.parametrize("role", ["viewer", "contributor"])
 @pytest.mark.parametrize("action", sorted(CHANGES))
-def test_members_without_write(place: Place, role: str, action: str) -> None:
-    CHANGES[action](place.bob(role)).refused(403)
+def test_members_without_write(at: Callable[[str], Place], role: str, action: str) -> None:
+    place = at(role)
+    CHANGES[action](place.bob).refused(403)
     place.unchanged()
 
 
 @pytest.mark.parametrize("role", ["editor", "manager"])
 @pytest.mark.parametrize("action", sorted({**CHANGES, **ADDITIONS}))
-def test_members_with_write(place: Place, role: str, action: str) -> None:
+def test_members_with_write(at: Callable[[str], Place], role: str, action: str) -> None:
     """Editors and managers may change everything."""
-    answer = {**CHANGES, **ADDITIONS}[action](place.bob(role))
+    answer = {**CHANGES, **ADDITIONS}[action](at(role).bob)
     assert answer.status in (200, 201, 204, 207), answer
 
 
 @pytest.mark.parametrize("action", sorted(ADDITIONS))
-def test_adding(place: Place, action: str) -> None:
+def test_adding(at: Callable[[str], Place], action: str) -> None:
     """Viewers may not add, contributors may."""
-    ADDITIONS[action](place.bob("viewer")).refused(403)
+    place = at("viewer")
+    ADDITIONS[action](place.bob).refused(403)
     place.unchanged()
-    assert ADDITIONS[action](place.bob("contributor")).status == 201
+    assert ADDITIONS[action](at("contributor").bob).status == 201
 
 
-def test_refusals_name_the_privilege(place: Place) -> None:
+def test_refusals_name_the_privilege(at: Callable[[str], Place]) -> None:
     """403 comes with need-privileges, or at least with a plain error body."""
-    answer = place.bob("viewer").put("d/new", b"x").refused(403)
+    answer = at("viewer").bob.put("d/new", b"x").refused(403)
     assert answer.condition in ("", "need-privileges")
 
 
@@ -150,14 +170,15 @@ def test_read_only_space(place: Place) -> None:
 
 def test_leaving_a_space(place: Place) -> None:
     """Whoever is dropped from a space sees nothing of it at once, in every worker."""
-    bob = place.bob("editor")
+    place.let_in("bob", "editor")
+    bob = place.bob
     assert bob.get("d/file").status == 200
     token = bob.locked("d/file", depth="0")
     place.server.cli("space", "set", place.name, "--drop-member", "bob")
     for _ in range(6):
         assert bob.clone().get("d/file").status == 404
         assert bob.clone().put("d/file", b"x", {"If": f"(<{token}>)"}).status in (403, 404, 409)
-    assert place.base not in bob.propfind("/dav/spaces/", "resourcetype", depth="1")
+    assert f"/dav/spaces/{place.name}/" not in bob.propfind("/dav/spaces/", "resourcetype", depth="1")
 
 
 def test_groups(place: Place) -> None:
@@ -378,9 +399,9 @@ def test_expired_token(module_server: Server) -> None:
 def test_guessing_is_slowed_and_the_right_password_still_works(own_server) -> None:
     """After many wrong guesses 429 with Retry-After; whoever is signed in goes on, and the right password gets in."""
     server: Server = own_server(workers=2)
+    token = server.cli("token", "add", "alice").stdout.strip().split()[-1]
     known = server.dav("alice")
     assert known.exists("")
-    token = server.cli("token", "add", "alice").stdout.strip().split()[-1]
     seen = []
     for n in range(40):
         answer = server.dav("alice", password=f"guess-{n}").get("")

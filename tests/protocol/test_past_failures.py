@@ -16,7 +16,7 @@ from support.client import Dav, enc
 from support.follower import Follower, differences, walk
 from support.parallel import together
 from support.raw import answers, connect, cut_off, message, read_all
-from support.server import Server
+from support.server import Server, alive_in
 
 TESTS = Path(__file__).resolve().parents[1]
 #: The items that concern what is built so far.
@@ -470,15 +470,7 @@ def test_guesses_are_counted(own_server) -> None:
 def open_files(server: Server) -> int:
     """How many descriptors the server's processes hold."""
     assert server.process is not None
-    count = 0
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if os.getpgid(int(entry.name)) == server.process.pid:
-                    count += len(list((entry / "fd").iterdir()))
-            except (ProcessLookupError, PermissionError, FileNotFoundError):
-                continue
-    return count
+    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in alive_in(server.process.pid))
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="descriptors are counted in /proc")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from support.client import Answer, Dav
 from support.follower import walk
+from support.server import Server
 
 BOTH = pytest.mark.parametrize("method", ["COPY", "MOVE"])
 
@@ -365,3 +368,30 @@ def test_larger_tree(box: Dav) -> None:
     target = {href.removeprefix(box.href("t/")): each[1:] for href, each in walk(box, "t/").items()}
     assert source == target
     assert box.get("t" + path[1:] + "f2").body == f"{path}f2".encode()
+
+
+@BOTH
+@pytest.mark.rfc("4918", "10.3", "behind a proxy Destination and If are judged by the configured public URL")
+def test_public_url(proxied: Server, method: str) -> None:
+    box = proxied.dav("alice").fresh_box()
+    box.put("a", b"a")
+    public = "https://files.example.org"
+    for wrong in ("https://elsewhere.example", "http://files.example.org.evil.example", "https://files.example.org:444"):
+        box.request(method, "a", headers={"Destination": wrong + box.path("b")}).refused(502)
+        forged = {"Destination": wrong + box.path("b"), "X-Forwarded-Host": wrong.partition("//")[2]}
+        box.request(method, "a", headers=forged).refused(502)
+    assert (box.names(), box.get("a").body) == ({"a"}, b"a")
+    etag = box.etag("a")
+    held = {"Destination": public + box.path("b%20c"), "If": f"<{public}{box.path('a')}> ([{etag}])"}
+    assert box.request(method, "a", headers=held).status == 201
+    assert box.get("b%20c").body == b"a"
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that is known to the world under another address."""
+    server = Server.start(
+        tmp_path_factory.mktemp("proxied"), workers=1, env={"DAVSHARE_PUBLIC_URL": "https://files.example.org"}
+    )
+    yield server
+    server.kill9()

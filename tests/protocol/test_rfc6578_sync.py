@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -413,3 +414,25 @@ def test_many_hrefs_with_odd_names(box: Dav) -> None:
         box.put(name, b"1")
     follower = Follower(box)
     assert differences(follower.catch_up(), walk(box)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.rfc("6578", "3.2", "a token from before what the journal still holds is refused; later ones go on")
+def test_expired_token(own_server) -> None:
+    server: Server = own_server(workers=1)
+    server.cli("settings", "set", "journal.keep_entries", "1000")
+    box = server.dav("alice").fresh_box()
+    old = start(box)
+    follower = Follower(box)
+    follower.catch_up()
+    for n in range(1100):
+        box.put(f"f{n % 10}", b"%d" % n)
+        if n == 600:
+            follower.catch_up()
+    until = time.monotonic() + 150
+    while box.report_sync("", old).status == 207:
+        assert time.monotonic() < until, "the journal grows for ever"
+        time.sleep(1)
+    box.report_sync("", old).refused(403, condition="valid-sync-token")
+    assert differences(follower.catch_up(), walk(box)) == []
+    assert differences(Follower(box).catch_up(), walk(box)) == []

@@ -80,8 +80,9 @@ class Authentication(BaseMiddleware):
         x = door.exchange(request, actor, environ[ADDRESS])
         environ[EXCHANGE] = x
         environ["wsgidav.auth.user_name"] = actor.name
+        before = asking.get()
         asking.set(x)
         try:
             yield from self.next_app(environ, start_response)
         finally:
-            asking.set(None)
+            asking.set(before)

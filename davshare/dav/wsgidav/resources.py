@@ -118,6 +118,8 @@ class _Common:
     def _told(self, asked: Asked) -> dict[str, xml.Element]:
         """What PROPFIND tells of this resource, by name: nothing is worked out twice."""
         with translated(), self.x.files.db.snapshot() as connection:
+            if isinstance(self.target, Place) and self.target.node is None:
+                self.target = self.x.files.place(connection, self.x.asker, self.address)
             parts = "".join(Listing(self.x, connection, asked, "0").parts(self.target))
         root = etree.fromstring(f"<d:multistatus {xml.DECLARATIONS}>{parts}</d:multistatus>")
         found: dict[str, xml.Element] = {}
@@ -189,7 +191,8 @@ class _Common:
     def _transfer(self, dest_path: str, *, members: bool, move: bool) -> bool:
         overwrite = self.environ.get("HTTP_OVERWRITE", "T").upper() != "F"
         with translated():
-            order = Order(self.address, address_of(dest_path), overwrite, members, move)
+            # WsgiDAV adds a slash for folders, also where a file is to be replaced by one.
+            order = Order(self.address, address_of(dest_path.rstrip("/")), overwrite, members, move)
             transfer.transfer(self.x.files, self.x.asker, order)
         self._changed()
         return True

@@ -14,7 +14,8 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
-        comment="node: last node id given out; epoch: raised by a restore; generation: raised by "
+        comment="node: last node id given out; epoch: raised by a restore; commits: of files; "
+        "generation: raised by "
         "every change of people, tokens, spaces, grants and settings",
     )
     op.create_table(
