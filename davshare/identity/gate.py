@@ -1,9 +1,11 @@
 """The gate: from an Authorization header to an Actor (RFC 7617, RFC 6750).
 
 Credentials that were good are remembered for minutes under a keyed hash, so
-that the second request costs a look-up in a dictionary.  The memory belongs to
-one generation of the index: any change of people, groups or tokens ends it in
-every worker.
+that the second request costs a look-up in a dictionary.  What is remembered
+counts in one generation of the index: after any change of people, groups,
+tokens, spaces or settings it is compared with the rows once more, in every
+worker.  That needs no hashing as long as the password is still the one that was
+proven, so that such a change does not cost every active user a verification.
 """
 
 from __future__ import annotations
@@ -14,14 +16,14 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
-from davshare.errors import Forbidden, NotAuthenticated, UsageError
+from davshare.errors import DavshareError, Forbidden, NotAuthenticated, UsageError
 from davshare.files.settings import Settings
 from davshare.identity import apptokens, passwords
+from davshare.identity.line import SEATS, Lines, too_many
 from davshare.identity.throttle import Throttle, network_of
 from davshare.index import people
 from davshare.index.database import Connection, Database
@@ -38,11 +40,22 @@ _V = TypeVar("_V")
 
 
 class _Known(NamedTuple):
-    """Good credentials; ``until`` is monotonic, ``expires`` the end of an app token since 1970."""
+    """Good credentials.
+
+    ``generation`` is that in which they were last compared with the index,
+    ``until`` is monotonic, ``expires`` the end of an app token since 1970, and
+    ``stored`` the hash that a password was verified against (None: a token).
+    """
 
     actor: Actor
+    generation: int
     until: float
-    expires: float
+    expires: float = float("inf")
+    stored: str | None = None
+
+    def is_over(self) -> bool:
+        """Whether this has been remembered for long enough."""
+        return self.until < time.monotonic() or self.expires <= time.time()
 
 
 class _Basic(NamedTuple):
@@ -55,22 +68,32 @@ class Gate:
 
     :param basic_over_http: take credentials over unencrypted HTTP from other machines.
     :param secret: the site's key; read from ``secret.key`` beside the index by default.
+    :param clock: seconds since 1970, for the throttle.
+    :param sleep: pauses the calling thread for seconds.
+    :param seats: how many threads may be held by sign-ins that wait.
     :raises UsageError: there is no key.
     """
 
     def __init__(
-        self, database: Database, settings: Settings, *, basic_over_http: bool, secret: bytes | None = None
+        self,
+        database: Database,
+        settings: Settings,
+        *,
+        basic_over_http: bool,
+        secret: bytes | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        seats: int = SEATS,
     ) -> None:
         self._db = database
         self._settings = settings
         self._open = basic_over_http
-        self._throttle = Throttle(database, read_secret(database) if secret is None else secret)
+        self._throttle = Throttle(database, read_secret(database) if secret is None else secret, clock)
+        self._lines = Lines(sleep, seats)
         self._salt = os.urandom(32)
-        self._generation = -1
         self._known: dict[bytes, _Known] = {}
         self._wrong: dict[bytes, None] = {}
         self._mutex = threading.Lock()
-        self._lines: dict[tuple[str, str], tuple[threading.Lock, list[None]]] = {}
 
     def challenges(self) -> list[tuple[str, str]]:
         """The headers of a 401 answer; Basic first, since many clients read only one (RFC 7617 section 2.1)."""
@@ -84,21 +107,20 @@ class Gate:
 
         :param secure: as in :meth:`authenticate`; what may not come in clear is not recalled.
         """
-        if generation != self._generation or not (secure or self._open):
+        if not (secure or self._open):
             return None
         known = self._known.get(self._hash(authorization))
-        if known is None or known.until < time.monotonic() or known.expires <= time.time():
-            return None
-        return known.actor
+        return None if known is None or known.generation != generation or known.is_over() else known.actor
 
     def authenticate(self, authorization: str | None, peer: str, secure: bool, generation: int) -> Actor:
-        """Who is asking.
+        """Who is asking; may wait for some seconds while somebody guesses.
 
         :param peer: address of the client.
         :param secure: the request came by HTTPS or from this machine.
         :param generation: the index's counter as read before the call.
         :raises NotAuthenticated: no, malformed or wrong credentials; the caller adds :meth:`challenges`.
-        :raises TooManyAttempts: wrong passwords came too often; says when to come back.
+        :raises TooManyAttempts: a wrong password that came too early after others, or too many wait
+            already to be looked at; says when to come back.
         :raises Forbidden: credentials may not be sent in clear; raised even without any, so that none are sent.
         """
         if not secure and not self._open:
@@ -113,87 +135,103 @@ class Gate:
             case "basic":
                 return self._basic(authorization, _parse_basic(value.strip()), peer, generation)
             case "bearer":
-                known = self._by_token(value.strip(), None)
-                if known is not None:
-                    return self._remember(authorization, generation, known)
+                actor = self._by_token(authorization, value.strip(), None, generation)
+                if actor is not None:
+                    return actor
         raise NotAuthenticated
 
     def _basic(self, authorization: str, basic: _Basic, peer: str, generation: int) -> Actor:
-        if apptokens.looks_like(basic.password):
-            known = self._by_token(basic.password, basic.name)
-            if known is not None:
-                return self._remember(authorization, generation, known)
-        # One at a time for each account and network: the same credentials are
-        # hashed once, and no guess runs ahead of the counting of others.
-        with self._line(basic.name, network_of(peer)):
-            actor = self.recall(authorization, generation)
-            if actor is None:
-                known = self._by_password(authorization, basic, peer)
-                actor = self._remember(authorization, generation, known)
+        actor = self._again(authorization, generation)
+        actor = actor or self._by_token(authorization, basic.password, basic.name, generation)
+        if actor is None:
+            # A device that repeats an old password neither stands in line nor counts as a guesser.
+            self._refuse_repeated(authorization, basic, peer)
+            with self._lines.turn(basic.name, network_of(peer)) as pause:
+                actor = self._again(authorization, generation)
+                actor = actor or self._by_password(authorization, basic, peer, generation, pause)
         return actor
 
-    def _by_password(self, authorization: str, basic: _Basic, peer: str) -> _Known:
-        with self._db.session() as connection:
-            user = people.user(connection, basic.name)
-        stored = None if user is None or user.disabled else user.password
-        # A device that repeats an old password is no guesser: each guess counts once.
-        guess = self._hash(f"{stored}\n{authorization}")
-        if guess in self._wrong:
-            raise NotAuthenticated
-        self._throttle.check(basic.name, peer)
+    def _again(self, authorization: str, generation: int) -> Actor | None:
+        """Who has proven this password before, if the index still has the same one; else it is forgotten."""
+        key = self._hash(authorization)
+        known = self._known.get(key)
+        if known is None or known.stored is None or known.is_over():
+            return None
+        with self._db.snapshot() as connection:
+            user = people.user_by_id(connection, known.actor.user)
+            if user is not None and not user.disabled and user.password == known.stored:
+                fresh = known._replace(actor=actor_of(connection, user), generation=generation)
+                return self._remember(authorization, fresh)
+        with self._mutex:
+            self._known.pop(key, None)
+        return None
+
+    def _refuse_repeated(self, authorization: str, basic: _Basic, peer: str) -> None:
+        """Raise what a wrong password raises if this one is known to be wrong."""
+        _, stored = self._account(basic.name)
+        if self._guess(stored, authorization) in self._wrong:
+            raise _refusal(self._throttle.delay(basic.name, peer))
+
+    def _by_password(
+        self, authorization: str, basic: _Basic, peer: str, generation: int, pause: Callable[[float], None]
+    ) -> Actor:
+        self._refuse_repeated(authorization, basic, peer)
+        delay = self._throttle.delay(basic.name, peer)
+        if delay > 0:
+            pause(delay)
+        # Read after the pause: the password may have changed meanwhile.
+        user, stored = self._account(basic.name)
         if not passwords.verify(stored, basic.password) or user is None or stored is None:
             self._throttle.failed(basic.name, peer)
             with self._mutex:
-                _put(self._wrong, guess, None)
-            raise NotAuthenticated
+                _put(self._wrong, self._guess(stored, authorization), None)
+            raise _refusal(delay)
         self._throttle.succeeded(basic.name, peer)
         if passwords.is_outdated(stored):
-            new = passwords.make_hash(basic.password)
+            old, stored = stored, passwords.make_hash(basic.password)
             with self._db.write() as connection:
-                people.set_password(connection, user.id, stored, new)
+                people.set_password(connection, user.id, old, stored)
         with self._db.session() as connection:
-            return _Known(actor_of(connection, user), time.monotonic() + REMEMBER_FOR, float("inf"))
+            actor = actor_of(connection, user)
+        known = _Known(actor, generation, time.monotonic() + REMEMBER_FOR, stored=stored)
+        return self._remember(authorization, known)
 
-    def _by_token(self, secret: str, name: str | None) -> _Known | None:
-        """The owner of an app token; ``name`` must be the owner's when it is given."""
+    def _account(self, name: str) -> tuple[User | None, str | None]:
+        """A user, and the hash of the password; None if there is nothing to sign in with."""
+        with self._db.session() as connection:
+            user = people.user(connection, name)
+        return user, None if user is None or user.disabled else user.password
+
+    def _by_token(self, authorization: str, secret: str, name: str | None, generation: int) -> Actor | None:
+        """The owner of an app token; ``name`` must be the owner's when it is given.
+
+        A digest and some rows, so there is no shorter way when a token comes again in another generation.
+        """
         if not apptokens.looks_like(secret):
             return None
         with self._db.snapshot() as connection:
             token = people.token(connection, apptokens.digest(secret))
             user = None if token is None else people.user_by_id(connection, token.user)
-            if token is None or user is None or user.disabled or name not in (None, user.name):
-                return None
-            expires = float("inf") if token.expires is None else float(token.expires)
-            if expires <= time.time():
-                return None
-            return _Known(actor_of(connection, user, token), time.monotonic() + REMEMBER_FOR, expires)
-
-    def _remember(self, authorization: str, generation: int, known: _Known) -> Actor:
+            if token is not None and user is not None and not user.disabled and name in (None, user.name):
+                expires = float("inf") if token.expires is None else float(token.expires)
+                known = _Known(actor_of(connection, user, token), generation, time.monotonic() + REMEMBER_FOR, expires)
+                if not known.is_over():
+                    return self._remember(authorization, known)
         with self._mutex:
-            if generation != self._generation:
-                self._known = {}
-                self._generation = generation
+            self._known.pop(self._hash(authorization), None)
+        return None
+
+    def _remember(self, authorization: str, known: _Known) -> Actor:
+        with self._mutex:
             _put(self._known, self._hash(authorization), known)
         return known.actor
 
+    def _guess(self, stored: str | None, authorization: str) -> bytes:
+        """What a wrong guess is remembered under; another one when the password changes."""
+        return self._hash(f"{stored}\n{authorization}")
+
     def _hash(self, text: str) -> bytes:
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._salt, digest_size=16).digest()
-
-    @contextmanager
-    def _line(self, name: str, network: str) -> Iterator[None]:
-        """A lock for one account and network that exists only as long as someone wants it."""
-        key = name, network
-        with self._mutex:
-            lock, waiting = self._lines.setdefault(key, (threading.Lock(), []))
-            waiting.append(None)
-        try:
-            with lock:
-                yield
-        finally:
-            with self._mutex:
-                waiting.pop()
-                if not waiting:
-                    del self._lines[key]
 
 
 def actor_of(connection: Connection, user: User, token: people.AppToken | None = None) -> Actor:
@@ -215,6 +253,11 @@ def read_secret(database: Database) -> bytes:
     if len(secret) < 32:
         raise UsageError("secret.key is missing in the data folder, or cannot be read.")
     return secret
+
+
+def _refusal(delay: float) -> DavshareError:
+    """What a wrong password gets, the same with and without an account: 429 if it came too early, else 401."""
+    return too_many() if delay > 0 else NotAuthenticated()
 
 
 def _parse_basic(value: str) -> _Basic:

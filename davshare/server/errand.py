@@ -76,8 +76,10 @@ class Errand:
         if body is not None and body.cut:
             return self._say_late(sock, body, response)
         keep = self.keep and self.head.keep and not response.close
-        if body is not None and (body.hopeless(limits) or (body.length is None and not body.done)):
-            keep = False  # nobody knows how long the rest of a chunked body is
+        if body is not None and body.hopeless(limits):
+            keep = False
+        if body is not None and response.status >= 400 and body.length is None and not body.done:
+            keep = False  # nobody knows how long the rest of a refused chunked body is
         keep = self._send(sock, response, keep, limits)
         if body is None:
             return KEEP if keep else self._last()

@@ -124,14 +124,14 @@ class LocalStore:
         return facts_of(status)
 
     def blocked(self, path: Path) -> bool:
-        """Whether something stands at ``path``, be it a link, a pipe or a device."""
+        """Whether a link, a pipe or a device stands at ``path``."""
         try:
             folder = self._folder(path[:-1])
         except Missing:
             return False
         try:
-            os.stat(path[-1], dir_fd=folder, follow_symlinks=False)
-            return True
+            mode = os.stat(path[-1], dir_fd=folder, follow_symlinks=False).st_mode
+            return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
         except OSError:
             return False
         finally:
