@@ -77,6 +77,17 @@ class SocketBody:
             return False
         return self._awaits or self.cut or self.broken or self._left > limits.drain_bytes
 
+    def skim(self) -> bool:
+        """Pass over what has arrived already of a chunked body; whether that was all of it."""
+        chunks = self._chunks
+        if chunks is not None and not self.broken and not self.cut:
+            try:
+                while not chunks.done and self._at < len(self._early):
+                    _, self._at = chunks.step(self._early, self._at, _LINES)
+            except FramingError:
+                self.broken = True
+        return self.done
+
     def rest(self, limits: Limits) -> bool:
         """Read what the application left unread; whether the connection can go on."""
         if self.hopeless(limits):

@@ -78,7 +78,7 @@ class Errand:
         keep = self.keep and self.head.keep and not response.close
         if body is not None and body.hopeless(limits):
             keep = False
-        if body is not None and response.status >= 400 and body.length is None and not body.done:
+        if body is not None and response.status >= 400 and body.length is None and not body.skim():
             keep = False  # nobody knows how long the rest of a refused chunked body is
         keep = self._send(sock, response, keep, limits)
         if body is None:

@@ -268,7 +268,7 @@ def test_traversal(box: Dav, server: Server) -> None:
                 answer = box.get(base + up + target)
                 assert answer.status in (400, 404), (base, up, target)
                 assert b"root:" not in answer.body and b"SQLite" not in answer.body
-    for name in ("..", ".", "../x", "a/b", "a\\b", "", " ", ".hidden", "a$b", "a\nb", "x" * 300):
+    for name in ("..", "../x", "a/b", "a\\b", "", ".hidden", "a$b"):
         done = server.cli("user", "add", "--password-stdin", "--", name, input="some-pass-123", check=False)
         assert done.returncode != 0, name
         done = server.cli("space", "add", "--", name, check=False)

@@ -233,7 +233,8 @@ def test_aliases_of_the_home(server: Server, box: Dav) -> None:
         assert other.get("a%20b").body == b"content"
         assert other.get("a%20b")["ETag"] == box.get("a%20b")["ETag"]
         listing = other.propfind("", "getetag", depth="1")
-        assert set(listing) == {quote(alias + below), quote(alias + below) + "a%20b"}
+        assert {quote(alias + below), quote(alias + below) + "a%20b"} <= set(listing)
+        assert all(href.startswith(quote(alias + below)) for href in listing)
         assert other.put("made", b"new").status in (201, 204)
         assert other.copy("made", "copied").status in (201, 204)
     assert box.names() == {"a b", "made", "copied"}

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import secrets
 import select
+import socket
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote, unquote_to_bytes
 
@@ -133,7 +134,7 @@ class Dav:
         if self.auth is not None and "Authorization" not in sent:
             sent["Authorization"] = self.auth if isinstance(self.auth, str) else basic(*self.auth)
         link = self._link
-        if link.sock is not None and select.select([link.sock], [], [], 0)[0]:
+        if link.sock is not None and _readable(link.sock):
             link.close()
         data = body.encode() if isinstance(body, str) else body
         if data is None and method in ("PUT", "POST", "PATCH"):
@@ -307,6 +308,13 @@ class Dav:
         name = f"box-{secrets.token_hex(6)}/"
         assert self.mkcol(name).status == 201
         return self.below(name)
+
+
+def _readable(sock: socket.socket) -> bool:
+    """Whether something came, or the end of the connection, though nothing was asked."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def enc(name: str | bytes) -> str:

@@ -79,12 +79,18 @@ class Follower:
         if self.level == "1":
             assert "/" not in href[len(own) :].rstrip("/"), f"{href} is no direct member of {own}"
         if report[href].status == 404:
-            self.state.pop(href, None)
-            if href.endswith("/"):
-                for known in [known for known in self.state if known.startswith(href)]:
-                    del self.state[known]
-        else:
-            self.state[href] = fact(report[href])
+            self._forget(href)
+            return
+        # A folder's URL with and without its slash is one resource: a file in the place of a folder replaces it.
+        self._forget(href[:-1] if href.endswith("/") else href + "/")
+        self.state[href] = fact(report[href])
+
+    def _forget(self, href: str) -> None:
+        """Drop a member, and what is below it."""
+        self.state.pop(href, None)
+        if href.endswith("/"):
+            for known in [known for known in self.state if known.startswith(href)]:
+                del self.state[known]
 
     def catch_up(self) -> dict[str, Fact]:
         """All pages until there is no more; the state then."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -17,17 +18,37 @@ from davshare.files.service import Files
 from davshare.identity import apptokens, passwords
 from davshare.identity import people as accounts
 from davshare.identity.gate import Gate
+from davshare.identity.line import PLACES
+from davshare.identity.throttle import network_of
 from davshare.index import people
 from davshare.index.database import count
 from davshare.model.access import Permission
 from davshare.model.people import Actor
 
 PEER = "127.0.0.1"
+_NUMBERS = itertools.count()
 
 
 def basic(name: str, password: str) -> str:
     """The header of Basic credentials."""
     return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+class Time:
+    """Time that passes when told to, and while somebody sleeps; all sleepers add up."""
+
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+        self.slept: list[float] = []
+
+    def clock(self) -> float:
+        """Now."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Nobody really waits."""
+        self.slept.append(seconds)
+        self.now += seconds
 
 
 @pytest.fixture
@@ -42,6 +63,18 @@ def files(tmp_path: Path) -> Iterator[Files]:
 def gate(files: Files) -> Gate:
     """The gate of one worker."""
     return Gate(files.db, files.settings, basic_over_http=False)
+
+
+@pytest.fixture
+def times() -> Time:
+    """The time of the slow gate."""
+    return Time()
+
+
+@pytest.fixture
+def slow(files: Files, times: Time) -> Gate:
+    """A gate at which waiting costs no time."""
+    return Gate(files.db, files.settings, basic_over_http=False, clock=times.clock, sleep=times.sleep)
 
 
 class Counted:
@@ -265,29 +298,166 @@ def test_clear_text_is_refused_before_it_is_sent(gate: Gate, files: Files) -> No
     assert enter(opened, files, header, "192.0.2.1", secure=False).name == "alice"
 
 
-def test_guessing_is_slowed_before_hashing(gate: Gate, files: Files, hashing: Counted) -> None:
-    """Ten guesses are looked at; then the network waits, other networks, tokens and other people do not."""
-    answers = [refused(gate, files, basic("alice", f"guess{number}"), "192.0.2.1") for number in range(15)]
-    assert answers == [NotAuthenticated] * 10 + [TooManyAttempts] * 5
-    assert hashing.times == 10
-    right = basic("alice", "alice-pass-1")
-    assert refused(gate, files, right, "192.0.2.9") is TooManyAttempts
-    assert enter(gate, files, basic("bob", "bob-pass-22"), "192.0.2.1").name == "bob"
+def guesses(gate: Gate, files: Files, number: int, peer: str = PEER, name: str = "alice") -> list[type[DavshareError]]:
+    """The answers to different wrong passwords."""
+    return [refused(gate, files, basic(name, f"guess{next(_NUMBERS)}"), peer) for _ in range(number)]
+
+
+def test_guessing_is_slowed(slow: Gate, files: Files, times: Time, hashing: Counted) -> None:
+    """Ten guesses are looked at as they come, more wait; other networks, tokens and other people do not."""
+    assert guesses(slow, files, 15, "192.0.2.1") == [NotAuthenticated] * 10 + [TooManyAttempts] * 5
+    assert hashing.times == 15 and times.slept == [1, 2, 2, 2, 2]
+    assert enter(slow, files, basic("bob", "bob-pass-22"), "192.0.2.1").name == "bob"
     _, secret = apptokens.create(files.db, accounts.user_named(files.db, "alice"))
-    assert enter(gate, files, basic("alice", secret), "192.0.2.1").name == "alice"
-    assert enter(gate, files, right, "198.51.100.1").name == "alice"
+    assert enter(slow, files, basic("alice", secret), "192.0.2.1").name == "alice"
+    assert enter(slow, files, basic("alice", "alice-pass-1"), "198.51.100.1").name == "alice"
+    assert len(times.slept) == 5
 
 
-def test_the_right_password_gets_in_after_the_pause(gate: Gate, files: Files) -> None:
-    """And clears the count."""
-    for number in range(10):
-        refused(gate, files, basic("alice", f"guess{number}"))
+@pytest.mark.parametrize("number", [10, 11, 60, 150])
+def test_the_right_password_always_gets_in(slow: Gate, files: Files, times: Time, number: int) -> None:
+    """From the guessing network, too, after two seconds at most; that clears the count."""
+    for _ in range(number):
+        slow._throttle.failed("alice", PEER)
+    assert enter(slow, files, basic("alice", "alice-pass-1"), "127.0.0.9").name == "alice"
+    assert len(times.slept) == 1 and 0 < times.slept[0] <= 2
+    assert guesses(slow, files, 1) == [NotAuthenticated]
+
+
+def test_a_new_network_waits_for_a_second_at_most(slow: Gate, files: Files, times: Time) -> None:
+    """Although many names are guessed there, and this one everywhere."""
+    for number in range(100):
+        slow._throttle.failed("alice", f"10.0.{number}.1")
+        slow._throttle.failed(f"user{number}", "192.0.2.1")
+    assert enter(slow, files, basic("alice", "alice-pass-1"), "192.0.2.7").name == "alice"
+    assert times.slept == [1]
+
+
+def test_a_wrong_password_that_came_early(slow: Gate, files: Files, times: Time) -> None:
+    """It is told to come back soon; when it does, it is told that it is wrong."""
+    guesses(slow, files, 12)
+    for _ in range(2):  # the second time it is known to be wrong
+        with pytest.raises(TooManyAttempts) as caught:
+            enter(slow, files, basic("alice", "wrong"))
+        assert dict(caught.value.headers) == {"Retry-After": "2"}
+    times.now += 2
+    assert refused(slow, files, basic("alice", "wrong")) is NotAuthenticated
+    assert guesses(slow, files, 1) == [NotAuthenticated]
+
+
+def test_no_account_no_difference(slow: Gate, files: Files, times: Time, hashing: Counted) -> None:
+    """Same answers, same work and same pauses, before and beyond the limit."""
+    accounts.disable(files.db, "bob")
+    seen = []
+    for name in ("alice", "bob", "nobody"):
+        times.slept.clear()
+        times.now = 1_700_000_000.0 + 100 * len(seen)
+        before = hashing.times
+        answers = guesses(slow, files, 14, "192.0.2.1", name)
+        answers += [refused(slow, files, basic(name, "same"), "192.0.2.1") for _ in range(3)]
+        seen.append((answers, tuple(times.slept), hashing.times - before))
+    assert seen[0] == seen[1] == seen[2]
+
+
+def test_what_changes_during_the_pause_counts(slow: Gate, files: Files, times: Time) -> None:
+    """The password is compared with the one of after the pause."""
+    guesses(slow, files, 12)
+    real = times.sleep
+
+    def change(seconds: float) -> None:
+        real(seconds)
+        accounts.set_password(files.db, "alice", "another-password", 10)
+
+    slow._lines._sleep = change
+    assert refused(slow, files, basic("alice", "alice-pass-1")) is TooManyAttempts
+    assert enter(slow, files, basic("alice", "another-password")).name == "alice"
+
+
+def test_no_seats_no_waiting(files: Files, times: Time, hashing: Counted) -> None:
+    """Who would have to wait without a seat is sent away before anything is hashed, and is not counted."""
+    gate = Gate(files.db, files.settings, basic_over_http=False, clock=times.clock, sleep=times.sleep, seats=0)
+    assert guesses(gate, files, 13) == [NotAuthenticated] * 10 + [TooManyAttempts] * 3
+    assert hashing.times == 10 and not times.slept
+    times.now += 1
+    assert enter(gate, files, basic("alice", "alice-pass-1")).name == "alice"
+
+
+def test_repeated_wrong_credentials_do_not_wait(slow: Gate, files: Files, times: Time, hashing: Counted) -> None:
+    """A device with an old password is answered at once while somebody guesses, also from behind a sleeper."""
+    old = basic("alice", "old-password-1")
+    assert refused(slow, files, old) is NotAuthenticated
+    guesses(slow, files, 12)
+    before, slept = hashing.times, len(times.slept)
+    with slow._lines.turn("alice", network_of(PEER)):
+        assert {refused(slow, files, old) for _ in range(20)} == {TooManyAttempts}
+    assert hashing.times == before and len(times.slept) == slept
+
+
+def test_remembered_credentials_do_not_wait(slow: Gate, files: Files, times: Time, hashing: Counted) -> None:
+    """Whoever is signed in goes on, also across generations and from behind a sleeper."""
     right = basic("alice", "alice-pass-1")
-    with pytest.raises(TooManyAttempts) as caught:
+    enter(slow, files, right)
+    guesses(slow, files, 12)
+    before, slept = hashing.times, len(times.slept)
+    with slow._lines.turn("alice", network_of(PEER)):
+        assert enter(slow, files, right).name == "alice"
+        accounts.add_group(files.db, "more")
+        assert enter(slow, files, right).name == "alice"
+    assert hashing.times == before and len(times.slept) == slept
+
+
+def test_generations_cost_no_hashing(gate: Gate, files: Files, hashing: Counted) -> None:
+    """A change of anything is looked up, and the actor is that of now."""
+    right = basic("alice", "alice-pass-1")
+    first = enter(gate, files, right)
+    accounts.join(files.db, "staff", "alice")
+    with files.db.write() as connection:
+        user = accounts.find_user(connection, "alice")
+        people.update_user(connection, user._replace(admin=True, display_name="Alice"))
+        generation = count(connection, "generation")
+    assert gate.recall(right, generation) is None, "no SQL on the loop"
+    second = enter(gate, files, right)
+    assert gate.recall(right, generation) is second
+    assert len(second.principals) == len(first.principals) + 1
+    assert second.admin and second.display_name == "Alice" and not first.admin
+    assert hashing.times == 1
+
+
+def test_generations_do_not_prolong_the_memory(
+    gate: Gate, files: Files, hashing: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five minutes after the proof the password is verified again."""
+    right, start = basic("alice", "alice-pass-1"), time.monotonic()
+    enter(gate, files, right)
+    for minutes, hashed in ((2, 1), (4, 1), (6, 2)):
+        accounts.add_group(files.db, f"group{minutes}")
+        monkeypatch.setattr("davshare.identity.gate.time.monotonic", lambda now=start + 60 * minutes: now)
         enter(gate, files, right)
-    time.sleep(int(dict(caught.value.headers)["Retry-After"]))
-    assert enter(gate, files, right).name == "alice"
-    assert refused(gate, files, basic("alice", "again")) is NotAuthenticated
+        assert hashing.times == hashed
+
+
+def test_what_is_not_the_same_any_more_is_forgotten(gate: Gate, files: Files) -> None:
+    """A changed password, a disabled owner, a revoked token: nothing of them stays in memory."""
+    alice = accounts.user_named(files.db, "alice")
+    token, secret = apptokens.create(files.db, alice)
+    headers = basic("alice", "alice-pass-1"), basic("bob", "bob-pass-22"), f"Bearer {secret}", basic("alice", secret)
+    for header in headers:
+        enter(gate, files, header)
+    accounts.set_password(files.db, "alice", "another-password", 10)
+    accounts.disable(files.db, "bob")
+    apptokens.revoke(files.db, token.id)
+    for header in headers:
+        assert refused(gate, files, header) is NotAuthenticated
+    assert not gate._known
+
+
+def test_another_person_of_the_same_name(gate: Gate, files: Files) -> None:
+    """What was proven belongs to the account, not to its name."""
+    right = basic("alice", "alice-pass-1")
+    enter(gate, files, right)
+    accounts.remove_user(files, "alice")
+    accounts.add_user(files, "alice", "another-password")
+    assert refused(gate, files, right) is NotAuthenticated
 
 
 def test_a_device_with_an_old_password_is_no_guesser(gate: Gate, files: Files, hashing: Counted) -> None:
@@ -319,26 +489,36 @@ def test_many_first_requests_hash_once(gate: Gate, files: Files, hashing: Counte
         thread.join()
     assert found == ["alice"] * 8
     assert hashing.times == 1
-    assert not gate._lines
+    assert not len(gate._lines)
 
 
-def test_parallel_guesses_do_not_outrun_the_counting(gate: Gate, files: Files, hashing: Counted) -> None:
-    """Forty at once are ten looked at."""
-    start = threading.Barrier(40)
+def test_parallel_guesses_do_not_outrun_the_counting(files: Files, hashing: Counted) -> None:
+    """Of forty at once ten are looked at, one sleeps, some stand behind it, the others are sent away."""
+    wake, times = threading.Event(), Time()
+
+    def sleep(seconds: float) -> None:
+        assert wake.wait(20)
+        times.sleep(seconds)
+
+    gate = Gate(files.db, files.settings, basic_over_http=False, clock=times.clock, sleep=sleep)
     answers: list[type[DavshareError]] = []
 
     def run(number: int) -> None:
-        start.wait()
         answers.append(refused(gate, files, basic("alice", f"guess{number}")))
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(40)]
     for thread in threads:
         thread.start()
+    limit = time.monotonic() + 20
+    while len(answers) < 40 - 1 - PLACES and time.monotonic() < limit:
+        time.sleep(0.001)
+    assert hashing.times == 10 and answers.count(NotAuthenticated) == 10
+    assert answers.count(TooManyAttempts) == 40 - 10 - 1 - PLACES
+    wake.set()
     for thread in threads:
         thread.join()
-    # A pause of a second may end while the last ones are still in line.
-    assert 10 <= hashing.times <= 12
-    assert len(answers) == 40
+    assert hashing.times == 10 + 1 + PLACES and len(times.slept) == 1 + PLACES
+    assert len(answers) == 40 and not len(gate._lines)
 
 
 def test_outdated_hashes_are_made_anew(gate: Gate, files: Files) -> None:
