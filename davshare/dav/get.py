@@ -13,7 +13,7 @@ from davshare.errors import DavshareError
 from davshare.files import reading
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
-from davshare.files.reading import Content, Waits
+from davshare.files.reading import Content, Ready, Waits
 from davshare.http import digests, ranges
 from davshare.http.conditions import http_date
 from davshare.http.ranges import Span
@@ -21,8 +21,11 @@ from davshare.http.responses import FileBody, Response
 
 #: Files up to this size are read at once.
 SMALL = 64 * 1024
+#: Files up to this size are kept in memory with their answer while nothing changes.
+READY = 4 * 1024
 _BLOCK = 1024 * 1024
 _WANTS = ("want-repr-digest", "want-content-digest", "want-digest")
+_SPECIAL = frozenset({"range", *_WANTS})
 #: Types that a browser may show by itself; everything else is offered for download.
 _INLINE = (
     "image/png",
@@ -48,9 +51,17 @@ SHIELD = [
 
 def handle(x: Exchange, place: Place) -> Response:
     """The file at ``place``, or the parts of it that are asked for."""
+    plain = x.request.method == "GET" and _SPECIAL.isdisjoint(x.headers)
+    ready = place.ready
+    if plain and isinstance(ready, Ready) and x.files.store(place.space).still(ready.path, ready.facts):
+        return Response(200, ready.headers.copy(), ready.data)
     content = reading.open_content(x.files, x.asker, x.address, place, x.patient)
     try:
-        return _respond(x, content)
+        response = _respond(x, content)
+        if plain and isinstance(response.body, bytes) and len(response.body) <= READY:
+            path = x.files.store(place.space).full(content.place.path)
+            place.ready = Ready(path, content.facts, response.headers.copy(), response.body)
+        return response
     except BaseException:
         os.close(content.fd)
         raise

@@ -42,6 +42,8 @@ class Place:
     twin: bool
     rights: Rights
     passages: frozenset[int] | None
+    #: What a door has prepared for the next reader of the same place.
+    ready: object = None
 
     @property
     def space(self) -> Space:

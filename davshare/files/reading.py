@@ -28,6 +28,16 @@ class Waits(Exception):
 
 
 @dataclass(slots=True)
+class Ready:
+    """A small file with its answer, true as long as the index and the file stay as they are."""
+
+    path: str
+    facts: Facts
+    headers: list[tuple[str, str]]
+    data: bytes
+
+
+@dataclass(slots=True)
 class Content:
     """One open file; ``fd`` belongs to the caller."""
 
@@ -35,6 +45,7 @@ class Content:
     place: Place
     node: Node
     etag: str
+    facts: Facts
 
 
 def agrees(node: Node, facts: Facts) -> bool:
@@ -69,7 +80,7 @@ def open_content(
             pass
         else:
             if agrees(node, facts):
-                return Content(fd, place, node, files.etag(node))
+                return Content(fd, place, node, files.etag(node), facts)
             os.close(fd)
         if not patient:
             raise Waits

@@ -80,7 +80,8 @@ class Redoer:
             self._perform_open(self._open(self._database.progress))
 
     def replay(self) -> int:
-        """After a start or the death of a worker: carry out and settle everything, then forget it.
+        """At a start, after the death of a worker, and when all is quiet: carry out what is
+        left, settle everything that is noted, and forget it.
 
         What a missing storage refuses stays noted.
 
@@ -89,14 +90,13 @@ class Redoer:
         if not self._open(0):
             return 0
         with self._database.turn():
+            refused = self._perform_open(self._open(self._database.progress))
             effects = self._open(0)
-            refused = self._perform_open(effects) if effects else set()
             done = [effect for effect in effects if effect.id not in refused]
             self.settle(done)
             if done:
                 with self._database.transaction() as connection:
                     redo.drop(connection, [effect.id for effect in done])
-            self._database.progress = 0
             return len(effects)
 
     def _open(self, after: int) -> list[Effect]:

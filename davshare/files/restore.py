@@ -24,6 +24,7 @@ def notice(database: Database) -> bool:
         if restored:
             with database.transaction() as connection:
                 raise_epoch(connection)
+            database.progress = 0  # it counts the effects of another index
             log.warning("the index was restored from a backup: sync clients will compare everything once")
         database.commits = commits
         database.settle_in()

@@ -55,6 +55,14 @@ def facts_of(status: os.stat_result) -> Facts:
     return Facts(status.st_ino, status.st_size, status.st_mtime_ns, stat.S_ISDIR(status.st_mode))
 
 
+def _is(name: bytes, folder: int, inode: int) -> bool:
+    """Whether a name in a folder belongs to the thing that ``inode`` names."""
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_ino == inode
+    except FileNotFoundError:
+        return False
+
+
 class LocalStore:
     """One space's folder; see :class:`davshare.store.base.Store`.
 
@@ -106,6 +114,17 @@ class LocalStore:
             os.close(fd)
             raise Missing
         return fd, facts_of(status)
+
+    def still(self, path: str, facts: Facts) -> bool:
+        """Whether a file that was opened at ``path`` (from :meth:`full`) still is the one with these facts."""
+        try:
+            return facts_of(os.lstat(path)) == facts
+        except OSError:
+            return False
+
+    def full(self, path: Path) -> str:
+        """The whole path as text, for :meth:`still` only: nothing is ever opened by it."""
+        return os.path.join(self.root, *map(os.fsdecode, path))
 
     def facts(self, path: Path) -> Facts:
         """Facts of a regular file or a folder."""
@@ -229,17 +248,15 @@ class LocalStore:
         except Missing:
             return
         try:
+            with _refusals():
+                if not _is(source[-1], here, inode):
+                    return
             there = self._target_folder(target)
             try:
                 with _refusals():
-                    found = os.stat(source[-1], dir_fd=here, follow_symlinks=False)
-                    if found.st_ino == inode:
-                        os.rename(source[-1], target[-1], src_dir_fd=here, dst_dir_fd=there)
+                    os.rename(source[-1], target[-1], src_dir_fd=here, dst_dir_fd=there)
             finally:
                 os.close(there)
-        except DavshareError as error:
-            if not isinstance(error.__cause__, FileNotFoundError):
-                raise
         finally:
             os.close(here)
 
