@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from typing import NamedTuple
 
 from davshare.dav import xml
 from davshare.dav.exchange import Exchange
@@ -193,23 +194,40 @@ class Listing:
             yield renderer.response(node, place.href, dead)
         deeper = self._depth != "0" if members is None else members
         if node.is_folder and deeper:
-            yield from self._members(place, scope, renderer, node, place.href, place.chain)
+            yield from self._members(place, scope, renderer, node)
 
-    def _members(
-        self, place: Place, scope: Scope, renderer: Renderer, folder: Node, base: str, chain: tuple[Node, ...]
-    ) -> Iterator[str]:
-        """Members of one folder; and below them for Depth infinity."""
-        dead = listing.dead_of_members(self._connection, folder.id) if self._asked.dead else {}
-        if self._asked.wants(_CHECKSUMS):
-            scope.checksums = listing.checksums_of_members(self._connection, folder.id)
-        quoted, respond, nothing = names.quoted, renderer.response, {}  # type: ignore[var-annotated]
+    def _members(self, place: Place, scope: Scope, renderer: Renderer, folder: Node) -> Iterator[str]:
+        """Members of one folder, each followed by its own for Depth infinity."""
         infinite = self._depth == "infinity"
-        for node in listing.members(self._connection, place, folder):
-            scope.above = chain
-            href = f"{base}{quoted(node.name)}/" if node.kind else base + quoted(node.name)
-            yield respond(node, href, dead.get(node.id, nothing) if dead else nothing)
-            if infinite and node.kind:
-                yield from self._members(place, scope, renderer, node, href, (*chain, node))
+        quoted, respond = names.quoted, renderer.response
+        nothing: Mapping[Name, str] = {}
+        stack = [self._open(place, folder, place.href, place.chain)]
+        while stack:
+            members, base, scope.above, dead, scope.checksums = stack[-1]
+            for node in members:
+                href = f"{base}{quoted(node.name)}/" if node.kind else base + quoted(node.name)
+                yield respond(node, href, dead.get(node.id, nothing) if dead else nothing)
+                if infinite and node.kind:
+                    stack.append(self._open(place, node, href, (*scope.above, node)))
+                    break
+            else:
+                stack.pop()
+
+    def _open(self, place: Place, folder: Node, base: str, above: tuple[Node, ...]) -> _Level:
+        """What is needed to list one folder: a fixed number of statements."""
+        dead = listing.dead_of_members(self._connection, folder.id) if self._asked.dead else {}
+        checksums = listing.checksums_of_members(self._connection, folder.id) if self._asked.wants(_CHECKSUMS) else {}
+        return _Level(iter(listing.members(self._connection, place, folder)), base, above, dead, checksums)
+
+
+class _Level(NamedTuple):
+    """A folder that is being listed."""
+
+    members: Iterator[Node]
+    base: str
+    above: tuple[Node, ...]
+    dead: Mapping[int, Mapping[Name, str]]
+    checksums: Mapping[int, Mapping[str, bytes]]
 
 
 def readable(place: Place) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from davshare.errors import Forbidden, NotFound
+from davshare.errors import Conflict, Forbidden, NotFound
 from davshare.files import guard
 from davshare.index import nodes
 from davshare.index.database import Connection
@@ -15,6 +15,9 @@ from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node, Space
 from davshare.model.people import Actor
 from davshare.store.base import Path
+
+#: Most folders that can lie in each other.
+DEEPEST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,8 @@ def check_new(place: Place, allow_twins: bool) -> None:
     :raises BadRequest: the name is a path for some system.
     :raises Conflict: the parent is missing, or a twin by normalisation is here.
     """
+    if len(place.chain) + len(place.missing) > DEEPEST:
+        raise Conflict("Folders cannot be nested this deeply.")
     if names.is_private(place.segments[len(place.mount.base)]):
         raise Forbidden("This name is reserved.")
     names.check_new(place.name, len(place.chain) == 1)

@@ -17,6 +17,7 @@ after any of these; its token says where.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain as chain_of
 from typing import NamedTuple
 
 from davshare.errors import Forbidden
@@ -212,23 +213,31 @@ class Changes:
         self, folder: int, base: tuple[str, ...], seq: int, after: Sequence[str]
     ) -> Iterator[tuple[tuple[str, ...], Node]]:
         """Everything below a folder that came to its place by ``seq``, in the order of names, from ``after`` on."""
-        start = after[0] if after else ""
-        for node in self._from(folder, start):
+        passed = tuple(after)
+        stack = [(self._from(folder, passed[:1]), base, passed)]
+        while stack:
+            members, above, passed = stack[-1]
+            node = next(members, None)
+            if node is None:
+                stack.pop()
+                continue
             if node.place_seq > seq:
                 continue
-            path = (*base, node.name)
-            passed = bool(after) and names.key(node.name) == start
-            if not passed:
+            path = (*above, node.name)
+            told = passed[:1] == (names.key(node.name),)
+            if not told:
                 yield path, node
             if node.is_folder and self._deep:
-                yield from self._walk(node.id, path, seq, after[1:] if passed else ())
+                rest = passed[1:] if told else ()
+                stack.append((self._from(node.id, rest[:1]), path, rest))
 
-    def _from(self, folder: int, start: str) -> Iterator[Node]:
+    def _from(self, folder: int, start: tuple[str, ...]) -> Iterator[Node]:
+        """Members of a folder; from the name ``start`` on, if there is one."""
         if not start:
-            return nodes.each_child(self._connection, folder)
-        first = nodes.child(self._connection, folder, start)
-        rest = nodes.children_after(self._connection, folder, start)
-        return rest if first is None else iter([first, *rest])
+            return iter(nodes.each_child(self._connection, folder))
+        first = nodes.child(self._connection, folder, start[0])
+        rest = nodes.children_after(self._connection, folder, start[0])
+        return rest if first is None else chain_of([first], rest)
 
     # -- places that were left ---------------------------------------------------------------
 

@@ -25,15 +25,14 @@ pytestmark = [
 def mounted(program, run, tmp_path: Path, server: Server, box: Dav) -> Iterator[Path]:
     """The box, mounted."""
     binary = program("mount.davfs", "davfs2")
-    point, cache = tmp_path / "mnt", tmp_path / "cache"
+    point = tmp_path / "mnt"
     point.mkdir()
-    cache.mkdir()
     secrets = tmp_path / "secrets"
     secrets.write_text(f'{box.full("")} alice "{server.users["alice"]}"\n')
     secrets.chmod(0o600)
     settings = tmp_path / "davfs2.conf"
     settings.write_text(
-        f"dav_user root\ndav_group root\ncache_dir {cache}\nsecrets {secrets}\nask_auth 0\nbuf_size 256\n"
+        f"secrets {secrets}\nask_auth 0\nbuf_size 256\n"
         "delay_upload 0\ngui_optimize 0\n"
     )
     done = subprocess.run(
