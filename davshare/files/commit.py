@@ -92,11 +92,17 @@ class Transaction:
 class _Ticket(Generic[T]):
     """One change that waits, and what became of it."""
 
-    __slots__ = ("actor", "device", "done", "error", "result", "spaces", "transaction", "work")
+    __slots__ = ("actor", "alone", "device", "done", "error", "result", "spaces", "transaction", "work")
 
     def __init__(
-        self, work: Callable[[Transaction], T], actor: int | None, device: int | None, ids: Sequence[int]
+        self,
+        work: Callable[[Transaction], T],
+        actor: int | None,
+        device: int | None,
+        ids: Sequence[int],
+        alone: bool,
     ) -> None:
+        self.alone = alone
         self.work = work
         self.actor = actor
         self.device = device
@@ -124,18 +130,22 @@ class Committer:
         ids: Sequence[int],
         actor: int | None = None,
         device: int | None = None,
+        alone: bool = False,
     ) -> T:
         """Carry out one change of the spaces ``ids`` and return what ``work`` returned; it is durable then.
+
+        ``alone`` is for work that looks at the disk: rows are ahead of the
+        disk while other changes of the same transaction wait for their effects.
 
         ``work`` may raise any :class:`~davshare.errors.DavshareError`: nothing has happened then.
 
         :raises Unavailable: the index or the storage cannot be written.
         """
-        ticket = _Ticket(work, actor, device, ids)
+        ticket = _Ticket(work, actor, device, ids, alone)
         with self._mutex:
             self._waiting.append(ticket)
         with self._leading:
-            if not ticket.done:
+            while not ticket.done:
                 self._lead()
         if ticket.error is not None:
             raise ticket.error
@@ -152,8 +162,7 @@ class Committer:
             self.idle()
 
     def _lead(self) -> None:
-        with self._mutex:
-            batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+        batch = self._next_batch()
         finished: list[int] = []
         try:
             with self._database.turn():
@@ -173,6 +182,14 @@ class Committer:
             self._finished += finished
             for ticket in batch:
                 ticket.done = True
+
+    def _next_batch(self) -> list[_Ticket[Any]]:
+        """The longest waiting changes; one that looks at the disk comes alone, when all before it is done there."""
+        with self._mutex:
+            ready = self._waiting[:_BATCH]
+            count = next((index for index, ticket in enumerate(ready) if ticket.alone), len(ready)) or 1
+            batch, self._waiting = self._waiting[:count], self._waiting[count:]
+            return batch
 
     def _decide(self, batch: list[_Ticket[Any]]) -> None:
         """One transaction for the whole batch; a refused change leaves no trace in it."""
@@ -216,7 +233,7 @@ class Committer:
         effects = ticket.transaction.effects
         for index, effect in enumerate(effects):
             try:
-                self._redoer.perform(effect)
+                self._redoer.perform(effect, first=True)
             except DavshareError as error:
                 ticket.error = error
                 self._take_back(ticket, effects[:index])

@@ -13,8 +13,13 @@ from davshare.model.tokens import SyncToken
 
 def sync_token_of(files: Files, connection: Connection, place: Place) -> str:
     """The present sync token of the collections of a place's space."""
+    return str(sync_point(files, connection, place))
+
+
+def sync_point(files: Files, connection: Connection, place: Place) -> SyncToken:
+    """The same as a value."""
     head, _ = spaces.head_and_floor(connection, place.space.id)
-    return str(SyncToken(files.epoch, place.space.id, head))
+    return SyncToken(files.epoch, place.space.id, head)
 
 
 def unchanged_since(files: Files, connection: Connection, place: Place, text: str) -> bool:

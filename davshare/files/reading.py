@@ -10,7 +10,7 @@ from davshare.errors import NotFound, Unavailable
 from davshare.files import guard
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
-from davshare.files.reconcile import refresh_file
+from davshare.files.reconcile import refresh
 from davshare.files.service import Files
 from davshare.files.upload import digests_row
 from davshare.index import digests
@@ -86,7 +86,7 @@ def open_content(
             raise Waits
         files.redoer.catch_up()
         if attempt:
-            refresh_file(files, node.id)
+            refresh(files, node.id)
         place = None
     raise Unavailable("The file keeps changing; try again.", 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,8 +32,8 @@ class Report:
     skipped: int = 0
 
 
-def refresh_file(files: Files, number: int) -> None:
-    """Let one row follow the disk: content replaced or removed there is replaced or removed here."""
+def refresh(files: Files, number: int) -> None:
+    """Let one row follow the disk: what was replaced or removed there is replaced or removed here."""
     with files.db.session() as connection:
         chain = nodes.chain(connection, number)
     if len(chain) < 2:
@@ -54,10 +55,12 @@ def refresh_file(files: Files, number: int) -> None:
         if facts.folder != node.is_folder:
             writer.forget(tx, node)
             writer.create(tx, chain[-2], node.name, facts)
-        elif not node.is_folder and _differs(node, facts):
+        elif node.is_folder:
+            nodes.set_inode(tx.connection, node.id, facts.inode)
+        elif _differs(node, facts):
             writer.overwrite(tx, node, facts)
 
-    files.committer.run(work, [space])
+    files.committer.run(work, [space], alone=True)
 
 
 def _differs(node: Node, facts: Facts) -> bool:
@@ -124,7 +127,7 @@ class _Walk:
             self.progress(1)
 
     def _run(self, work: Callable[[Transaction], None]) -> None:
-        self.files.committer.run(work, [self.space.id])
+        self.files.committer.run(work, [self.space.id], alone=True)
 
     def _path(self, tx: Transaction, number: int) -> tuple[list[Node], Path]:
         chain = nodes.chain(tx.connection, number)
@@ -169,9 +172,12 @@ class _Walk:
 
     def _arrive(self, tx: Transaction, parent: int, name: str, facts: Facts) -> None:
         """Something new: a known thing under another name, or a new one."""
-        folder = nodes.get(tx.connection, parent)
-        if folder is None:
+        try:
+            chain, path = self._path(tx, parent)
+            facts = self.files.store(self.space).facts((*path, os.fsencode(name)))
+        except Missing:
             return
+        folder = chain[-1]
         present = nodes.child(tx.connection, parent, names.key(name))
         if present is not None and present.id in self.missing:
             self._leave(tx, self.missing[present.id])

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from davshare.errors import DavshareError
+from davshare.errors import Conflict, DavshareError
 from davshare.index import redo
 from davshare.index.database import Database
 from davshare.store.base import Path, Store
@@ -44,11 +44,16 @@ class Redoer:
         self._database = database
         self._store_of = store_of
 
-    def perform(self, effect: Effect) -> None:
-        """Do it, unless it is done already; the caller has the turn."""
+    def perform(self, effect: Effect, first: bool = False) -> None:
+        """Do it, unless it is done already; the caller has the turn.
+
+        :param first: it cannot have been done already.
+        :raises Conflict: for the first time: the disk holds something else than the index believed.
+        """
         store = self._store_of(effect.space)
-        if store is not None:
-            store.move(effect.source, effect.target, effect.inode)
+        moved = store is not None and store.move(effect.source, effect.target, effect.inode)
+        if first and not moved:
+            raise Conflict("This was changed on disk meanwhile; try again.")
         self._database.progress = max(self._database.progress, effect.id)
 
     def reverse(self, effect: Effect) -> None:

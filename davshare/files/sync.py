@@ -51,6 +51,11 @@ class _Step(NamedTuple):
     key: int
 
 
+def beginning(collection: int, seq: int) -> Cursor:
+    """The cursor of a first report that has not told anything yet."""
+    return Cursor(_FIRST, collection, seq)
+
+
 class Changes:
     """The members of one collection that have changed; iterate once, then read ``token`` and ``truncated``.
 

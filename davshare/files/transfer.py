@@ -10,7 +10,7 @@ from davshare.files import guard, locking, quota, tree, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place, check_new, disk_path
-from davshare.files.occupied import decided
+from davshare.files.occupied import all_decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index import nodes
@@ -109,7 +109,7 @@ def transfer(files: Files, asker: Asker, order: Order) -> Moved:
     :raises Unavailable: the source changes faster than it can be copied.
     """
     for _ in range(_TRIES):
-        decided(files, lambda connection: decide(files, connection, asker, order)[1])
+        all_decided(files, lambda connection: decide(files, connection, asker, order))
         with files.db.snapshot() as connection:
             source, target = decide(files, connection, asker, order)
             whole = order.members or order.move

@@ -91,8 +91,7 @@ def demand_parent(connection: Connection, asker: Asker, place: Place, want: Righ
 
 def delete(files: Files, asker: Asker, address: Address, whole: bool = True) -> None:
     """Remove a file or a folder with everything in it; it goes to the trash of its space."""
-    with files.db.snapshot() as connection:
-        place = decide_removal(files, connection, asker, address, whole)
+    place = decided(files, lambda connection: decide_removal(files, connection, asker, address, whole))
 
     def work(tx: Transaction) -> None:
         discard(tx, decide_removal(files, tx.connection, asker, address, whole))

@@ -72,8 +72,8 @@ class Store(Protocol):
         """Begin a file; ``hint`` is its size in bytes, if known."""
         ...
 
-    def move(self, source: Path, target: Path, inode: int) -> None:
-        """Rename what ``inode`` names; fine when it has happened already."""
+    def move(self, source: Path, target: Path, inode: int) -> bool:
+        """Rename what ``inode`` names; false when that is not at ``source`` (any more)."""
         ...
 
     def sync(self, path: Path) -> None:

@@ -237,26 +237,27 @@ class LocalStore:
 
     # -- changes of the tree -----------------------------------------------------------
 
-    def move(self, source: Path, target: Path, inode: int) -> None:
+    def move(self, source: Path, target: Path, inode: int) -> bool:
         """Rename ``source`` to ``target``, replacing a file there.
 
-        Nothing happens when the source is gone or is another file than
-        ``inode`` names: then the rename is in the past.
+        :returns: false, and nothing has happened, when the source is gone or
+            is another thing than ``inode`` names.
         """
         try:
             here = self._folder(source[:-1])
         except Missing:
-            return
+            return False
         try:
             with _refusals():
                 if not _is(source[-1], here, inode):
-                    return
+                    return False
             there = self._target_folder(target)
             try:
                 with _refusals():
                     os.rename(source[-1], target[-1], src_dir_fd=here, dst_dir_fd=there)
             finally:
                 os.close(there)
+            return True
         finally:
             os.close(here)
 
