@@ -1,0 +1,201 @@
+"""Group commit: what happens when changes share a transaction, and when the disk is not what the index believes."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from davshare.errors import DavshareError, InsufficientStorage, NotFound
+from davshare.files import check, reading, reconcile, transfer, tree, upload
+from davshare.files.context import Address, Asker
+from davshare.files.service import Files
+from davshare.files.transfer import Order
+from davshare.identity.gate import actor_of
+from davshare.index import people
+from davshare.model import names
+from davshare.server import build
+from davshare.store.local import LocalStore
+from support.server import davshare
+
+HOME = "/dav/home/"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[Files]:
+    """The file service on a fresh data folder."""
+    from davshare import config
+
+    davshare("init", str(tmp_path / "data"), "--admin", "admin", "--password-stdin", input="admin-pass-0000")
+    loaded = config.load(tmp_path / "data", {}, {})
+    service = build.open_files(tmp_path / "data", loaded.config)
+    yield service
+    service.committer.close()
+    service.db.close()
+
+
+@pytest.fixture
+def asker(files: Files) -> Asker:
+    """The administrator."""
+    with files.db.session() as connection:
+        user = people.user(connection, "admin")
+        assert user is not None
+        return Asker(actor_of(connection, user))
+
+
+@pytest.fixture
+def home(files: Files) -> Path:
+    """Where the administrator's files are on disk."""
+    return files.data / "homes" / "admin"
+
+
+def at(path: str) -> Address:
+    """An address in the home."""
+    return Address(*names.split(HOME + path))
+
+
+def put(files: Files, asker: Asker, path: str, data: bytes) -> upload.Stored:
+    """Store a file."""
+    return upload.put(files, asker, at(path), len(data), io.BytesIO(data).read)
+
+
+def move(files: Files, asker: Asker, source: str, target: str) -> transfer.Moved:
+    """Move something."""
+    return transfer.transfer(files, asker, Order(at(source), at(target), move=True))
+
+
+def get(files: Files, asker: Asker, path: str) -> bytes:
+    """Read a file."""
+    content = reading.open_content(files, asker, at(path))
+    try:
+        return os.pread(content.fd, 1 << 20, 0)
+    finally:
+        os.close(content.fd)
+
+
+def problems(files: Files) -> list[check.Problem]:
+    """What `davshare check` would report."""
+    return check.check(files, None, True, lambda count: None)
+
+
+@contextmanager
+def together(files: Files) -> Iterator[Callable[[Callable[[], Any]], None]]:
+    """Start several changes that all wait for the same leader, in this order."""
+    threads: list[threading.Thread] = []
+    errors: list[BaseException] = []
+
+    def run(work: Callable[[], Any]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+
+    def add(work: Callable[[], Any]) -> None:
+        before = len(files.committer._waiting)
+        threads.append(threading.Thread(target=run, args=(work,)))
+        threads[-1].start()
+        until = time.monotonic() + 10
+        while len(files.committer._waiting) == before:
+            assert time.monotonic() < until, errors
+            time.sleep(0.002)
+
+    with files.committer._leading:
+        yield add
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
+def test_more_changes_than_one_transaction_takes(files: Files, asker: Asker, home: Path) -> None:
+    count = 150
+    for index in range(count):
+        put(files, asker, f"f{index}", b"x")
+    with together(files) as add:
+        for index in range(count):
+            add(lambda index=index: tree.delete(files, asker, at(f"f{index}")))
+    assert [name for name in os.listdir(home) if name != ".davshare"] == []
+    assert problems(files) == []
+
+
+def test_a_look_at_the_disk_waits_for_the_moves_before_it(files: Files, asker: Asker) -> None:
+    node = put(files, asker, "a", b"precious").node
+    with together(files) as add:
+        add(lambda: move(files, asker, "a", "b"))
+        add(lambda: reconcile.refresh(files, node.id))
+    assert get(files, asker, "b") == b"precious"
+    assert problems(files) == []
+
+
+def test_a_look_at_the_disk_waits_for_the_writes_before_it(files: Files, asker: Asker) -> None:
+    node = put(files, asker, "a", b"old").node
+    stored: list[upload.Stored] = []
+    with together(files) as add:
+        add(lambda: stored.append(put(files, asker, "a", b"newer")))
+        add(lambda: reconcile.refresh(files, node.id))
+    content = reading.open_content(files, asker, at("a"))
+    os.close(content.fd)
+    assert (content.etag, content.node.size) == (stored[0].etag, 5)
+
+
+def test_what_an_editor_replaced_moves(files: Files, asker: Asker, home: Path) -> None:
+    put(files, asker, "doc", b"v1")
+    (home / "aside").write_bytes(b"v2 of the editor")
+    os.rename(home / "aside", home / "doc")
+    move(files, asker, "doc", "doc2")
+    assert get(files, asker, "doc2") == b"v2 of the editor"
+    assert problems(files) == []
+
+
+def test_what_an_editor_replaced_is_deleted(files: Files, asker: Asker, home: Path) -> None:
+    put(files, asker, "doc", b"v1")
+    (home / "aside").write_bytes(b"v2")
+    os.rename(home / "aside", home / "doc")
+    tree.delete(files, asker, at("doc"))
+    assert not (home / "doc").exists()
+
+
+def test_a_folder_restored_from_a_backup_moves(files: Files, asker: Asker, home: Path) -> None:
+    tree.make_folder(files, asker, at("dir/"))
+    put(files, asker, "dir/f", b"x")
+    shutil.copytree(home / "dir", home / "copy")
+    shutil.rmtree(home / "dir")
+    os.rename(home / "copy", home / "dir")
+    move(files, asker, "dir", "dir2")
+    assert get(files, asker, "dir2/f") == b"x"
+
+
+def test_a_refused_effect_takes_its_change_back(
+    files: Files, asker: Asker, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    """Also when a part of it was done: the replaced file comes back from the trash."""
+    put(files, asker, "a", b"source")
+    put(files, asker, "b", b"target")
+    real = LocalStore.move
+
+    def refuse(self: LocalStore, source: tuple[bytes, ...], target: tuple[bytes, ...], inode: int) -> bool:
+        if source == (b"a",):
+            raise InsufficientStorage
+        return real(self, source, target, inode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "move", refuse)
+        with pytest.raises(DavshareError):
+            move(files, asker, "a", "b")
+    assert (get(files, asker, "a"), get(files, asker, "b")) == (b"source", b"target")
+    assert problems(files) == []
+
+
+def test_a_refused_change_leaves_no_trace(files: Files, asker: Asker, home: Path) -> None:
+    with pytest.raises(NotFound):
+        tree.delete(files, asker, at("nothing"))
+    with files.db.session() as connection:
+        assert connection.execute("SELECT count(*) FROM journal").fetchone() == (0,)
+    assert os.listdir(home / ".davshare" / "staging") == []
