@@ -44,7 +44,7 @@ class Dav:
         if method in ("GET", "HEAD"):
             return self._get(x)
         if method == "PROPFIND":
-            if not x.patient and x.headers.get("depth") != "0":
+            if not x.patient and (x.headers.get("depth") != "0" or x.header is not None):
                 raise Waits
             return propfind.handle(x)
         if method == "OPTIONS":
@@ -69,6 +69,8 @@ class Dav:
         if not isinstance(target, Place):
             return self._browse(x, target)
         node = target.found()
+        if x.header is not None and not x.patient:
+            raise Waits
         if x.conditional:
             with x.files.db.session() as connection:
                 x.asker.check(connection)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from davshare.errors import BadRequest
 
 _TOKEN = re.compile(r'\s*(?:(\()|(\))|<([^<>\s]*)>|\[\s*((?:W/)?"[^"]*")\s*\]|(Not)(?=[\s<\[]))', re.IGNORECASE)
-_MOST = 512
+_MOST = 100
 
 
 class Condition(NamedTuple):
@@ -54,6 +54,7 @@ def parse(text: str) -> IfHeader:
     tagged_empty = False
     current: list[Condition] | None = None
     negated = False
+    judged = 0
     at = 0
     text = text.strip()
     while at < len(text):
@@ -79,6 +80,9 @@ def parse(text: str) -> IfHeader:
                 raise _malformed()
             negated = True
         elif angle or etag:
+            judged += 1
+            if judged > _MOST:
+                raise BadRequest("The If header holds too many conditions.")
             current.append(Condition(negated, angle, etag))
             negated = False
         else:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from time import gmtime, strftime
 
-from davshare.dav.xml import DAV, NC, OC, Name, escape, href
+from davshare.dav.xml import DAV, OC, Name, escape, href
 from davshare.files import listing, lookup
 from davshare.files.context import Connection
 from davshare.files.listing import Lock, Locks
@@ -60,6 +60,11 @@ class Scope:
     locks: Locks
     above: tuple[Node, ...] = ()
     checksums: Mapping[int, Mapping[str, bytes]] = field(default_factory=dict)
+
+    @property
+    def limited(self) -> bool:
+        """Whether the place may only be walked through: then nothing is told of what is in it."""
+        return not self.place.rights & Permission.READ
 
 
 def creationdate(scope: Scope) -> Value:
@@ -299,5 +304,22 @@ LIVE: dict[Name, Callable[[Scope], Value]] = {
 ALLPROP = tuple(name for name in list(LIVE)[:9])
 #: Live properties whose value clients may set all the same; it is kept as a dead one then.
 SETTABLE = frozenset({(DAV, "displayname")})
-#: Names that never become dead properties.
-PROTECTED_NAMESPACES = frozenset({OC, NC})
+#: Properties whose value is the same for all files, and for all folders, of an answer.
+BY_KIND = frozenset(
+    (DAV, name)
+    for name in (
+        "resourcetype", "supportedlock", "quota-available-bytes", "current-user-principal", "owner", "iscollection",
+        "principal-collection-set", "current-user-privilege-set", "supported-report-set", "supported-method-set",
+        "supported-live-property-set", "sync-token",
+    )
+)  # fmt: skip
+#: All that is told of a folder that the asker may only walk through.
+WAY = frozenset(
+    (DAV, name)
+    for name in (
+        "resourcetype", "displayname", "current-user-principal", "current-user-privilege-set", "iscollection",
+        "principal-collection-set", "supported-method-set",
+    )
+)  # fmt: skip
+#: Properties that one file has and the next may not have.
+VARYING = frozenset({(OC, "checksums")})

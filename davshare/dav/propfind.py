@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 from davshare.dav import xml
@@ -14,18 +16,20 @@ from davshare.dav.virtual import Describer
 from davshare.dav.xml import DAV, OC, Name
 from davshare.errors import BadRequest, Forbidden
 from davshare.files import guard, listing, view
-from davshare.files.context import Connection
+from davshare.files.context import Address, Connection
 from davshare.files.locate import Place
 from davshare.files.view import Virtual
-from davshare.http.responses import Response
+from davshare.http.responses import FileBody, Response
 from davshare.model import names
 from davshare.model.access import Permission
 from davshare.model.nodes import Node
 
 #: Text is handed on in pieces of about this many characters.
 PIECE = 48 * 1024
-#: A listing that is longer than this is sent while it is read.
-AT_ONCE = 256 * 1024
+#: An answer that is longer than this is kept in a file until it is sent.
+AT_ONCE = 1024 * 1024
+#: Most properties that one request may name.
+MOST_NAMES = 500
 START = f"{xml.HEAD}<d:multistatus {xml.DECLARATIONS}>"
 END = "</d:multistatus>"
 _CHECKSUMS = (OC, "checksums")
@@ -57,15 +61,17 @@ _KINDS = frozenset({(DAV, "prop"), (DAV, "allprop"), (DAV, "propname")})
 
 def names_in(element: xml.Element) -> Iterator[Name]:
     """The names of the child elements."""
-    return (xml.name_of(each) for each in xml.elements(element))
+    for count, each in enumerate(xml.elements(element)):
+        if count >= MOST_NAMES:
+            raise BadRequest("The request names too many properties.")
+        yield xml.name_of(each)
 
 
 def handle(x: Exchange) -> Response:
     """Properties of a resource, and of its members as Depth says."""
     depth = x.depth("infinity", ("0", "1", "infinity"))
     asked = parse(xml.read_body(x.request.body, x.files.settings.get("xml.max_bytes")))
-    with ExitStack() as stack:
-        connection = stack.enter_context(x.files.db.snapshot())
+    with x.files.db.snapshot() as connection:
         target = x.files.target(connection, x.asker, x.address)
         if isinstance(target, Place):
             target.found()
@@ -73,15 +79,19 @@ def handle(x: Exchange) -> Response:
         if depth == "infinity" and _is_collection(target) and not x.files.settings.get("dav.depth_infinity"):
             raise Forbidden("Depth infinity is switched off here.", condition="propfind-finite-depth")
         parts = Listing(x, connection, asked, depth).parts(target)
-        return answer(x, pieces_of(parts), stack)
+        return answer(x, pieces_of(parts))
 
 
 def _is_collection(target: view.Target) -> bool:
     return isinstance(target, Virtual) or (target.node is not None and target.node.is_folder)
 
 
-def answer(x: Exchange, pieces: Iterator[bytes], stack: ExitStack) -> Response:
-    """Short answers whole, long ones as they are read."""
+def answer(x: Exchange, pieces: Iterator[bytes]) -> Response:
+    """Short answers from memory, long ones from a file without a name.
+
+    Everything is read before the first byte is sent: an error is an error and
+    never half an answer, and no slow reader holds on to the index.
+    """
     headers = [("Content-Type", xml.CONTENT_TYPE), *applied(x)]
     whole: list[bytes] = []
     size = 0
@@ -89,40 +99,24 @@ def answer(x: Exchange, pieces: Iterator[bytes], stack: ExitStack) -> Response:
         whole.append(piece)
         size += len(piece)
         if size > AT_ONCE:
-            return Response(207, headers, Stream(whole, pieces, stack.pop_all().close))
+            return Response(207, headers, _spooled(x, whole, pieces))
     return Response(207, headers, b"".join(whole))
+
+
+def _spooled(x: Exchange, first: list[bytes], rest: Iterator[bytes]) -> FileBody:
+    with TemporaryFile(dir=x.files.data, buffering=0) as spool:
+        size = 0
+        for piece in chain(first, rest):
+            size += len(piece)
+            while piece:
+                piece = piece[spool.write(piece) :]
+        return FileBody(os.dup(spool.fileno()), 0, size)
 
 
 def applied(x: Exchange) -> list[tuple[str, str]]:
     """Which of the stated preferences were followed (RFC 7240 section 3)."""
     honoured = sorted(x.preferences & {"return=minimal", "depth-noroot"})
     return [("Preference-Applied", ", ".join(honoured)), ("Vary", "Prefer, Brief")] if honoured else []
-
-
-class Stream:
-    """Pieces that were read already, then the others; gives the connection to the index back at the end."""
-
-    def __init__(self, first: list[bytes], rest: Iterator[bytes], close: Callable[[], None]) -> None:
-        self._first = iter(first)
-        self._rest = rest
-        self._close: Callable[[], None] | None = close
-
-    def __iter__(self) -> Stream:
-        return self
-
-    def __next__(self) -> bytes:
-        for piece in self._first:
-            return piece
-        return next(self._rest)
-
-    def close(self) -> None:
-        """End the reading; safe to call twice."""
-        close, self._close = self._close, None
-        if close is not None:
-            rest_close = getattr(self._rest, "close", None)
-            if rest_close is not None:
-                rest_close()
-            close()
 
 
 def pieces_of(parts: Iterator[str]) -> Iterator[bytes]:
@@ -178,6 +172,7 @@ class Listing:
 
     def _real(self, place: Place, rooted: bool, members: bool | None = None) -> Iterator[str]:
         node = place.found()
+        limited = not place.rights & Permission.READ
         scope = Scope(
             self._x.files,
             self._connection,
@@ -190,11 +185,22 @@ class Listing:
             scope.checksums = listing.checksums(self._connection, [node])
         renderer = Renderer(scope, self._asked, self._minimal)
         if rooted:
-            dead = listing.dead(self._connection, node.id) if self._asked.dead else {}
+            dead = listing.dead(self._connection, node.id) if self._asked.dead and not limited else {}
             yield renderer.response(node, place.href, dead)
         deeper = self._depth != "0" if members is None else members
-        if node.is_folder and deeper:
+        if node.is_folder and deeper and limited:
+            yield from self._way(place, node)
+        elif node.is_folder and deeper:
             yield from self._members(place, scope, renderer, node)
+
+    def _way(self, place: Place, folder: Node) -> Iterator[str]:
+        """Members of a folder that the asker may only walk through: each with rights of its own."""
+        for node in listing.members(self._connection, place, folder):
+            member = self._x.files.target(
+                self._connection, self._x.asker, Address((*place.segments, node.name), node.is_folder)
+            )
+            if isinstance(member, Place):
+                yield from self._real(member, True, self._depth == "infinity")
 
     def _members(self, place: Place, scope: Scope, renderer: Renderer, folder: Node) -> Iterator[str]:
         """Members of one folder, each followed by its own for Depth infinity."""

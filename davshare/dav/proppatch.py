@@ -124,6 +124,9 @@ def initial(x: Exchange, data: bytes) -> dict[Name, str] | Response:
             reasons[each.name] = InsufficientStorage("The value is too long.", condition="")
         elif each.value is not None:
             values[each.name] = each.value
+    if len(values) > x.files.settings.get("property.max_count"):
+        full = InsufficientStorage("There are too many properties.", condition="")
+        reasons = dict.fromkeys(values, full)
     if not reasons:
         return values
     named = list(dict.fromkeys([*reasons, *[xml.name_of(each) for each in found]]))

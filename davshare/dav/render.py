@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from davshare.dav.properties import ALLPROP, LIVE, SETTABLE, Scope, Value
-from davshare.dav.xml import Name, empty, escape, tag
+from davshare.dav.properties import ALLPROP, BY_KIND, LIVE, SETTABLE, VARYING, WAY, Scope, Value
+from davshare.dav.xml import DAV, Name, empty, escape, tag
 from davshare.model.nodes import FOLDER, Node
 
 OK = "</d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat>"
@@ -28,6 +28,10 @@ class Asked(NamedTuple):
     def wants(self, name: Name) -> bool:
         """Whether a costly property is asked for by name."""
         return self.kind != "propname" and name in self.names
+
+
+#: Text with gaps, and what fills all of them but the first, which is for the href.
+_Plan = tuple[str, list[Value]]
 
 
 class _Column(NamedTuple):
@@ -56,12 +60,15 @@ class Renderer:
             names = tuple(LIVE)
         self._columns = [self._column(name, scope) for name in dict.fromkeys(names)]
         self._names = frozenset(names)
+        self._quick = asked.kind != "propname" and VARYING.isdisjoint(names)
+        self._plans: dict[int, _Plan] = {}
+        self._constant = BY_KIND if scope.locks else BY_KIND | {(DAV, "lockdiscovery")}
         #: What allprop implies is not missing where it is not defined.
         self._implied = frozenset(empty(name) for name in ALLPROP if name not in asked.names)
 
     @staticmethod
     def _column(name: Name, scope: Scope) -> _Column:
-        factory = LIVE.get(name)
+        factory = None if scope.limited and name not in WAY else LIVE.get(name)
         start, end = tag(name)
         return _Column(name, None if factory is None else factory(scope), f"<{start}>", f"</{end}>", empty(name))
 
@@ -69,6 +76,9 @@ class Renderer:
         """One node; ``href`` is quoted, ``dead`` its dead properties."""
         if self._kind == "propname":
             return self._names_only(node, href, dead)
+        if self._quick and not dead:
+            whole, values = self._plans.get(node.kind) or self._plan(node)
+            return whole % (href, *[value(node) for value in values])
         found: list[str] = []
         missing: list[str] = []
         for name, value, start, end, nothing in self._columns:
@@ -86,6 +96,31 @@ class Renderer:
             found += [text for name, text in dead.items() if name not in self._names]
             missing = [text for text in missing if text not in self._implied]
         return _response(href, found, [] if self._minimal else missing)
+
+    def _plan(self, node: Node) -> _Plan:
+        """The whole response of a node of this kind with gaps for what differs from one to the next.
+
+        Which properties are defined, and some values, depend on the kind only;
+        filling gaps costs a third of putting each response together.
+        """
+        found: list[str] = []
+        missing: list[str] = []
+        values: list[Value] = []
+        for name, value, start, end, nothing in self._columns:
+            text = None if value is None else value(node)
+            if value is None or text is None:
+                missing.append(nothing)
+            elif name in self._constant:
+                found.append(start + text.replace("%", "%%") + end if text else nothing)
+            else:
+                found.append(f"{start.replace('%', '%%')}%s{end}")
+                values.append(value)
+        if self._kind == "allprop":
+            missing = [text for text in missing if text not in self._implied]
+        missing = [text.replace("%", "%%") for text in missing]
+        plan = _response("%s", found, [] if self._minimal else missing), values
+        self._plans[node.kind] = plan
+        return plan
 
     def _names_only(self, node: Node, href: str, dead: Mapping[Name, str]) -> str:
         columns = [c for c in self._columns if c.value is not None and c.name not in dead]

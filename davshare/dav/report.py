@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import NamedTuple
 
 from davshare.dav import propfind, xml
@@ -59,8 +57,7 @@ def handle(x: Exchange) -> Response:
     if not data.strip():
         raise UnsupportedMediaType("REPORT needs an XML body.")
     root = xml.parse(data)
-    with ExitStack() as stack:
-        connection = stack.enter_context(x.files.db.snapshot())
+    with x.files.db.snapshot() as connection:
         target = x.files.target(connection, x.asker, x.address)
         if isinstance(target, Place):
             target.found()
@@ -78,14 +75,10 @@ def handle(x: Exchange) -> Response:
             view_parts = ViewReport(x, connection, target, question.asked).parts(
                 question.token, question.deep, question.limit
             )
-            return _answer(x, view_parts, stack)
+            return propfind.answer(x, propfind.pieces_of(view_parts))
         since = tokens.parse(question.token) if question.token else None
         if question.token and since is None:
             raise Forbidden("The sync token is none of ours.", condition="valid-sync-token")
         changes = Changes(connection, x.files.epoch, target.chain, since, question.deep, question.limit)
         parts = TreeReport(x, connection, target, question.asked).parts(changes)
-        return _answer(x, parts, stack)
-
-
-def _answer(x: Exchange, parts: Iterator[str], stack: ExitStack) -> Response:
-    return propfind.answer(x, propfind.pieces_of(parts), stack)
+        return propfind.answer(x, propfind.pieces_of(parts))

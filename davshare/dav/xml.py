@@ -16,7 +16,7 @@ OC = "http://owncloud.org/ns"
 NC = "http://nextcloud.org/ns"
 SABRE = "http://sabredav.org/ns"
 #: Prefixes that every multistatus declares.
-PREFIXES = {DAV: "d", OC: "oc", NC: "nc", SABRE: "s"}
+PREFIXES = {DAV: "d", OC: "oc", NC: "nc", SABRE: "s", "http://www.w3.org/XML/1998/namespace": "xml"}
 DECLARATIONS = f'xmlns:d="{DAV}" xmlns:s="{SABRE}" xmlns:oc="{OC}" xmlns:nc="{NC}"'
 HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
 CONTENT_TYPE = "application/xml; charset=utf-8"

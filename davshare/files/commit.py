@@ -34,15 +34,18 @@ from davshare.store.crash import point
 log = logging.getLogger("davshare.files")
 T = TypeVar("T")
 _BATCH = 64
+#: Seconds after which finished effects are forgotten when no other change comes.
+_TIDY_AFTER = 0.5
 
 
 class Transaction:
     """What a change works with: the connection, the time, and the numbers of its journal entries."""
 
-    __slots__ = ("_taken", "actor", "connection", "device", "effects", "now", "undo")
+    __slots__ = ("_taken", "actor", "connection", "device", "effects", "now", "redoer", "undo")
 
-    def __init__(self, connection: Connection, actor: int | None, device: int | None) -> None:
+    def __init__(self, connection: Connection, redoer: Redoer, actor: int | None, device: int | None) -> None:
         self.connection = connection
+        self.redoer = redoer
         self.now = time.time_ns()
         self.actor = actor
         self.device = device
@@ -82,6 +85,11 @@ class Transaction:
         entry = Entry(space, number, node, kind, deep, parent, name, self.actor, self.device, version, seconds)
         journal.append(self.connection, entry)
         return number
+
+    def free(self, inode: int) -> None:
+        """A file's inode is about to be free: nothing noted may name it any more, since a new file may get it."""
+        if redo.names_inode(self.connection, inode):
+            self.redoer.settle_noted(self.connection)
 
     def effect(self, effect: Effect) -> None:
         """Let something happen on disk after the commit."""
@@ -123,6 +131,8 @@ class Committer:
         self._mutex = threading.Lock()
         self._leading = threading.Lock()
         self._finished: list[int] = []
+        self._tidier: threading.Thread | None = None
+        self._closing = threading.Event()
 
     def run(
         self,
@@ -158,6 +168,7 @@ class Committer:
 
     def close(self) -> None:
         """The worker ends."""
+        self._closing.set()
         with contextlib.suppress(DavshareError):
             self.idle()
 
@@ -178,10 +189,24 @@ class Committer:
             log.exception("a change failed")
             for ticket in batch:
                 ticket.error = ticket.error or Unavailable("The change could not be completed.")
+        except BaseException:
+            for ticket in batch:
+                ticket.error = ticket.error or Unavailable("The change could not be completed.")
+            raise
         finally:
             self._finished += finished
             for ticket in batch:
                 ticket.done = True
+        if self._finished and self._tidier is None:
+            self._tidier = threading.Thread(target=self._tidy, name="davshare-tidy", daemon=True)
+            self._tidier.start()
+
+    def _tidy(self) -> None:
+        """Forget finished effects soon after the last change."""
+        while not self._closing.wait(_TIDY_AFTER):
+            if self._finished:
+                with contextlib.suppress(DavshareError):
+                    self.idle()
 
     def _next_batch(self) -> list[_Ticket[Any]]:
         """The longest waiting changes; one that looks at the disk comes alone, when all before it is done there."""
@@ -209,7 +234,7 @@ class Committer:
             raise
 
     def _decide_one(self, connection: Connection, ticket: _Ticket[Any]) -> None:
-        transaction = Transaction(connection, ticket.actor, ticket.device)
+        transaction = Transaction(connection, self._redoer, ticket.actor, ticket.device)
         connection.execute("SAVEPOINT change")
         try:
             transaction.take(ticket.spaces)
@@ -251,7 +276,7 @@ class Committer:
         with self._database.transaction() as connection:
             redo.drop(connection, [effect.id for effect in before.effects])
             if before.undo is not None:
-                before.undo(Transaction(connection, None, None))
+                before.undo(Transaction(connection, self._redoer, None, None))
 
     def _settle(self, made: list[_Ticket[Any]]) -> list[int]:
         """Sync every folder that changed, once; ids of the redo rows that are history now."""

@@ -146,9 +146,10 @@ def _hidden(mount: Mount, root: Node, missing: tuple[str, ...], slash: bool) -> 
     return Place(mount, (root,), missing, slash, False, Permission.NONE, frozenset())
 
 
-def check_new(place: Place, allow_twins: bool) -> None:
+def check_new(place: Place, renamed: bool = False) -> None:
     """Judge the name of something that is about to come into being.
 
+    :param renamed: what has the name in another normalisation is what will have it in this one.
     :raises Forbidden: the name is ours.
     :raises BadRequest: the name is a path for some system.
     :raises Conflict: the parent is missing, or a twin by normalisation is here.
@@ -158,5 +159,5 @@ def check_new(place: Place, allow_twins: bool) -> None:
     if names.is_private(place.segments[len(place.mount.base)]):
         raise Forbidden("This name is reserved.")
     names.check_new(place.name, len(place.chain) == 1)
-    if place.twin and len(place.missing) == 1 and not allow_twins:
+    if place.twin and len(place.missing) == 1 and not renamed:
         raise names.twin()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from davshare.errors import Conflict, Forbidden, Locked, PreconditionFailed
+from davshare.files import guard
 from davshare.files.context import Asker
 from davshare.files.locate import Place
 from davshare.files.service import Files
@@ -17,6 +18,10 @@ from davshare.index.locks import Lock
 from davshare.model import names
 from davshare.model.access import Permission
 from davshare.model.nodes import Node
+
+#: Most locks on one resource (shared ones), and most that one person can hold.
+MOST_ON_NODE = 32
+MOST_OF_USER = 1000
 
 
 class Wish(NamedTuple):
@@ -112,6 +117,10 @@ def grant(connection: Connection, place: Place, asker: Asker, wish: Wish) -> Loc
     """
     node = place.found()
     now = int(time.time())
+    if locks.count(connection, place.space.id, node.id, now) >= MOST_ON_NODE:
+        raise Forbidden("There are too many locks on this resource.")
+    if locks.count_of(connection, asker.actor.user, now) >= MOST_OF_USER:
+        raise Forbidden("You hold too many locks.")
     others = covering(connection, place.chain, now)
     if wish.infinite:
         others += inside(connection, node, now)
@@ -157,6 +166,7 @@ def refresh(connection: Connection, place: Place, asker: Asker, timeout: int) ->
     lock = found[0]
     if lock.creator != asker.actor.user:
         raise Forbidden("This lock belongs to someone else.")
+    guard.demand(place.rights, Permission.WRITE_CONTENT)
     locks.refresh(connection, lock.token, timeout, now + timeout)
     return lock._replace(timeout=timeout, expires=now + timeout)
 
@@ -173,6 +183,8 @@ def release(connection: Connection, place: Place, asker: Asker, token: str) -> N
         raise Conflict("This resource has no such lock.", condition="lock-token-matches-request-uri")
     if not _may_use(found[0], asker, place):
         raise Forbidden("This lock belongs to someone else.")
+    if not asker.actor.mask & (Permission.WRITE | Permission.UNLOCK):
+        raise Forbidden
     locks.remove(connection, [token])
 
 

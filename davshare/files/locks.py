@@ -42,7 +42,7 @@ def _decide(files: Files, connection: Connection, asker: Asker, address: Address
         raise Conflict
     if address.slash:
         raise Conflict("Only a file can be made by locking it; its address does not end in a slash.")
-    check_new(place, files.settings.get("names.allow_twins"))
+    check_new(place)
     asker.check(connection)
     locking.demand_free(connection, place)
     locking.demand_member(connection, place, asker)
@@ -95,6 +95,8 @@ def refresh(files: Files, asker: Asker, address: Address, timeout: int) -> Grant
     """More time for the lock whose token was shown."""
     with files.db.write() as connection:
         place = files.place(connection, asker, address)
+        place.found()
+        asker.check(connection)
         found = locking.refresh(connection, place, asker, timeout)
         return Granted(found, locking.root(connection, place, found), False)
 
@@ -103,4 +105,6 @@ def unlock(files: Files, asker: Asker, address: Address, token: str) -> None:
     """Remove a lock of the resource at ``address``."""
     with files.db.write() as connection:
         place = files.place(connection, asker, address)
+        place.found()
+        asker.check(connection)
         locking.release(connection, place, asker, token)

@@ -17,12 +17,12 @@ class Memory:
     version in with what it found.
     """
 
-    __slots__ = ("_database", "_values", "_version")
+    __slots__ = ("_database", "_state")
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._version = -1
-        self._values: dict[Hashable, Any] = {}
+        #: Version and values in one: threads that read different versions never mix them.
+        self._state: tuple[int, dict[Hashable, Any]] = (-1, {})
 
     def version(self) -> int:
         """The present version; odd while a change is being committed."""
@@ -30,13 +30,14 @@ class Memory:
 
     def get(self, version: int, key: Hashable) -> Any:
         """What was put under ``key`` in this version, else None."""
-        return self._values.get(key) if version == self._version else None
+        known, values = self._state
+        return values.get(key) if version == known else None
 
     def put(self, version: int, key: Hashable, value: Any) -> None:
         """Remember ``value``, which was read from the index after ``version``."""
         if version & 1:
             return
-        if version != self._version or len(self._values) >= _MOST:
-            self._values = {}
-            self._version = version
-        self._values[key] = value
+        state = self._state
+        if version != state[0] or len(state[1]) >= _MOST:
+            self._state = state = (version, {})
+        state[1][key] = value

@@ -67,7 +67,8 @@ def patch(files: Files, asker: Asker, address: Address, instructions: Sequence[I
         _apply(files, tx, here, instructions)
         return here
 
-    return files.committer.run(work, [place.space.id], asker.actor.user, asker.actor.device)
+    timely = any(each.mtime_ns is not None for each in instructions)
+    return files.committer.run(work, [place.space.id], asker.actor.user, asker.actor.device, alone=timely)
 
 
 def _apply(files: Files, tx: Transaction, place: Place, instructions: Sequence[Instruction]) -> None:
@@ -81,12 +82,13 @@ def _apply(files: Files, tx: Transaction, place: Place, instructions: Sequence[I
             raise Refused({each.name: InsufficientStorage("The value is too long.", condition="")})
         else:
             properties.put(tx.connection, node.id, each.name, each.value)
-        if each.mtime_ns is not None:
-            _set_time(files, tx, place, each.mtime_ns)
     if properties.weights(tx.connection, node.id)[0] > most:
         full = InsufficientStorage("There are too many properties here.", condition="")
         raise Refused({each.name: full for each in instructions if each.value is not None})
     writer.note_properties(tx, node)
+    times = [each.mtime_ns for each in instructions if each.mtime_ns is not None]
+    if times:
+        _set_time(files, tx, place, times[-1])
 
 
 def _set_time(files: Files, tx: Transaction, place: Place, mtime_ns: int) -> None:

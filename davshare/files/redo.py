@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from davshare.errors import Conflict, DavshareError
 from davshare.index import redo
-from davshare.index.database import Database
+from davshare.index.database import Connection, Database
 from davshare.store.base import Path, Store
 from davshare.store.local import STAGING
 
@@ -35,6 +35,10 @@ class Effect:
     def target_text(self) -> bytes:
         """The target as one string."""
         return b"/".join(self.target)
+
+
+def _effect(row: redo.Redo) -> Effect:
+    return Effect(row.space, tuple(row.source.split(b"/")), tuple(row.target.split(b"/")), row.inode, row.id)
 
 
 class Redoer:
@@ -104,10 +108,16 @@ class Redoer:
                     redo.drop(connection, [effect.id for effect in done])
             return len(effects)
 
+    def settle_noted(self, connection: Connection) -> None:
+        """Settle and forget everything that was carried out; inside the transaction of whoever has the turn."""
+        done = [_effect(row) for row in redo.open_effects(connection) if row.id <= self._database.progress]
+        self.settle(done)
+        redo.drop(connection, [effect.id for effect in done])
+
     def _open(self, after: int) -> list[Effect]:
         with self._database.session() as connection:
             rows = redo.open_effects(connection, after)
-        return [Effect(r.space, tuple(r.source.split(b"/")), tuple(r.target.split(b"/")), r.inode, r.id) for r in rows]
+        return [_effect(row) for row in rows]
 
     def _perform_open(self, effects: list[Effect]) -> set[int]:
         """Carry out effects in their order; ids of those that the storage refused."""

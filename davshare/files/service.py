@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 from davshare.errors import Forbidden, MethodNotAllowed, NotFound
-from davshare.files import view
+from davshare.files import guard, view
 from davshare.files.commit import Committer
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
@@ -72,17 +71,19 @@ class Files:
     def glimpse(self, asker: Asker, address: Address) -> view.Target:
         """The same as :meth:`target` for a reader who opens the file anyway: remembered while nothing changes.
 
-        Remembered for a second at most, because permissions may end with time.
+        Only in spaces that are the asker's own: grants of others may end with time.
 
         :raises NotFound: nowhere.
         """
         version = self.memory.version()
-        key = (asker.actor.user, asker.actor.device, address, int(time.time()))
+        actor = asker.actor
+        key = (actor.user, actor.device, address)
         found: view.Target | None = self.memory.get(version, key)
         if found is None:
             with self.db.session() as connection:
-                found = view.locate(connection, asker.actor, address.segments, address.slash)
-            self.memory.put(version, key, found)
+                found = view.locate(connection, actor, address.segments, address.slash)
+            if isinstance(found, Place) and guard.rules(actor, found.space):
+                self.memory.put(version, key, found)
         if isinstance(found, Place) and found.missing:
             self.store(found.space).present()
         return found

@@ -150,7 +150,7 @@ def revoke_member(files: Files, name: str, who: str) -> bool:
 def _grant(connection: Connection, space: Space, who: str, role: str) -> None:
     if role not in ROLES:
         raise BadRequest(f"A role is one of {', '.join(ROLES)}.")
-    grants.put(connection, grants.Grant(space.node, _principal(connection, who), int(ROLES[role]), 0, None))
+    grants.put(connection, grants.Grant(space.node, _principal(connection, who), ROLES[role], None))
 
 
 def _principal(connection: Connection, who: str) -> int:

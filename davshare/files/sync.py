@@ -296,7 +296,10 @@ class Changes:
     def _members_at(self, folder: int, seq: int) -> dict[str, int]:
         """Names and ids of what was in a folder after entry ``seq``; and of what has been made there since."""
         found: dict[str, int] = {}
+        parent = nodes.get(self._connection, folder)
         for child in nodes.children(self._connection, folder):
+            if child.space != self._space and (parent is None or child.place_seq > parent.place_seq):
+                continue  # made after the folder had left this space: nobody here may know of it
             if journal.place_before(self._connection, self._space, child.id, seq) is None:
                 found[child.name] = child.id
         for left, name in journal.left_from(self._connection, self._space, folder, seq):

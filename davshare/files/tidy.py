@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 
-from davshare.errors import Unavailable
+from davshare.errors import DavshareError, Unavailable
 from davshare.files.service import Files
 from davshare.files.tree import trash_path
-from davshare.index import journal, locks, nodes, spaces, trash
+from davshare.index import journal, locks, nodes, redo, spaces, trash
+from davshare.index.database import Connection
+from davshare.index.trash import TrashItem
+from davshare.model.nodes import Space
 from davshare.store.local import STAGING
 
+log = logging.getLogger("davshare.keeper")
 _DAY = 86400
 #: Items that are purged in one round, so that others get their turn.
 _ROUND = 500
@@ -32,26 +37,52 @@ def expire_locks(files: Files, now: int) -> int:
 
 
 def purge_trash(files: Files, now: int) -> int:
-    """Remove the bytes of what was deleted long enough ago.
+    """Remove the bytes of what was deleted long enough ago, and sooner where a quota is exceeded.
 
     The rows stay until no sync token can ask for them any more.
     """
     before = now - files.settings.get("trash.keep_days") * _DAY
     with files.db.session() as connection:
         items = trash.older_than(connection, before, _ROUND)
-    done = 0
-    for item in items:
-        store = files.store_of(item.space)
-        with files.db.session() as connection:
-            node = nodes.get(connection, item.node)
+        for space in spaces.all_spaces(connection):
+            items += _over_quota(connection, space)
+    if items:
+        files.redoer.replay()  # inodes become free: nothing that is noted may name them
+    return sum(_purge(files, item) for item in dict.fromkeys(items))
+
+
+def _over_quota(connection: Connection, space: Space) -> list[TrashItem]:
+    """The oldest deleted things of a space that holds more than its quota together with its trash."""
+    root, bin_ = nodes.get(connection, space.node), nodes.get(connection, space.trash)
+    if space.quota is None or root is None or bin_ is None:
+        return []
+    excess = root.size + bin_.size - space.quota
+    found: list[TrashItem] = []
+    for item in trash.of_space(connection, space.id, _ROUND if excess > 0 else 0):
+        node = nodes.get(connection, item.node)
+        if excess <= 0:
+            break
+        excess -= 0 if node is None else node.size
+        found.append(item)
+    return found
+
+
+def _purge(files: Files, item: TrashItem) -> bool:
+    """One deleted thing; whether its bytes are gone now."""
+    store = files.store_of(item.space)
+    with files.db.session() as connection:
+        node = nodes.get(connection, item.node)
+    try:
         if store is not None and node is not None:
-            with contextlib.suppress(Unavailable):
-                store.present()
-                store.remove(trash_path(node))
-        with files.db.write() as connection:
-            trash.remove(connection, item.node)
-        done += 1
-    return done
+            store.present()
+            store.remove(trash_path(node))
+    except (DavshareError, OSError, RecursionError) as error:
+        log.warning("something deleted cannot be purged: %s", error)
+        return False
+    with files.db.write() as connection:
+        if node is not None and trash.remove(connection, item.node):
+            nodes.touch(connection, node.parent, node.seq, -node.size)
+    return True
 
 
 def trim_journals(files: Files, now: int) -> int:
@@ -97,7 +128,10 @@ def remove_litter(files: Files, now: int) -> int:
     for space in known:
         with contextlib.suppress(Unavailable):
             store = files.store(space)
+            with files.db.session() as connection:
+                noted = {source.rsplit(b"/", 1)[-1] for source in redo.sources(connection, space.id)}
             for name in store.litter(now - _LITTER):
-                store.remove((*STAGING, name))
-                done += 1
+                if name not in noted:
+                    store.remove((*STAGING, name))
+                    done += 1
     return done

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from davshare.errors import BadRequest, Conflict, Forbidden, PreconditionFailed, Unavailable
+from davshare.errors import BadRequest, Conflict, DavshareError, Forbidden, PreconditionFailed, Unavailable
 from davshare.files import guard, locking, quota, tree, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
-from davshare.files.locate import Place, check_new, disk_path
+from davshare.files.locate import DEEPEST, Place, check_new, disk_path
 from davshare.files.occupied import all_decided
+from davshare.files.reading import agrees
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index import nodes
@@ -52,7 +54,10 @@ def decide(files: Files, connection: Connection, asker: Asker, order: Order) -> 
     node = source.found()
     guard.demand(source.rights, Permission.READ)
     target = files.new_place(connection, asker, order.target)
-    guard.demand(target.rights, Permission.NONE if target.node else Permission.BIND)
+    if target.node is None:
+        guard.demand(target.rights, Permission.BIND)
+    else:
+        target.found()
     _demand_apart(source, target)
     if order.move:
         if node.is_folder and not order.members:
@@ -63,7 +68,7 @@ def decide(files: Files, connection: Connection, asker: Asker, order: Order) -> 
     if target.node is None:
         if target.folder is None:
             raise Conflict
-        _check_target_name(files, source, target)
+        _check_target_name(source, target)
     else:
         if target.is_root:
             raise Forbidden("The root of a space cannot be replaced.")
@@ -74,10 +79,20 @@ def decide(files: Files, connection: Connection, asker: Asker, order: Order) -> 
     if order.move:
         locking.demand_member(connection, source, asker)
     locking.demand_member(connection, target, asker)
+    _demand_shallow(connection, source, target)
     growth = node.size if order.members or not node.is_folder else 0
     if not order.move or source.space.id != target.space.id:
         quota.demand(target, growth - (0 if target.node is None else target.node.size))
     return source, target
+
+
+def _demand_shallow(connection: Connection, source: Place, target: Place) -> None:
+    """A tree may not end up deeper than anything can be made."""
+    depth = len(target.chain) + len(target.missing)
+    if source.chain[-1].is_folder and depth > len(source.chain):
+        height = nodes.height(connection, source.chain[-1].id)
+        if depth + height > DEEPEST:
+            raise Conflict("Folders cannot be nested this deeply.")
 
 
 def _demand_apart(source: Place, target: Place) -> None:
@@ -92,12 +107,12 @@ def _demand_apart(source: Place, target: Place) -> None:
         raise Forbidden("The source is inside the destination.")
 
 
-def _check_target_name(files: Files, source: Place, target: Place) -> None:
+def _check_target_name(source: Place, target: Place) -> None:
     """A rename to another normalisation of its own name is not a twin of anything."""
     own = source.folder
     renames = own is not None and target.chain[-1].id == own.id and target.twin
     key_is_own = renames and names.key(source.name) == names.key(target.name)
-    check_new(target, key_is_own or files.settings.get("names.allow_twins"))
+    check_new(target, renamed=key_is_own)
 
 
 def transfer(files: Files, asker: Asker, order: Order) -> Moved:
@@ -112,17 +127,22 @@ def transfer(files: Files, asker: Asker, order: Order) -> Moved:
         all_decided(files, lambda connection: decide(files, connection, asker, order))
         with files.db.snapshot() as connection:
             source, target = decide(files, connection, asker, order)
-            whole = order.members or order.move
-            originals = nodes.tree(connection, source.chain[-1].id) if whole else [source.chain[-1]._replace(size=0)]
-            if not source.chain[-1].is_folder:
-                originals = [source.chain[-1]]
-        if order.move and source.space.id == target.space.id:
+            renames = order.move and source.space.id == target.space.id
+            originals = [] if renames else _originals(connection, order, source.chain[-1])
+        if renames:
             return _run(files, asker, order, source, target, lambda tx: _rename(files, tx, asker, order))
         try:
             return _staged(files, asker, order, source, target, originals)
         except (_Changed, Missing):
             files.redoer.catch_up()
     raise Unavailable("The source keeps changing; try again later.", 2)
+
+
+def _originals(connection: Connection, order: Order, node: Node) -> list[Node]:
+    """What is to be copied: each folder before its members."""
+    if node.is_folder and not (order.members or order.move):
+        return [node._replace(size=0)]
+    return nodes.tree(connection, node.id)
 
 
 def _run(
@@ -158,10 +178,11 @@ def _rename(files: Files, tx: Transaction, asker: Asker, order: Order) -> Moved:
 def _staged(files: Files, asker: Asker, order: Order, source: Place, target: Place, originals: list[Node]) -> Moved:
     """A copy, or a move between spaces: bytes first, then one transaction."""
     here, there = files.store(source.space), files.store(target.space)
-    name, facts = there.stage_copy(_sources(here, source, originals))
+    name, made = there.stage_copy(_sources(here, source, originals))
+    facts = [copy for _, copy in made]
     try:
-        for old, fact in zip(originals, facts, strict=True):
-            if not old.is_folder and fact.size != old.size:
+        for old, (read, _) in zip(originals, made, strict=True):
+            if not old.is_folder and not agrees(old, read):
                 raise _Changed
 
         def work(tx: Transaction) -> Moved:
@@ -180,7 +201,9 @@ def _staged(files: Files, asker: Asker, order: Order, source: Place, target: Pla
         there.remove((*STAGING, name))
         raise
     if order.move:
-        here.remove((*STAGING, b"moved-" + name))
+        with contextlib.suppress(DavshareError, OSError):
+            files.committer.idle()  # first nothing may name the old inodes any more
+            here.remove((*STAGING, b"moved-" + name))
     return moved
 
 
@@ -224,6 +247,8 @@ def _place_staged(
     def undo(later: Transaction) -> None:
         if order.move:
             writer.transfer(later, placed, source.chain[-2], node.name)
+            for old in originals:
+                nodes.set_facts(later.connection, old.id, old.inode, old.disk_ns)
         else:
             writer.forget(later, placed)
         if before is not None:

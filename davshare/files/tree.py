@@ -31,7 +31,7 @@ def decide_new(files: Files, connection: Connection, asker: Asker, address: Addr
         raise MethodNotAllowed(allow, "Something is here already.")
     if place.folder is None:
         raise Conflict
-    check_new(place, files.settings.get("names.allow_twins"))
+    check_new(place)
     asker.check(connection)
     locking.demand_member(connection, place, asker)
     return place
@@ -51,15 +51,16 @@ def make_folder(
     """
     place = decided(files, lambda connection: decide_new(files, connection, asker, address))
     store = files.store(place.space)
-    name, facts = store.stage_copy([(store, (), (), True)])
+    name, made = store.stage_copy([(store, (), (), True)])
+    facts = made[0][1]
 
     def work(tx: Transaction) -> Stored:
         here = decide_new(files, tx.connection, asker, address)
-        node = writer.create(tx, here.chain[-1], here.name, facts[0], mtime_ns=mtime_ns)
+        node = writer.create(tx, here.chain[-1], here.name, facts, mtime_ns=mtime_ns)
         for each, value in (values or {}).items():
             properties.put(tx.connection, node.id, each, value)
         tx.undo = lambda later: writer.forget(later, node)
-        tx.effect(Effect(here.space.id, (*STAGING, name), here.path, facts[0].inode))
+        tx.effect(Effect(here.space.id, (*STAGING, name), here.path, facts.inode))
         return Stored(node, True, files.etag(node), {})
 
     try:

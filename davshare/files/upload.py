@@ -50,7 +50,7 @@ def decide(files: Files, connection: Connection, asker: Asker, address: Address)
             raise Conflict
         if address.slash:
             raise Conflict("The address of a file does not end in a slash.")
-        check_new(place, files.settings.get("names.allow_twins"))
+        check_new(place)
         asker.check(connection)
         locking.demand_member(connection, place, asker)
         return place
@@ -179,6 +179,7 @@ class _Seal:
             new = writer.create(tx, parent, place.name, self.facts, mtime_ns=self.mtime_ns, known=known)
             tx.undo = lambda later: writer.forget(later, new)
         else:
+            tx.free(old.inode)
             new = writer.overwrite(tx, old, self.facts, mtime_ns=self.mtime_ns, known=known)
             before = Facts(old.inode, old.size, old.mtime_ns if old.disk_ns is None else old.disk_ns, False)
             tx.undo = lambda later: _put_back(later, new, before, old.mtime_ns)

@@ -9,7 +9,7 @@ from typing import TypeVar
 from davshare.errors import NotFound
 from davshare.files import guard
 from davshare.files.locate import Mount, Place, walk
-from davshare.index import people, spaces
+from davshare.index import grants, people, spaces
 from davshare.index.database import Connection
 from davshare.model import names
 from davshare.model.nodes import Space
@@ -70,9 +70,12 @@ def _dav(connection: Connection, actor: Actor, segments: tuple[str, ...], slash:
         case ("principals", "groups"):
             return Virtual(segments, "groups")
         case ("principals", "users", name):
-            return Virtual(segments, "", _known(people.user(connection, names.key(name))))
+            return Virtual(segments, "", _person(connection, actor, name))
         case ("principals", "groups", name):
-            return Virtual(segments, "", _known(people.group(connection, names.key(name))))
+            group = _known(people.group(connection, names.key(name)))
+            if not actor.admin and (group.id not in actor.principals or actor.node is not None):
+                raise NotFound
+            return Virtual(segments, "", group)
     raise NotFound
 
 
@@ -100,7 +103,7 @@ def members(connection: Connection, actor: Actor, virtual: Virtual) -> list[Targ
             return ([] if home is None else _visible(connection, actor, [((*base, "home"), home)])) + found
         case "spaces" | "users":
             kind = "space" if virtual.kind == "spaces" else "home"
-            known = [space for space in spaces.all_spaces(connection) if space.kind == kind]
+            known = [space for space in _reachable(connection, actor) if space.kind == kind]
             return _visible(connection, actor, [((*base, space.name), space) for space in known])
         case "principals":
             return [Virtual((*base, "groups"), "groups"), Virtual((*base, "users"), "people")]
@@ -122,6 +125,31 @@ def _visible(connection: Connection, actor: Actor, known: list[tuple[tuple[str, 
         if guard.may_enter(actor, space) or guard.passages(connection, actor, space):
             found.append(walk(connection, actor, Mount(base, space), (), True))
     return found
+
+
+def _reachable(connection: Connection, actor: Actor) -> list[Space]:
+    """Spaces in which the actor owns or was granted something; found from the grants, not from all spaces."""
+    found = {space.id: space for space in spaces.of_kind(connection, "space")} if actor.admin else {}
+    home = spaces.home(connection, actor.user)
+    if home is not None:
+        found[home.id] = home
+    for number in grants.spaces_of(connection, tuple(actor.principals)):
+        space = found.get(number) or spaces.get(connection, number)
+        if space is not None:
+            found[number] = space
+    return sorted(found.values(), key=lambda space: space.name)
+
+
+def _person(connection: Connection, actor: Actor, name: str) -> User:
+    """Oneself and the people in one's groups; administrators know everybody.
+
+    :raises NotFound: nobody, or somebody else.
+    """
+    user = _known(people.user(connection, names.key(name)))
+    fellows = actor.node is None and people.principals_of(connection, user.id) & actor.principals
+    if not (user.id == actor.user or actor.admin or fellows):
+        raise NotFound
+    return user
 
 
 def _people(connection: Connection, actor: Actor) -> list[User]:

@@ -77,6 +77,7 @@ def discard(tx: Transaction, node: Node, trash_node: int) -> None:
     seq = tx.note(node.space, node.id, Kind.DELETED, deep=node.is_folder, old=(node.parent, node.name))
     nodes.place(tx.connection, node.id, trash_node, str(node.id), None, seq)
     nodes.touch(tx.connection, node.parent, seq, -node.size, tx.now)
+    nodes.touch(tx.connection, trash_node, seq, node.size)
     end_locks(tx, node)
     trash.insert(tx.connection, node.id, node.space, node.parent, node.name, tx.actor, seq, tx.now // 1_000_000_000)
 

@@ -14,7 +14,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from davshare.errors import Unavailable
@@ -24,6 +24,8 @@ Connection = sqlite3.Connection
 #: Version of the schema that this code works with; the newest migration's revision.
 REVISION = "0001"
 _PAGE_CACHE_KIB = 4096
+#: Pages in the log after which a commit writes them back: rarely, because it is the commit that waits.
+_CHECKPOINT_PAGES = 4000
 
 
 class _Shared:
@@ -66,6 +68,7 @@ class Database:
         )
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={'FULL' if self.durable else 'NORMAL'}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA cache_size=-{_PAGE_CACHE_KIB}")
         connection.execute("PRAGMA foreign_keys=ON")
         return connection
@@ -153,18 +156,19 @@ class Database:
                 try:
                     yield connection
                 except BaseException:
-                    connection.execute("ROLLBACK")
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
                     raise
                 words[1] |= 1
                 connection.execute("COMMIT")
-            except sqlite3.OperationalError as error:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+            except sqlite3.Error as error:
                 raise Unavailable("The index cannot be written at the moment.") from error
             finally:
                 words[1] = (words[1] | 1) + 1
-        finally:
-            self._idle.append(connection)
+        except BaseException:
+            self._give_up(connection)
+            raise
+        self._idle.append(connection)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -177,6 +181,17 @@ class Database:
         while self._idle:
             self._idle.pop().close()
         self._shared.close()
+
+    def _give_up(self, connection: Connection) -> None:
+        """A connection on which something went wrong: used again only if no transaction is left open on it."""
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            with suppress(sqlite3.Error):
+                connection.close()
+            return
+        self._idle.append(connection)
 
     def _take(self) -> Connection:
         try:

@@ -14,7 +14,6 @@ class Grant(NamedTuple):
     node: int
     principal: int
     allow: int
-    deny: int
     expires: int | None
 
 
@@ -22,7 +21,7 @@ def on_nodes(connection: Connection, nodes: Sequence[int], principals: Sequence[
     """Grants of some nodes that concern some principals; one statement."""
     here, who = ",".join("?" * len(nodes)), ",".join("?" * len(principals))
     rows = connection.execute(
-        f'SELECT node, principal, allow, deny, expires FROM "grant" WHERE node IN ({here}) AND principal IN ({who})',
+        f'SELECT node, principal, allow, expires FROM "grant" WHERE node IN ({here}) AND principal IN ({who})',
         (*nodes, *principals),
     )
     return [Grant._make(row) for row in rows]
@@ -32,15 +31,25 @@ def of_principals(connection: Connection, principals: Sequence[int]) -> list[Gra
     """All grants that concern some principals."""
     who = ",".join("?" * len(principals))
     rows = connection.execute(
-        f'SELECT node, principal, allow, deny, expires FROM "grant" WHERE principal IN ({who})', tuple(principals)
+        f'SELECT node, principal, allow, expires FROM "grant" WHERE principal IN ({who})', tuple(principals)
     )
     return [Grant._make(row) for row in rows]
+
+
+def spaces_of(connection: Connection, principals: Sequence[int]) -> list[int]:
+    """Ids of the spaces in which something is granted to some principals: one statement."""
+    who = ",".join("?" * len(principals))
+    rows = connection.execute(
+        f'SELECT DISTINCT node.space FROM "grant" g JOIN node ON node.id=g.node WHERE g.principal IN ({who})',
+        tuple(principals),
+    )
+    return [row[0] for row in rows]
 
 
 def of_node(connection: Connection, node: int) -> list[Grant]:
     """All grants on one node."""
     rows = connection.execute(
-        'SELECT node, principal, allow, deny, expires FROM "grant" WHERE node=? ORDER BY principal', (node,)
+        'SELECT node, principal, allow, expires FROM "grant" WHERE node=? ORDER BY principal', (node,)
     )
     return [Grant._make(row) for row in rows]
 
@@ -48,9 +57,9 @@ def of_node(connection: Connection, node: int) -> list[Grant]:
 def put(connection: Connection, grant: Grant) -> None:
     """Set a grant; every worker decides by it from its next request on."""
     connection.execute(
-        'INSERT INTO "grant" (node, principal, allow, deny, expires) VALUES (?,?,?,?,?)'
+        'INSERT INTO "grant" (node, principal, allow, expires) VALUES (?,?,?,?)'
         " ON CONFLICT (node, principal) DO UPDATE SET"
-        " allow=excluded.allow, deny=excluded.deny, expires=excluded.expires",
+        " allow=excluded.allow, expires=excluded.expires",
         grant,
     )
     changed(connection)

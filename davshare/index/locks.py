@@ -53,6 +53,20 @@ def on_nodes(connection: Connection, nodes: Sequence[int], now: int) -> list[Loc
     return [_make(row) for row in rows]
 
 
+def count(connection: Connection, space: int, node: int, now: int) -> int:
+    """How many live locks have a node as their root."""
+    row = connection.execute(
+        "SELECT count(*) FROM lock WHERE node=? AND space=? AND expires>?", (node, space, now)
+    ).fetchone()
+    return int(row[0])
+
+
+def count_of(connection: Connection, creator: int, now: int) -> int:
+    """How many live locks a principal has made."""
+    row = connection.execute("SELECT count(*) FROM lock WHERE creator=? AND expires>?", (creator, now)).fetchone()
+    return int(row[0])
+
+
 def get(connection: Connection, token: str, now: int) -> Lock | None:
     """One live lock by its token."""
     row = connection.execute(f"SELECT {_COLUMNS} FROM lock WHERE token=? AND expires>?", (token, now)).fetchone()

@@ -9,7 +9,7 @@ from alembic.config import Config
 from sqlalchemy import Connection as Engaged
 from sqlalchemy import create_engine, text
 
-from davshare.index.database import REVISION, Database
+from davshare.index.database import REVISION
 
 
 def upgrade(path: Path) -> None:
@@ -25,16 +25,6 @@ def upgrade(path: Path) -> None:
             command.upgrade(config, REVISION)
             _seed(connection)
     engine.dispose()
-
-
-def current(database: Database) -> str | None:
-    """The schema's revision; None when the file holds no index."""
-    with database.session() as connection:
-        row = connection.execute("SELECT 1 FROM sqlite_master WHERE name='alembic_version'").fetchone()
-        if row is None:
-            return None
-        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        return None if row is None else str(row[0])
 
 
 def _seed(connection: Engaged) -> None:

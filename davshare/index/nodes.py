@@ -173,6 +173,16 @@ def count_below(connection: Connection, node: int) -> int:
     return int(row[0])
 
 
+def height(connection: Connection, node: int) -> int:
+    """How many folders lie in each other below a folder, at most; one statement over the folders."""
+    row = connection.execute(
+        "WITH RECURSIVE down(id, depth) AS (SELECT ?, 0 UNION ALL SELECT node.id, down.depth+1"
+        " FROM node JOIN down ON node.parent=down.id WHERE node.kind=1) SELECT max(depth) FROM down",
+        (node,),
+    ).fetchone()
+    return int(row[0])
+
+
 def count_ahead(connection: Connection, space: int, head: int) -> int:
     """How many nodes carry greater numbers than the journal has given out."""
     row = connection.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from davshare.index.database import Connection
 
@@ -57,8 +57,3 @@ def weights(connection: Connection, node: int) -> tuple[int, int]:
     ).fetchone()
     return int(row[0]), int(row[1])
 
-
-def each(connection: Connection, nodes: Sequence[int]) -> Iterator[tuple[int, dict[Name, str]]]:
-    """(node, its properties) for some nodes."""
-    for node in nodes:
-        yield node, of(connection, node)

@@ -39,6 +39,16 @@ def any_after(connection: Connection, number: int) -> bool:
     return connection.execute("SELECT 1 FROM redo WHERE id>? LIMIT 1", (number,)).fetchone() is not None
 
 
+def names_inode(connection: Connection, inode: int) -> bool:
+    """Whether an effect is noted for the thing with this inode."""
+    return connection.execute("SELECT 1 FROM redo WHERE inode=? LIMIT 1", (inode,)).fetchone() is not None
+
+
+def sources(connection: Connection, space: int) -> set[bytes]:
+    """Where effects that are noted for a space take things from."""
+    return {row[0] for row in connection.execute("SELECT source FROM redo WHERE space=?", (space,))}
+
+
 def any_stuck(connection: Connection) -> bool:
     """Whether an effect waits for a storage."""
     return connection.execute("SELECT 1 FROM redo WHERE stuck=1 LIMIT 1").fetchone() is not None

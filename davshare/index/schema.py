@@ -225,7 +225,6 @@ grant = Table(
     Column("node", BigInteger, primary_key=True),
     Column("principal", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
     Column("allow", BigInteger, nullable=False),
-    Column("deny", BigInteger, nullable=False, server_default="0"),
     Column("expires", BigInteger, comment="seconds since 1970; NULL: never"),
     Index("grant_principal", "principal"),
 )

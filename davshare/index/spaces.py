@@ -30,6 +30,11 @@ def home(connection: Connection, owner: int) -> Space | None:
     return None if row is None else _make(row)
 
 
+def of_kind(connection: Connection, kind: str) -> list[Space]:
+    """Every space of a kind, in the order of their ids."""
+    return [_make(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM space WHERE kind=? ORDER BY id", (kind,))]
+
+
 def all_spaces(connection: Connection) -> list[Space]:
     """Every space, in the order of their ids."""
     return [_make(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM space ORDER BY id")]

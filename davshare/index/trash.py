@@ -37,6 +37,14 @@ def older_than(connection: Connection, at: int, limit: int) -> list[TrashItem]:
     return [TrashItem._make(row) for row in rows]
 
 
-def remove(connection: Connection, node: int) -> None:
-    """Forget one item."""
-    connection.execute("DELETE FROM trash WHERE node=?", (node,))
+def of_space(connection: Connection, space: int, limit: int) -> list[TrashItem]:
+    """Items of one space, oldest first."""
+    rows = connection.execute(
+        "SELECT node, space, parent, name, actor, seq, at FROM trash WHERE space=? ORDER BY at LIMIT ?", (space, limit)
+    )
+    return [TrashItem._make(row) for row in rows]
+
+
+def remove(connection: Connection, node: int) -> bool:
+    """Forget one item; whether it was there."""
+    return bool(connection.execute("DELETE FROM trash WHERE node=?", (node,)).rowcount)

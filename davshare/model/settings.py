@@ -83,7 +83,6 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("lock.default_seconds", 3600, "Lifetime of a lock whose request names none.", 1, 2**31),
     Setting("lock.max_seconds", 86400, "Longest lifetime that a lock is granted.", 1, 2**31),
     Setting("upload.max_bytes", 0, "Largest file that can be uploaded, in bytes; 0 means no limit."),
-    Setting("names.allow_twins", False, "Allow two names in a folder that differ only in Unicode normalisation."),
     Setting("trash.keep_days", 30, "Days for which deleted files are kept.", 0, 36500),
     Setting("journal.keep_days", 90, "Days for which a client can stay away and still get only changes.", 1, 36500),
     Setting("journal.keep_entries", 10_000_000, "Most journal entries that are kept for one space.", 1000),

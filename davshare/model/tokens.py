@@ -47,4 +47,6 @@ def parse(text: str) -> SyncToken | None:
     cursor = None
     if match[4] is not None:
         cursor = Cursor(int(match[4]), int(match[5], 16), int(match[6], 16))
+    if max(epoch, space, seq, *(cursor or ())) >= 2**63:
+        return None
     return SyncToken(epoch, space, seq, cursor)

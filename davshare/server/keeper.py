@@ -43,9 +43,9 @@ class Keeper:
 
     def round(self, now: int) -> None:
         """Every task once; one that fails is logged and tried again the next time."""
-        self._files.generation()
         for task in self._tasks:
             try:
+                self._files.generation()
                 done = task(self._files, now)
             except DavshareError as error:
                 log.warning("%s: %s", task.__name__, error.message)

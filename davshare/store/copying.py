@@ -40,9 +40,9 @@ def content(source: int, target: int, size: int) -> None:
 
 def tree(
     staging: int, name: bytes, sources: Sequence[tuple[LocalStore, Path, Path, bool]], durable: bool
-) -> list[Facts]:
-    """Copy ``sources`` to ``name`` in the folder ``staging``; facts of the copies in order."""
-    facts: list[Facts] = []
+) -> list[tuple[Facts, Facts]]:
+    """Copy ``sources`` to ``name`` in the folder ``staging``; (what was read, the copy) of each, in order."""
+    facts: list[tuple[Facts, Facts]] = []
     folders: list[bytes] = []
     for store, path, below, folder in sources:
         target = b"/".join((name, *below))
@@ -50,7 +50,8 @@ def tree(
             os.mkdir(target, 0o755, dir_fd=staging)
             folders.append(target)
             status = os.stat(target, dir_fd=staging, follow_symlinks=False)
-            facts.append(Facts(status.st_ino, 0, status.st_mtime_ns, True))
+            made = Facts(status.st_ino, 0, status.st_mtime_ns, True)
+            facts.append((made, made))
         else:
             facts.append(_file(store, path, staging, target, durable))
     if durable:
@@ -61,7 +62,7 @@ def tree(
     return facts
 
 
-def _file(store: LocalStore, path: Path, staging: int, target: bytes, durable: bool) -> Facts:
+def _file(store: LocalStore, path: Path, staging: int, target: bytes, durable: bool) -> tuple[Facts, Facts]:
     source, known = store.open(path)
     try:
         fd = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644, dir_fd=staging)
@@ -71,7 +72,7 @@ def _file(store: LocalStore, path: Path, staging: int, target: bytes, durable: b
             if durable:
                 os.fsync(fd)
             status = os.fstat(fd)
-            return Facts(status.st_ino, status.st_size, status.st_mtime_ns, False)
+            return known, Facts(status.st_ino, status.st_size, status.st_mtime_ns, False)
         finally:
             os.close(fd)
     finally:

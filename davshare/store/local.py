@@ -207,12 +207,14 @@ class LocalStore:
         with _refusals(), self._private(STAGING) as folder:
             return StagedFile(folder, name, self.durable)
 
-    def stage_copy(self, sources: Sequence[tuple[LocalStore, Path, Path, bool]]) -> tuple[bytes, list[Facts]]:
+    def stage_copy(
+        self, sources: Sequence[tuple[LocalStore, Path, Path, bool]]
+    ) -> tuple[bytes, list[tuple[Facts, Facts]]]:
         """Copy files and folders into one staged tree.
 
         :param sources: (store, path there, path below the new top, is a folder), parents first; the first one is
             the top itself, with the empty path.
-        :returns: the staged name, and the facts of each copy in order.
+        :returns: the staged name, and for each source in order what was read and what the copy is.
         :raises Missing: one of the sources is not what it was said to be.
         """
         name = secrets.token_hex(12).encode()

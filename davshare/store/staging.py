@@ -56,9 +56,11 @@ class StagedFile:
                 os.fsync(self._fd)
             point("put.synced")
             status = os.fstat(self._fd)
-            return Facts(status.st_ino, status.st_size, status.st_mtime_ns, False)
-        finally:
-            self._close()
+        except OSError:
+            self.discard()
+            raise
+        self._close()
+        return Facts(status.st_ino, status.st_size, status.st_mtime_ns, False)
 
     def discard(self) -> None:
         """Remove it; does nothing after :meth:`finish` has been followed by a seal."""

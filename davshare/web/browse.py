@@ -46,7 +46,7 @@ def _environment() -> Environment:
 
 
 def page(files: Files, connection: Connection, actor: Actor, target: view.Target, head: bool) -> Response:
-    """The listing of a folder or a virtual collection; sent while it is read."""
+    """The listing of a folder or a virtual collection."""
     title = target.segments[-1] if target.segments else "/"
     rows = _virtual(connection, actor, target) if isinstance(target, Virtual) else _members(connection, target)
     stream = (

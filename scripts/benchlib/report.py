@@ -44,7 +44,8 @@ def faults(results: Results) -> list[str]:
 def markdown(results: Results) -> str:
     """The text between the markers of README.md."""
     parts = [
-        f"Measured with `{results.command}` on one machine ({results.machine}), which was shared with its clients; "
+        f"Measured with `{results.command}` on one machine ({results.machine}), which was shared with its clients and "
+        "whatever else ran on it; "
         f"its load average was {results.load[0]} before the run and {results.load[1]} after it."
     ]
     if results.trials:
@@ -57,7 +58,8 @@ def markdown(results: Results) -> str:
 def _explanation(results: Results) -> str:
     return (
         f"Medians of rounds in which all servers took turns (rounds: {results.rounds}, of {results.seconds:g} s each). "
-        "“davshare is” compares the rates within the same round. CPU is that of all processes of a server. "
+        "“davshare is” compares the rates within the same round. CPU is that of all processes of a server, "
+        "with PROPFIND that of the overwriting as well. "
         "davshare ran with its default configuration: it checks a name and password with each request, "
         "and an upload is synced to disk before it is answered. The others served everybody, left syncing to the "
         "system, and ran as they come."
@@ -65,7 +67,10 @@ def _explanation(results: Results) -> str:
 
 
 def _trials(results: Results) -> str:
-    lines = ["| test | server | requests/s (range) | davshare is | server CPU per request |", "| --- | --- | --: | --: | --: |"]
+    lines = [
+        "| test | server | requests/s (range) | davshare is | server CPU per request |",
+        "| --- | --- | --: | --: | --: |",
+    ]
     for trial, servers in results.trials:
         ours = servers.get("davshare")
         for name, rounds in servers.items():

@@ -205,7 +205,6 @@ def upgrade() -> None:
         sa.Column("node", sa.BigInteger(), nullable=False),
         sa.Column("principal", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("allow", sa.BigInteger(), nullable=False),
-        sa.Column("deny", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("expires", sa.BigInteger(), nullable=True, comment="seconds since 1970; NULL: never"),
         sa.ForeignKeyConstraint(["principal"], ["principal.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("node", "principal"),
