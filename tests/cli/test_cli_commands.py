@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from support.server import davshare, environment
+from support.server import davshare, environment, free_port
 
 
 class Shell:
@@ -191,6 +191,7 @@ def test_names_do_nothing_to_the_terminal(shell: Shell) -> None:
 
 def test_doctor(shell: Shell) -> None:
     """Good on a fresh folder; bad when others can read the key."""
+    (shell.data / "davshare.toml").write_text(f'listen = "127.0.0.1:{free_port()}"\n')
     found = {each["what"]: each for each in shell.json("doctor")}
     assert found["schema"]["state"] == "ok" and "sqlite" in found and "rename over a file" in found
     (shell.data / "secret.key").chmod(0o644)

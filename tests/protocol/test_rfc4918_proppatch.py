@@ -96,7 +96,8 @@ def test_protected(box: Dav, name: str) -> None:
             assert found.code(name) == 403, answer
             assert found.prop_errors["{DAV:}" + name] == ["{DAV:}cannot-modify-protected-property"]
         after = box.prop(path, name)
-        assert (before[0], c14n(before[1])) == (after[0], c14n(after[1]))
+        if name != "quota-available-bytes":  # the disk has other users
+            assert (before[0], c14n(before[1])) == (after[0], c14n(after[1]))
 
 
 @pytest.mark.rfc("4918", "9.2", "all or nothing: the bad one carries its status, all others 424")
