@@ -179,7 +179,7 @@ class _Seal:
             new = writer.create(tx, parent, place.name, self.facts, mtime_ns=self.mtime_ns, known=known)
             tx.undo = lambda later: writer.forget(later, new)
         else:
-            tx.free(old.inode)
+            writer.keep(tx, old)
             new = writer.overwrite(tx, old, self.facts, mtime_ns=self.mtime_ns, known=known)
             before = Facts(old.inode, old.size, old.mtime_ns if old.disk_ns is None else old.disk_ns, False)
             tx.undo = lambda later: _put_back(later, new, before, old.mtime_ns)

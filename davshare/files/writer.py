@@ -46,6 +46,15 @@ def create(
     return node
 
 
+def keep(tx: Transaction, node: Node) -> None:
+    """Content is about to be replaced: the one place that decides what becomes of it.
+
+    The journal keeps its number (:func:`overwrite`); the bytes go with the
+    rename, so nothing that is noted may name their inode any more.
+    """
+    tx.free(node.inode)
+
+
 def overwrite(
     tx: Transaction, node: Node, facts: Facts, *, mtime_ns: int | None = None, known: Digests | None = None
 ) -> Node:

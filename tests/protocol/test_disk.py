@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import json
 import os
+import random
 import shutil
 import subprocess
 import threading
@@ -250,6 +251,33 @@ def test_full_disk(small_disk: tuple[Dav, Path], chunked: bool) -> None:
     for name in box.names():
         assert box.get(name).body == b"x" * 600_000
     assert box.delete("").status == 204
+
+
+@pytest.mark.root
+@pytest.mark.rfc("4918", "9.9", "a move to another filesystem and back is complete, and nothing changes its id")
+def test_move_across_filesystems(module_server: Server, small_disk: tuple[Dav, Path]) -> None:
+    dav, _ = small_disk
+    there = dav.fresh_box()
+    here = module_server.dav("alice").fresh_box()
+    here.mkcol("tree")
+    here.mkcol("tree/inner")
+    here.put("tree/inner/file", b"content", {"X-OC-Mtime": "1600000000"})
+    here.proppatch("tree/inner/file", {"{urn:x}a": "kept"})
+    number = here.text("tree/inner/file", "{http://owncloud.org/ns}fileid")
+    tags = {here.etag("tree/inner/file")}
+    for source, target in ((here, there), (there, here)):
+        follower = Follower(source, "", "infinite", random.Random(1))
+        follower.catch_up()
+        assert source.move("tree/", target.path("tree")).status == 201
+        assert not source.exists("tree/")
+        assert target.get("tree/inner/file").body == b"content"
+        assert target.get("tree/inner/file")["Last-Modified"] == "Sun, 13 Sep 2020 12:26:40 GMT"
+        assert target.text("tree/inner/file", "{http://owncloud.org/ns}fileid") == number
+        assert target.text("tree/inner/file", "{urn:x}a") == "kept"
+        assert target.etag("tree/inner/file") not in tags, "an ETag never comes back"
+        tags.add(target.etag("tree/inner/file"))
+        assert differences(follower.catch_up(), walk(source)) == []
+    assert module_server.cli("check", "--hashes", check=False).returncode == 0
 
 
 @pytest.mark.root

@@ -1,0 +1,127 @@
+"""How many SQL statements a request costs does not depend on how much is stored."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from davshare import config
+from davshare.http.application import Application
+from davshare.http.request import BytesBody, Request
+from davshare.http.responses import FileBody, Response
+from davshare.index.database import Connection, Database
+from davshare.server import build
+from support.server import davshare
+
+LOGIN = "Basic " + base64.b64encode(b"admin:admin-pass-0000").decode()
+NAMES = "<d:resourcetype/><d:getlastmodified/><d:getcontentlength/><d:getetag/><d:displayname/><x:a xmlns:x='urn:x'/>"
+PROPFIND = f'<d:propfind xmlns:d="DAV:"><d:prop>{NAMES}</d:prop></d:propfind>'
+
+
+class Counter:
+    """An application whose statements are counted."""
+
+    def __init__(self, application: Application, statements: list[str]) -> None:
+        self.application = application
+        self.statements = statements
+
+    def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, bytes, int]:
+        """Status, body, and how many statements it cost."""
+        self.statements.clear()
+        sent = {"authorization": LOGIN, **headers}
+        request = Request(method, path, headers=sent, host="h", peer="127.0.0.1", body=BytesBody(body.encode()))
+        answer = self.application.answer(request)
+        return answer.status, content(answer), len(self.statements)
+
+    def fill(self, folder: str, count: int) -> None:
+        """A folder with files."""
+        assert self.ask("MKCOL", folder)[0] == 201
+        for index in range(count):
+            assert self.ask("PUT", f"{folder}f{index}", "x")[0] == 201
+
+
+def content(answer: Response) -> bytes:
+    """The whole body."""
+    if isinstance(answer.body, bytes):
+        return answer.body
+    if isinstance(answer.body, FileBody):
+        with open(answer.body.fd, "rb") as file:
+            answer.body.fd = -1
+            return file.read()
+    return b"".join(answer.body)
+
+
+@pytest.fixture
+def counter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter]:
+    """A fresh data folder."""
+    davshare("init", str(tmp_path / "data"), "--admin", "admin", "--password-stdin", input="admin-pass-0000")
+    statements: list[str] = []
+    connect: Callable[[Database], Connection] = Database.connect
+
+    def traced(database: Database) -> Connection:
+        connection = connect(database)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    monkeypatch.setattr(Database, "connect", traced)
+    loaded = config.load(tmp_path / "data", {"DAVSHARE_DURABILITY": "relaxed"}, {})
+    application = build.make_application(tmp_path / "data", loaded.config)
+    yield Counter(application, statements)
+    application.close()
+
+
+def test_a_listing_is_a_fixed_number_of_statements(counter: Counter) -> None:
+    counter.fill("/dav/home/few/", 3)
+    counter.fill("/dav/home/many/", 120)
+    counter.ask("PROPFIND", "/dav/home/", PROPFIND, depth="0")  # takes note of what has changed
+    few = counter.ask("PROPFIND", "/dav/home/few/", PROPFIND, depth="1")
+    many = counter.ask("PROPFIND", "/dav/home/many/", PROPFIND, depth="1")
+    assert (few[1].count(b"<d:response>"), many[1].count(b"<d:response>")) == (4, 121)
+    assert few[2] == many[2] < 16
+
+
+def test_a_write_costs_the_same_in_a_larger_tree(counter: Counter) -> None:
+    counter.fill("/dav/home/few/", 3)
+    few = counter.ask("PUT", "/dav/home/few/new", "x")[2]
+    counter.fill("/dav/home/many/", 120)
+    many = counter.ask("PUT", "/dav/home/many/new", "x")[2]
+    assert abs(many - few) <= 1
+    assert many <= 32
+
+
+def test_a_move_costs_the_same_for_a_larger_folder(counter: Counter) -> None:
+    counter.fill("/dav/home/few/", 3)
+    counter.fill("/dav/home/many/", 120)
+    few = counter.ask("MOVE", "/dav/home/few/", destination="/dav/home/few2")
+    many = counter.ask("MOVE", "/dav/home/many/", destination="/dav/home/many2")
+    assert (few[0], many[0]) == (201, 201)
+    assert abs(many[2] - few[2]) <= 1
+
+
+def test_a_poll_without_news_and_a_report_cost_what_changed(counter: Counter) -> None:
+    counter.fill("/dav/home/many/", 120)
+    body = (
+        '<d:sync-collection xmlns:d="DAV:"><d:sync-token>{}</d:sync-token><d:sync-level>infinite</d:sync-level>'
+        "<d:prop><d:getetag/></d:prop></d:sync-collection>"
+    )
+    first = counter.ask("REPORT", "/dav/home/", body.format(""), depth="0")[1].decode()
+    token = first.split("<d:sync-token>")[1].split("<")[0]
+    poll = counter.ask("REPORT", "/dav/home/", body.format(token), depth="0")
+    assert poll[1].count(b"<d:response>") == 0
+    assert poll[2] <= 8
+    counter.ask("PUT", "/dav/home/many/f5", "y")
+    changed = counter.ask("REPORT", "/dav/home/", body.format(token), depth="0")
+    assert changed[1].count(b"<d:response>") == 2, "the file, and the folder whose ETag changed"
+    assert changed[2] <= poll[2] + 8
+
+
+def test_a_small_file_is_read_without_statements_when_nothing_changed(counter: Counter) -> None:
+    counter.fill("/dav/home/d/", 1)
+    assert counter.ask("GET", "/dav/home/d/f0")[0] == 200
+    status, data, statements = counter.ask("GET", "/dav/home/d/f0")
+    assert (status, data, statements) == (200, b"x", 0)
+    counter.ask("PUT", "/dav/home/d/f0", "z")
+    assert counter.ask("GET", "/dav/home/d/f0")[1] == b"z"
