@@ -21,7 +21,8 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
 from typing import Any, Generic, TypeVar
 
 from davshare.errors import DavshareError, Unavailable
@@ -41,9 +42,17 @@ _TIDY_AFTER = 0.5
 class Transaction:
     """What a change works with: the connection, the time, and the numbers of its journal entries."""
 
-    __slots__ = ("_taken", "actor", "connection", "device", "effects", "now", "redoer", "undo")
+    __slots__ = ("_numbers", "_taken", "actor", "connection", "device", "effects", "now", "redoer", "undo")
 
-    def __init__(self, connection: Connection, redoer: Redoer, actor: int | None, device: int | None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        redoer: Redoer,
+        numbers: Iterator[int],
+        actor: int | None = None,
+        device: int | None = None,
+    ) -> None:
+        self._numbers = numbers
         self.connection = connection
         self.redoer = redoer
         self.now = time.time_ns()
@@ -93,7 +102,11 @@ class Transaction:
 
     def effect(self, effect: Effect) -> None:
         """Let something happen on disk after the commit."""
-        effect.id = redo.insert(self.connection, effect.space, effect.source_text, effect.target_text, effect.inode)
+        effect.id = next(self._numbers)
+        redo.insert(
+            self.connection,
+            redo.Redo(effect.id, effect.space, effect.source_text, effect.target_text, effect.inode),
+        )
         self.effects.append(effect)
 
 
@@ -119,6 +132,12 @@ class _Ticket(Generic[T]):
         self.result: T | None = None
         self.error: Exception | None = None
         self.transaction: Transaction | None = None
+
+
+def _numbers(connection: Connection) -> tuple[int, Iterator[int]]:
+    """The number of this commit, and numbers for its effects, greater than all before."""
+    commits = advance(connection, "commits")
+    return commits, count(commits << 20)
 
 
 class Committer:
@@ -221,10 +240,10 @@ class Committer:
         finished, self._finished = self._finished, []
         try:
             with self._database.transaction() as connection:
+                commits, numbers = _numbers(connection)
                 redo.drop(connection, finished)
                 for ticket in batch:
-                    self._decide_one(connection, ticket)
-                commits = advance(connection, "commits")
+                    self._decide_one(connection, ticket, numbers)
                 point("commit.begun")
             self._database.commits = commits
         except BaseException:
@@ -233,8 +252,8 @@ class Committer:
                 ticket.transaction = None
             raise
 
-    def _decide_one(self, connection: Connection, ticket: _Ticket[Any]) -> None:
-        transaction = Transaction(connection, self._redoer, ticket.actor, ticket.device)
+    def _decide_one(self, connection: Connection, ticket: _Ticket[Any], numbers: Iterator[int]) -> None:
+        transaction = Transaction(connection, self._redoer, numbers, ticket.actor, ticket.device)
         connection.execute("SAVEPOINT change")
         try:
             transaction.take(ticket.spaces)
@@ -276,7 +295,7 @@ class Committer:
         with self._database.transaction() as connection:
             redo.drop(connection, [effect.id for effect in before.effects])
             if before.undo is not None:
-                before.undo(Transaction(connection, self._redoer, None, None))
+                before.undo(Transaction(connection, self._redoer, _numbers(connection)[1]))
 
     def _settle(self, made: list[_Ticket[Any]]) -> list[int]:
         """Sync every folder that changed, once; ids of the redo rows that are history now."""

@@ -161,6 +161,8 @@ class Database:
                     raise
                 words[1] |= 1
                 connection.execute("COMMIT")
+            except sqlite3.IntegrityError:
+                raise  # what the caller asked for cannot be; the index is fine
             except sqlite3.Error as error:
                 raise Unavailable("The index cannot be written at the moment.") from error
             finally:

@@ -17,13 +17,9 @@ class Redo(NamedTuple):
     inode: int
 
 
-def insert(connection: Connection, space: int, source: bytes, target: bytes, inode: int) -> int:
-    """Note an effect and return its id."""
-    row = connection.execute(
-        "INSERT INTO redo (space, source, target, inode) VALUES (?,?,?,?) RETURNING id",
-        (space, source, target, inode),
-    ).fetchone()
-    return int(row[0])
+def insert(connection: Connection, effect: Redo) -> None:
+    """Note an effect."""
+    connection.execute("INSERT INTO redo (id, space, source, target, inode) VALUES (?,?,?,?,?)", effect)
 
 
 def open_effects(connection: Connection, after: int = 0) -> list[Redo]:

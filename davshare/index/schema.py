@@ -170,14 +170,12 @@ journal = Table(
 redo = Table(
     "redo",
     metadata,
-    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("id", Id, primary_key=True, autoincrement=False, comment="from the counter commits, in order"),
     Column("space", BigInteger, nullable=False),
     Column("source", LargeBinary, nullable=False, comment="path below the space's root"),
     Column("target", LargeBinary, nullable=False),
     Column("inode", BigInteger, nullable=False, comment="of what is to be moved"),
     Column("stuck", SmallInteger, nullable=False, server_default="0", comment="1: the storage refused it"),
-    Index("redo_space", "space"),
-    sqlite_autoincrement=True,
 )
 
 property_ = Table(

@@ -137,18 +137,20 @@ def upgrade() -> None:
     )
     op.create_table(
         "redo",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+            comment="from the counter commits, in order",
+        ),
         sa.Column("space", sa.BigInteger(), nullable=False),
         sa.Column("source", sa.LargeBinary(), nullable=False, comment="path below the space's root"),
         sa.Column("target", sa.LargeBinary(), nullable=False),
         sa.Column("inode", sa.BigInteger(), nullable=False, comment="of what is to be moved"),
         sa.Column("stuck", sa.SmallInteger(), server_default="0", nullable=False, comment="1: the storage refused it"),
         sa.PrimaryKeyConstraint("id"),
-        sqlite_autoincrement=True,
     )
-    with op.batch_alter_table("redo", schema=None) as batch_op:
-        batch_op.create_index("redo_space", ["space"], unique=False)
-
     op.create_table(
         "setting",
         sa.Column("name", sa.Text(), nullable=False),
