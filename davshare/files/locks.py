@@ -58,7 +58,7 @@ def lock(files: Files, asker: Asker, address: Address, wish: Wish) -> Granted:
     store = files.store(place.space)
     name, facts = b"", Facts(0, 0, 0, False)
     if place.node is None:
-        staged = store.stage(0)
+        staged = store.stage()
         name = staged.name
         try:
             facts = staged.finish(None)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from davshare.files.locate import Place
 from davshare.files.service import Files
-from davshare.index import nodes, spaces
+from davshare.index import spaces
 from davshare.index.database import Connection
 from davshare.model import tokens
-from davshare.model.nodes import Node
 from davshare.model.tokens import SyncToken
 
 
@@ -31,8 +30,3 @@ def unchanged_since(files: Files, connection: Connection, place: Place, text: st
     head, _ = spaces.head_and_floor(connection, place.space.id)
     known = (token.epoch, token.space) == (files.epoch, place.space.id) and token.seq <= head
     return known and max(node.stamp, node.seq, node.place_seq) <= token.seq
-
-
-def member(connection: Connection, folder: Node, key: str) -> Node | None:
-    """One member of a folder by its NFC name."""
-    return nodes.child(connection, folder.id, key)

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from davshare.errors import Unavailable
 from davshare.files import writer
 from davshare.files.commit import Transaction
 from davshare.files.locate import disk_path
@@ -222,12 +221,3 @@ class _Walk:
         self.files.store(self.space).present()
         writer.forget(tx, current)
         self.report.removed += 1
-
-
-def storage_is_there(files: Files, space: Space) -> bool:
-    """Whether the folder of a space is mounted and marked as ours."""
-    try:
-        files.store(space).present()
-        return True
-    except Unavailable:
-        return False

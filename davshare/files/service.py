@@ -125,13 +125,3 @@ class Files:
     def etag(self, node: Node) -> str:
         """The strong entity tag of a node."""
         return etag(self.epoch, node.id, node.stamp)
-
-    def require_space(self, connection: Connection, kind: str, name: str) -> Space:
-        """A space by kind and name.
-
-        :raises NotFound: there is none.
-        """
-        found = spaces.named(connection, kind, name)
-        if found is None:
-            raise NotFound("There is no such space.")
-        return found

@@ -135,12 +135,6 @@ def set_home_quota(files: Files, user: int, quota: int | None) -> None:
             changed(connection)
 
 
-def grant_member(files: Files, name: str, who: str, role: str) -> None:
-    """Let a user or group into a project space."""
-    with files.db.write() as connection:
-        _grant(connection, _named(connection, name), who, role)
-
-
 def revoke_member(files: Files, name: str, who: str) -> bool:
     """Take a membership back; whether there was one."""
     with files.db.write() as connection:

@@ -83,7 +83,7 @@ def put(
     if length is not None and length > limit:
         raise _over(files, length)
     store = files.store(place.space)
-    staged = store.stage(length)
+    staged = store.stage()
     name = staged.name
     try:
         values = _receive(files, staged.write, read, length, limit, expected or {})

@@ -66,11 +66,6 @@ def children_after(connection: Connection, parent: int, key: str) -> Iterator[No
     return map(Node._make, connection.execute(_AFTER, (parent, key)))
 
 
-def has_children(connection: Connection, parent: int) -> bool:
-    """Whether a folder has any member."""
-    return connection.execute("SELECT 1 FROM node WHERE parent=? LIMIT 1", (parent,)).fetchone() is not None
-
-
 def chain(connection: Connection, node: int) -> list[Node]:
     """The node and its ancestors, root first; one statement."""
     return [Node._make(row) for row in connection.execute(_CHAIN, (node,))]
@@ -165,12 +160,6 @@ def touch(connection: Connection, folder: int, seq: int, grown: int, mtime_ns: i
 def tree(connection: Connection, node: int) -> list[Node]:
     """A node and everything below it, every folder before its members; one statement."""
     return [Node._make(row) for row in connection.execute(_TREE, (node,))]
-
-
-def count_below(connection: Connection, node: int) -> int:
-    """How many nodes there are below one."""
-    row = connection.execute(f"SELECT count(*) FROM ({_BELOW}) AS below", (node,)).fetchone()
-    return int(row[0])
 
 
 def height(connection: Connection, node: int) -> int:

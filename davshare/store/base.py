@@ -68,8 +68,8 @@ class Store(Protocol):
         """Members of a folder, without private ones and without what is neither file nor folder."""
         ...
 
-    def stage(self, hint: int | None = None) -> Staged:
-        """Begin a file; ``hint`` is its size in bytes, if known."""
+    def stage(self) -> Staged:
+        """Begin a file."""
         ...
 
     def move(self, source: Path, target: Path, inode: int) -> bool:

@@ -201,7 +201,7 @@ class LocalStore:
 
     # -- new content -------------------------------------------------------------------
 
-    def stage(self, hint: int | None = None) -> StagedFile:
+    def stage(self) -> StagedFile:
         """Begin a file in the staging folder, which is on the same filesystem as its target."""
         name = secrets.token_hex(12).encode()
         with _refusals(), self._private(STAGING) as folder:
@@ -317,22 +317,6 @@ class LocalStore:
         """Remove the whole folder of the space."""
         with _refusals():
             shutil.rmtree(self.root)
-
-    def writable(self, path: Path) -> None:
-        """Return when members can be made in and taken from a folder.
-
-        :raises Forbidden: the filesystem will refuse.
-        """
-        try:
-            folder = self._folder(path)
-        except Missing:
-            return
-        try:
-            effective = os.access in os.supports_effective_ids
-            if not os.access(b".", os.W_OK | os.X_OK, dir_fd=folder, effective_ids=effective):
-                raise Forbidden("The storage does not let the server do this.")
-        finally:
-            os.close(folder)
 
     def free(self) -> int:
         """Bytes that the filesystem has left for us."""
