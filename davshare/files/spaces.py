@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import EllipsisType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from davshare.errors import BadRequest, Conflict, Forbidden, NotFound
+from davshare.files import writer
+from davshare.files.commit import Transaction
 from davshare.files.service import Files
 from davshare.index import grants, nodes, people, spaces
 from davshare.index.database import Connection, changed
@@ -19,6 +21,8 @@ from davshare.model.nodes import FOLDER, Node, Space
 from davshare.model.people import User
 from davshare.store.base import Facts
 from davshare.store.local import LocalStore
+
+T = TypeVar("T")
 
 
 class SpaceInfo(NamedTuple):
@@ -111,19 +115,31 @@ def set_space(
     :raises NotFound: there is no such space, user or group.
     :raises BadRequest: there is no such role.
     """
-    with files.db.write() as connection:
-        space = _named(connection, name)
+
+    def work(tx: Transaction) -> Space:
+        space = _named(tx.connection, name)
         spaces.update(
-            connection,
+            tx.connection,
             space.id,
             space.quota if isinstance(quota, EllipsisType) else quota,
             space.read_only if isinstance(read_only, EllipsisType) else read_only,
             space.description if isinstance(description, EllipsisType) else description,
         )
         for who, role in members:
-            _grant(connection, space, who, role)
-        changed(connection)
-        return _named(connection, name)
+            _grant(tx.connection, space, who, role)
+        if members:
+            writer.note_access(tx, space)
+        changed(tx.connection)
+        return _named(tx.connection, name)
+
+    return _run(files, name, work)
+
+
+def _run(files: Files, name: str, work: Callable[[Transaction], T]) -> T:
+    """A change of a project space, in the order of its journal."""
+    with files.db.session() as connection:
+        space = _named(connection, name)
+    return files.committer.run(work, [space.id])
 
 
 def set_home_quota(files: Files, user: int, quota: int | None) -> None:
@@ -137,8 +153,15 @@ def set_home_quota(files: Files, user: int, quota: int | None) -> None:
 
 def revoke_member(files: Files, name: str, who: str) -> bool:
     """Take a membership back; whether there was one."""
-    with files.db.write() as connection:
-        return grants.remove(connection, _named(connection, name).node, _principal(connection, who))
+
+    def work(tx: Transaction) -> bool:
+        space = _named(tx.connection, name)
+        removed = grants.remove(tx.connection, space.node, _principal(tx.connection, who))
+        if removed:
+            writer.note_access(tx, space)
+        return removed
+
+    return _run(files, name, work)
 
 
 def _grant(connection: Connection, space: Space, who: str, role: str) -> None:

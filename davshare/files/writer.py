@@ -13,7 +13,7 @@ from davshare.index import digests, locks, nodes, properties, spaces, trash
 from davshare.index.digests import Digests
 from davshare.model import names
 from davshare.model.journal import Kind
-from davshare.model.nodes import FILE, FOLDER, Node
+from davshare.model.nodes import FILE, FOLDER, Node, Space
 from davshare.store.base import Facts
 
 
@@ -174,6 +174,12 @@ def set_time(tx: Transaction, node: Node, mtime_ns: int, disk_ns: int | None) ->
     nodes.set_mtime(tx.connection, node.id, mtime_ns, disk_ns, seq)
     nodes.touch(tx.connection, node.parent or node.id, seq, 0)
     return node._replace(mtime_ns=mtime_ns, disk_ns=disk_ns, seq=seq)
+
+
+def note_access(tx: Transaction, space: Space) -> None:
+    """Who may do what in a space has changed: one entry, for everything in it."""
+    seq = tx.note(space.id, space.node, Kind.ACCESS, deep=True)
+    nodes.mark(tx.connection, space.node, seq)
 
 
 def note_properties(tx: Transaction, node: Node) -> None:
