@@ -58,11 +58,10 @@ def test_length_counts_characters() -> None:
         passwords.check_new(unicodedata.normalize("NFD", "äöüäöüäöü"), 10)
 
 
-def test_overlong_ones_are_wrong_without_work() -> None:
-    """Megabytes of password keep nobody busy."""
-    started = time.perf_counter()
+def test_overlong_ones_are_wrong_without_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Megabytes of password keep nobody busy: nothing is hashed."""
+    monkeypatch.setattr(passwords.PasswordHasher, "verify", lambda *args: pytest.fail("it was hashed"))
     assert not passwords.verify(passwords.DUMMY, "x" * 1_000_000)
-    assert time.perf_counter() - started < 0.01
 
 
 @pytest.mark.parametrize("least", [0, 10, 40])
