@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -95,3 +97,11 @@ def test_every_command_explains_itself(name: str) -> None:
         assert each.help, each.name
         for parameter in each.params:
             assert isinstance(parameter, click.Argument) or parameter.help, f"{each.name} {parameter.name}"  # type: ignore[attr-defined]
+
+
+def test_the_compliance_table_is_that_of_the_tests() -> None:
+    """What the README says of the standards is what the tests are marked with."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "compliance"), "--check"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
