@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from davshare.errors import DavshareError
 from davshare.files.locate import disk_path
-from davshare.files.reading import agrees
+from davshare.files.reconcile import agrees
 from davshare.files.service import Files
 from davshare.index import digests, journal, nodes, redo, spaces
 from davshare.index.database import Connection

@@ -29,12 +29,11 @@ class Granted(NamedTuple):
     created: bool
 
 
-def _decide(files: Files, connection: Connection, asker: Asker, address: Address, writing: bool = True) -> Place:
+def _decide(files: Files, connection: Connection, asker: Asker, address: Address) -> Place:
     place = files.new_place(connection, asker, address)
     if place.node is not None:
         place.found()
-        if writing:
-            guard.demand(place.rights, Permission.WRITE_CONTENT)
+        guard.demand(place.rights, Permission.WRITE_CONTENT)
         asker.check(connection)
         return place
     guard.demand(place.rights, Permission.BIND)

@@ -10,7 +10,7 @@ from davshare.errors import NotFound, Unavailable
 from davshare.files import guard
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
-from davshare.files.reconcile import refresh
+from davshare.files.reconcile import agrees, refresh
 from davshare.files.service import Files
 from davshare.files.upload import digests_row
 from davshare.index import digests
@@ -46,12 +46,6 @@ class Content:
     node: Node
     etag: str
     facts: Facts
-
-
-def agrees(node: Node, facts: Facts) -> bool:
-    """Whether a file on disk is the content that the row speaks of."""
-    expected = node.mtime_ns if node.disk_ns is None else node.disk_ns
-    return facts.inode == node.inode and facts.size == node.size and facts.mtime_ns == expected
 
 
 def open_content(

@@ -56,15 +56,16 @@ def refresh(files: Files, number: int) -> None:
             writer.create(tx, chain[-2], node.name, facts)
         elif node.is_folder:
             nodes.set_inode(tx.connection, node.id, facts.inode)
-        elif _differs(node, facts):
+        elif not agrees(node, facts):
             writer.overwrite(tx, node, facts)
 
     files.committer.run(work, [space], alone=True)
 
 
-def _differs(node: Node, facts: Facts) -> bool:
+def agrees(node: Node, facts: Facts) -> bool:
+    """Whether a file on disk is the content that the row speaks of."""
     expected = node.mtime_ns if node.disk_ns is None else node.disk_ns
-    return (facts.inode, facts.size, facts.mtime_ns) != (node.inode, node.size, expected)
+    return facts.inode == node.inode and facts.size == node.size and facts.mtime_ns == expected
 
 
 def refresh_folder(files: Files, number: int) -> None:
@@ -153,7 +154,7 @@ class _Walk:
                     if node.inode != facts.inode:
                         nodes.set_inode(tx.connection, node.id, facts.inode)
                     self.pending.append(node.id)
-                elif _differs(node, facts):
+                elif not agrees(node, facts):
                     writer.overwrite(tx, node, facts)
                     self.report.changed += 1
             self.missing.update((node.id, node) for node in rows.values())
@@ -205,7 +206,7 @@ class _Walk:
         """Inodes are used again at once, so a file must also have its size and time."""
         if node.inode != facts.inode or node.is_folder != facts.folder:
             return False
-        return node.is_folder or not _differs(node, facts)
+        return node.is_folder or agrees(node, facts)
 
     def _leave(self, tx: Transaction, node: Node) -> None:
         """Something is gone, and came up nowhere else; looked at once more, in the writer's turn."""

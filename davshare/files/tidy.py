@@ -44,7 +44,7 @@ def purge_trash(files: Files, now: int) -> int:
     before = now - files.settings.get("trash.keep_days") * _DAY
     with files.db.session() as connection:
         items = trash.older_than(connection, before, _ROUND)
-        for space in spaces.all_spaces(connection):
+        for space in spaces.over_quota(connection):
             items += _over_quota(connection, space)
     if items:
         files.redoer.replay()  # inodes become free: nothing that is noted may name them

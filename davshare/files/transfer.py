@@ -6,13 +6,13 @@ import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from davshare.errors import BadRequest, Conflict, DavshareError, Forbidden, PreconditionFailed, Unavailable
+from davshare.errors import BadRequest, Conflict, DavshareError, Forbidden, NotFound, PreconditionFailed, Unavailable
 from davshare.files import guard, locking, quota, tree, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import DEEPEST, Place, check_new, disk_path
 from davshare.files.occupied import all_decided
-from davshare.files.reading import agrees
+from davshare.files.reconcile import agrees
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index import nodes
@@ -124,13 +124,11 @@ def transfer(files: Files, asker: Asker, order: Order) -> Moved:
     :raises Unavailable: the source changes faster than it can be copied.
     """
     for _ in range(_TRIES):
-        all_decided(files, lambda connection: decide(files, connection, asker, order))
-        with files.db.snapshot() as connection:
-            source, target = decide(files, connection, asker, order)
-            renames = order.move and source.space.id == target.space.id
-            originals = [] if renames else _originals(connection, order, source.chain[-1])
-        if renames:
+        source, target = all_decided(files, lambda connection: decide(files, connection, asker, order))
+        if order.move and source.space.id == target.space.id:
             return _run(files, asker, order, source, target, lambda tx: _rename(files, tx, asker, order))
+        with files.db.snapshot() as connection:
+            originals = _originals(connection, order, source.chain[-1])
         try:
             return _staged(files, asker, order, source, target, originals)
         except (_Changed, Missing):
@@ -142,7 +140,10 @@ def _originals(connection: Connection, order: Order, node: Node) -> list[Node]:
     """What is to be copied: each folder before its members."""
     if node.is_folder and not (order.members or order.move):
         return [node._replace(size=0)]
-    return nodes.tree(connection, node.id)
+    found = nodes.tree(connection, node.id)
+    if not found:
+        raise NotFound
+    return found
 
 
 def _run(

@@ -29,7 +29,7 @@ _CHECKPOINT_PAGES = 4000
 
 
 class _Shared:
-    """The file whose lock is the turn, and two numbers in it that all processes see."""
+    """The file whose lock is the turn, and the numbers in it that all processes see: progress, version, commits, own inode."""
 
     def __init__(self, path: Path) -> None:
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

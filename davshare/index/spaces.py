@@ -35,6 +35,16 @@ def of_kind(connection: Connection, kind: str) -> list[Space]:
     return [_make(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM space WHERE kind=? ORDER BY id", (kind,))]
 
 
+def over_quota(connection: Connection) -> list[Space]:
+    """Spaces that hold more than their quota together with their trash: one statement."""
+    columns = ", ".join(f"space.{column.strip()}" for column in _COLUMNS.split(","))
+    rows = connection.execute(
+        f"SELECT {columns} FROM space JOIN node top ON top.id=space.node JOIN node bin ON bin.id=space.trash"
+        " WHERE space.quota IS NOT NULL AND top.size+bin.size>space.quota ORDER BY space.id"
+    )
+    return [_make(row) for row in rows]
+
+
 def all_spaces(connection: Connection) -> list[Space]:
     """Every space, in the order of their ids."""
     return [_make(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM space ORDER BY id")]

@@ -15,22 +15,22 @@ from davshare.files.service import Files
 
 log = logging.getLogger("davshare.keeper")
 _PAUSE = 60.0
+#: Rounds in an hour.
+_HOUR = 60
+
+Task = Callable[[Files, int], int]
+#: Tasks that cost what there is to do, and tasks that cost something for every space of the site.
+_OFTEN: tuple[Task, ...] = (tidy.settle_effects, tidy.expire_locks, tidy.purge_trash)
+_SELDOM: tuple[Task, ...] = (tidy.trim_journals, tidy.purge_ghosts, tidy.remove_litter)
 
 
 class Keeper:
-    """Runs every task about once a minute until SIGTERM."""
+    """Runs every task about once a minute, those that ask about every space once an hour, until SIGTERM."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
         self._stop = threading.Event()
-        self._tasks: list[Callable[[Files, int], int]] = [
-            tidy.settle_effects,
-            tidy.expire_locks,
-            tidy.purge_trash,
-            tidy.trim_journals,
-            tidy.purge_ghosts,
-            tidy.remove_litter,
-        ]
+        self._rounds = 0
 
     def run(self) -> None:
         """Work until told to stop."""
@@ -42,8 +42,10 @@ class Keeper:
         self._files.db.close()
 
     def round(self, now: int) -> None:
-        """Every task once; one that fails is logged and tried again the next time."""
-        for task in self._tasks:
+        """Every task that is due; one that fails is logged and tried again when it is due the next time."""
+        tasks = [*_OFTEN, *(_SELDOM if self._rounds % _HOUR == 0 else ())]
+        self._rounds += 1
+        for task in tasks:
             try:
                 self._files.generation()
                 done = task(self._files, now)

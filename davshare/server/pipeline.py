@@ -139,7 +139,7 @@ class Pipeline:
         return options.handle()
 
     def who(self, request: Request, patient: bool = True) -> Actor:
-        """Who is asking; everything remembered is dropped here when people, spaces or settings have changed.
+        """Who is asking; what is remembered is proven again when people, spaces or settings have changed.
 
         :raises Waits: only if ``patient`` is false.
         :raises NotAuthenticated: nobody whom we know.
