@@ -29,7 +29,7 @@ _CHECKPOINT_PAGES = 4000
 
 
 class _Shared:
-    """The file whose lock is the turn, and the numbers in it that all processes see: progress, version, commits, own inode."""
+    """The file whose lock is the turn; in it progress, version, commits and its own inode, seen by all processes."""
 
     def __init__(self, path: Path) -> None:
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
