@@ -107,6 +107,7 @@ def set_space(
     *,
     quota: int | EllipsisType | None = ...,
     read_only: bool | EllipsisType = ...,
+    portable: bool | EllipsisType = ...,
     description: str | EllipsisType = ...,
     members: Sequence[tuple[str, str]] = (),
 ) -> Space:
@@ -120,10 +121,12 @@ def set_space(
         space = _named(tx.connection, name)
         spaces.update(
             tx.connection,
-            space.id,
-            space.quota if isinstance(quota, EllipsisType) else quota,
-            space.read_only if isinstance(read_only, EllipsisType) else read_only,
-            space.description if isinstance(description, EllipsisType) else description,
+            space._replace(
+                quota=space.quota if isinstance(quota, EllipsisType) else quota,
+                read_only=space.read_only if isinstance(read_only, EllipsisType) else read_only,
+                portable=space.portable if isinstance(portable, EllipsisType) else portable,
+                description=space.description if isinstance(description, EllipsisType) else description,
+            ),
         )
         for who, role in members:
             _grant(tx.connection, space, who, role)
@@ -147,7 +150,7 @@ def set_home_quota(files: Files, user: int, quota: int | None) -> None:
     with files.db.write() as connection:
         home = spaces.home(connection, user)
         if home is not None:
-            spaces.update(connection, home.id, quota, home.read_only, home.description)
+            spaces.update(connection, home._replace(quota=quota))
             changed(connection)
 
 

@@ -22,7 +22,7 @@ from davshare.errors import Unavailable
 Connection = sqlite3.Connection
 
 #: Version of the schema that this code works with; the newest migration's revision.
-REVISION = "0001"
+REVISION = "0002"
 _PAGE_CACHE_KIB = 4096
 #: Pages in the log after which a commit writes them back: rarely, because it is the commit that waits.
 _CHECKPOINT_PAGES = 4000

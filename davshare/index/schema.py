@@ -25,6 +25,9 @@ metadata = MetaData()
 #: SQLite gives rowid speed only to INTEGER PRIMARY KEY; PostgreSQL needs 64 bits.
 Id = BigInteger().with_variant(Integer, "sqlite")
 
+#: Folders whose members have to be compared with the disk.
+UNREAD = "kind = 1 AND disk_ns IS NULL"
+
 counter = Table(
     "counter",
     metadata,
@@ -106,6 +109,11 @@ space = Table(
     Column("read_only", SmallInteger, nullable=False, server_default="0"),
     Column("description", Text, nullable=False, server_default=""),
     Column("created", BigInteger, nullable=False),
+    Column("portable", SmallInteger, nullable=False, server_default="0", comment="1: only names for every system"),
+    Column("anchor", BigInteger, comment="inode of a root without a marker: nothing can be written there"),
+    Column("vanished", BigInteger, nullable=False, server_default="0", comment="nodes gone from disk lately"),
+    Column("vanished_at", BigInteger, nullable=False, server_default="0", comment="when the first of them went"),
+    Column("held", BigInteger, nullable=False, server_default="0", comment="nodes gone from disk that a person has to judge"),
     UniqueConstraint("kind", "name"),
     sqlite_autoincrement=True,
 )
@@ -121,13 +129,21 @@ node = Table(
     Column("kind", SmallInteger, nullable=False, comment="0 file, 1 folder"),
     Column("size", BigInteger, nullable=False, comment="bytes; of a folder: of all below it"),
     Column("mtime_ns", BigInteger, nullable=False, comment="nanoseconds since 1970"),
-    Column("disk_ns", BigInteger, comment="the file's own time where it differs from mtime_ns"),
+    Column(
+        "disk_ns",
+        BigInteger,
+        comment="the file's own time where it differs from mtime_ns; of a folder: its time on disk when its members"
+        " were last compared, NULL: they have to be",
+    ),
     Column("inode", BigInteger, nullable=False),
     Column("seq", BigInteger, nullable=False, comment="its last journal entry"),
     Column("place_seq", BigInteger, nullable=False, comment="entry that gave it parent and name"),
     Column("stamp", BigInteger, nullable=False, comment="last content change; of a folder: below it"),
     Column("created", BigInteger, nullable=False, comment="seconds since 1970"),
+    Column("birth_ns", BigInteger, comment="when the inode came into being; NULL: the filesystem does not say"),
     Index("node_place", "parent", "name", unique=True),
+    Index("node_inode", "inode"),
+    Index("node_unread", "space", sqlite_where=text(UNREAD), postgresql_where=text(UNREAD)),
 )
 
 digest = Table(
@@ -234,4 +250,12 @@ follower = Table(
     Column("space", BigInteger, primary_key=True),
     Column("seq", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", Text, primary_key=True, comment="what only one process may do at a time"),
+    Column("holder", Text, nullable=False),
+    Column("expires", BigInteger, nullable=False, comment="seconds since 1970"),
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from davshare.index.database import Connection
 from davshare.model.nodes import Space
 
-_COLUMNS = "id, kind, name, owner, root, node, trash, quota, read_only, description"
+_COLUMNS = "id, kind, name, owner, root, node, trash, quota, read_only, description, portable, anchor, held"
 
 
 def _make(row: tuple[object, ...]) -> Space:
-    return Space._make((*row[:8], bool(row[8]), row[9]))
+    return Space._make((*row[:8], bool(row[8]), row[9], bool(row[10]), *row[11:]))
 
 
 def get(connection: Connection, space: int) -> Space | None:
@@ -53,21 +53,21 @@ def all_spaces(connection: Connection) -> list[Space]:
 def insert(connection: Connection, space: Space, now: int) -> int:
     """Add a space (its ``id`` is ignored) and return its id."""
     row = connection.execute(
-        "INSERT INTO space (kind, name, owner, root, node, trash, head, floor, quota, read_only, description, created)"
-        " VALUES (?,?,?,?,?,?,0,0,?,?,?,?) RETURNING id",
+        "INSERT INTO space (kind, name, owner, root, node, trash, head, floor, quota, read_only, description, portable,"
+        " anchor, created) VALUES (?,?,?,?,?,?,0,0,?,?,?,?,?,?) RETURNING id",
         (
             space.kind, space.name, space.owner, space.root, space.node, space.trash,
-            space.quota, int(space.read_only), space.description, now,
+            space.quota, int(space.read_only), space.description, int(space.portable), space.anchor, now,
         ),
     ).fetchone()  # fmt: skip
     return int(row[0])
 
 
-def update(connection: Connection, space: int, quota: int | None, read_only: bool, description: str) -> None:
-    """Change what an administrator may change."""
+def update(connection: Connection, space: Space) -> None:
+    """Change what an administrator may change: quota, read_only, portable and description."""
     connection.execute(
-        "UPDATE space SET quota=?, read_only=?, description=? WHERE id=?",
-        (quota, int(read_only), description, space),
+        "UPDATE space SET quota=?, read_only=?, portable=?, description=? WHERE id=?",
+        (space.quota, int(space.read_only), int(space.portable), space.description, space.id),
     )
 
 

@@ -49,6 +49,12 @@ class Space(NamedTuple):
     quota: int | None
     read_only: bool
     description: str
+    #: Refuses names that Windows or macOS cannot hold.
+    portable: bool = False
+    #: Inode of a root that carries no marker of ours, because nothing can be written there.
+    anchor: int | None = None
+    #: How many nodes are missing on disk and wait for a person's word.
+    held: int = 0
 
 
 def etag(epoch: int, node: int, stamp: int) -> str:

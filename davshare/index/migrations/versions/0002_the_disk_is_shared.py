@@ -1,0 +1,32 @@
+"""Identity of inodes, folders to compare, removals that wait, leases."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+_UNREAD = sa.text("kind = 1 AND disk_ns IS NULL")
+
+
+def upgrade() -> None:
+    for column in (
+        sa.Column("portable", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("anchor", sa.BigInteger(), nullable=True),
+        sa.Column("vanished", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("vanished_at", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("held", sa.BigInteger(), server_default="0", nullable=False),
+    ):
+        op.add_column("space", column)
+    op.add_column("node", sa.Column("birth_ns", sa.BigInteger(), nullable=True))
+    op.create_index("node_inode", "node", ["inode"])
+    op.create_index("node_unread", "node", ["space"], sqlite_where=_UNREAD, postgresql_where=_UNREAD)
+    op.create_table(
+        "lease",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("expires", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
