@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from davshare.dav import get, lock, options, propfind, proppatch, put, report, tree
 from davshare.dav.exchange import Exchange
-from davshare.errors import DavshareError, MethodNotAllowed, NotImplementedHere, PreconditionFailed
+from davshare.errors import Conflict, DavshareError, MethodNotAllowed, NotFound, NotImplementedHere, PreconditionFailed
 from davshare.files.locate import Place
 from davshare.files.reading import Waits
 from davshare.files.view import Target
@@ -38,8 +38,20 @@ class Dav:
     def respond(self, x: Exchange) -> Response:
         """The answer to a request of someone who has signed in.
 
+        Where the index knows nothing, the disk is asked before the answer is no.
+
         :raises Waits: only if ``x.patient`` is false: ask again, in a thread.
         """
+        try:
+            return self._respond(x)
+        except (NotFound, Conflict):
+            if not x.patient:
+                raise Waits from None
+            if not x.learn():
+                raise
+        return self._respond(x)
+
+    def _respond(self, x: Exchange) -> Response:
         method = x.request.method
         if method in ("GET", "HEAD"):
             return self._get(x)

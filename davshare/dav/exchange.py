@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlsplit
 
-from davshare.dav import if_header
+from davshare.dav import if_header, xml
 from davshare.dav.if_header import Condition, IfHeader
 from davshare.errors import BadGateway, BadRequest, DavshareError, NotFound, PreconditionFailed
-from davshare.files import locking
+from davshare.files import locking, reconcile
 from davshare.files.context import Address, Asker, Connection
 from davshare.files.locate import Place
 from davshare.files.lookup import unchanged_since
@@ -50,6 +50,7 @@ class Exchange:
     asker: Asker = field(init=False)
     preferences: frozenset[str] = frozenset()
     conditional: bool = False
+    _document: bytes | None = None
 
     def __post_init__(self) -> None:
         headers = self.request.headers
@@ -68,6 +69,29 @@ class Exchange:
     def headers(self) -> dict[str, str]:
         """The request's headers, names in lower case."""
         return self.request.headers
+
+    def document(self) -> bytes:
+        """The XML body; asked for again, the same.
+
+        :raises TooLarge: it is longer than the settings allow.
+        """
+        if self._document is None:
+            self._document = xml.read_body(self.request.body, self.files.settings.get("xml.max_bytes"))
+        return self._document
+
+    def learn(self) -> bool:
+        """Whether the disk has something on the ways of this request that the index did not know."""
+        ways = [self.address]
+        if "destination" in self.headers:
+            ways.append(self.destination())
+        learnt = [reconcile.learn(self.files, self.asker, way) for way in ways]
+        return any(learnt)
+
+    def notice(self) -> None:
+        """Before the members of a folder are shown: the index follows where the disk has changed."""
+        target = self.files.glimpse(self.asker, self.address)
+        if isinstance(target, Place):
+            reconcile.notice(self.files, target)
 
     def depth(self, default: str, allowed: Sequence[str]) -> str:
         """The Depth header in lower case.

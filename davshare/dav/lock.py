@@ -20,7 +20,7 @@ _LONGEST_OWNER = 8192
 def lock(x: Exchange) -> Response:
     """A new lock, or more time for one."""
     timeout = _timeout(x)
-    data = xml.read_body(x.request.body, x.files.settings.get("xml.max_bytes"))
+    data = x.document()
     if not data.strip():
         if len(x.asker.tokens) != 1:
             raise BadRequest("LOCK without a body refreshes a lock and needs just its token in If.")

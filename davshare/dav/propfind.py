@@ -70,7 +70,9 @@ def names_in(element: xml.Element) -> Iterator[Name]:
 def handle(x: Exchange) -> Response:
     """Properties of a resource, and of its members as Depth says."""
     depth = x.depth("infinity", ("0", "1", "infinity"))
-    asked = parse(xml.read_body(x.request.body, x.files.settings.get("xml.max_bytes")))
+    asked = parse(x.document())
+    if depth != "0":
+        x.notice()
     with x.files.db.snapshot() as connection:
         target = x.files.target(connection, x.asker, x.address)
         if isinstance(target, Place):

@@ -74,7 +74,7 @@ def _moment(text: str) -> int | None:
 
 def handle(x: Exchange) -> Response:
     """All instructions, or none; always a multistatus unless a short answer is preferred."""
-    instructions = parse(xml.read_body(x.request.body, x.files.settings.get("xml.max_bytes")))
+    instructions = parse(x.document())
     try:
         properties.patch(x.files, x.asker, x.address, instructions)
     except Refused as refused:

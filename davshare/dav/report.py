@@ -53,7 +53,7 @@ def parse(root: xml.Element) -> Question:
 def handle(x: Exchange) -> Response:
     """The report that the body names."""
     depth = x.depth("0", ("0", "1", "infinity"))
-    data = xml.read_body(x.request.body, x.files.settings.get("xml.max_bytes"))
+    data = x.document()
     if not data.strip():
         raise UnsupportedMediaType("REPORT needs an XML body.")
     root = xml.parse(data)

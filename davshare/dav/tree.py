@@ -16,7 +16,7 @@ def mkcol(x: Exchange) -> Response:
     mtime_ns = put.mtime(x.headers.get("x-oc-mtime"))
     body = x.request.body
     values: dict[xml.Name, str] = {}
-    if body.length != 0 and (data := xml.read_body(body, x.files.settings.get("xml.max_bytes"))):
+    if body.length != 0 and (data := x.document()):
         with x.files.db.snapshot() as connection:
             tree.decide_new(x.files, connection, x.asker, x.address)
         outcome = proppatch.initial(x, data)

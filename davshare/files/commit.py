@@ -100,6 +100,22 @@ class Transaction:
         if redo.names_inode(self.connection, inode):
             self.redoer.settle_noted(self.connection)
 
+    def note_many(self, space: int, nodes: Sequence[int], kind: Kind) -> range:
+        """Write an entry for each of many nodes of a space; their numbers, in the same order."""
+        first = self.number(space)
+        if len(nodes) > 1:
+            spaces.advance_head(self.connection, space, len(nodes) - 1)
+        numbers = range(first, first + len(nodes))
+        seconds = self.now // 1_000_000_000
+        journal.append_many(
+            self.connection,
+            (
+                Entry(space, seq, node, kind, False, None, None, self.actor, self.device, None, seconds)
+                for seq, node in zip(numbers, nodes, strict=True)
+            ),
+        )
+        return numbers
+
     def effect(self, effect: Effect) -> None:
         """Let something happen on disk after the commit."""
         effect.id = next(self._numbers)

@@ -15,6 +15,7 @@ from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node, Space
 from davshare.model.people import Actor
 from davshare.store.base import Path
+from davshare.store.local import TRASH
 
 #: Most folders that can lie in each other.
 DEEPEST = 200
@@ -144,6 +145,11 @@ def walk(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[
 def _hidden(mount: Mount, root: Node, missing: tuple[str, ...], slash: bool) -> Place:
     """Our own folder: for everyone, nothing is there and nothing can be made there."""
     return Place(mount, (root,), missing, slash, False, Permission.NONE, frozenset())
+
+
+def trash_path(node: Node) -> Path:
+    """Where a deleted node is kept on disk."""
+    return (*TRASH, str(node.id).encode())
 
 
 def check_new(place: Place, renamed: bool = False) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from davshare.errors import Conflict
 from davshare.files.context import Connection
 from davshare.files.locate import Place
-from davshare.files.reconcile import refresh, refresh_folder
+from davshare.files.reconcile import refresh, refresh_name
 from davshare.files.service import Files
 from davshare.index import nodes
 from davshare.model import names
@@ -74,5 +74,5 @@ def _learn_new(files: Files, place: Place) -> bool:
     with files.db.snapshot() as connection:
         if nodes.child(connection, place.folder.id, names.key(place.name)) is not None:
             return True
-    refresh_folder(files, place.folder.id)
+    refresh_name(files, place.space.id, place.folder.id, place.name)
     return True

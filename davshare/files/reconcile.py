@@ -2,223 +2,145 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from davshare.files import writer
-from davshare.files.commit import Transaction
-from davshare.files.locate import disk_path
+from davshare.errors import NotFound, Unavailable
+from davshare.files import view
+from davshare.files.compare import compare, is_current
+from davshare.files.context import Address, Asker
+from davshare.files.follow import Report, Task, agrees, follow
+from davshare.files.locate import Place
 from davshare.files.service import Files
+from davshare.files.walk import Walk
 from davshare.index import nodes, spaces
 from davshare.model import names
 from davshare.model.nodes import Node, Space
-from davshare.store.base import Facts, Missing, Path
+from davshare.store.base import Missing
+
+__all__ = ["Report", "agrees"]
 
 Progress = Callable[[int], None]
-
-
-@dataclass(slots=True)
-class Report:
-    """What a reconciliation did; ``skipped`` counts names that the index cannot hold."""
-
-    added: int = 0
-    changed: int = 0
-    removed: int = 0
-    moved: int = 0
-    skipped: int = 0
+_NAMES = 1000
 
 
 def refresh(files: Files, number: int) -> None:
-    """Let one row follow the disk: what was replaced or removed there is replaced or removed here."""
+    """Let one row follow the disk: what was replaced or removed there is replaced or removed here.
+
+    :raises Unavailable: it is gone together with much else, and a person has to decide.
+    """
     with files.db.session() as connection:
         chain = nodes.chain(connection, number)
-    if len(chain) < 2:
-        return
-    space = chain[0].space
-
-    def work(tx: Transaction) -> None:
-        chain = nodes.chain(tx.connection, number)
-        store = files.store_of(space)
-        if len(chain) < 2 or chain[0].space != space or store is None:
-            return
-        store.present()
-        node = chain[-1]
-        try:
-            facts = store.facts(disk_path([each.name for each in chain[1:]]))
-        except Missing:
-            writer.forget(tx, node)
-            return
-        if facts.folder != node.is_folder:
-            writer.forget(tx, node)
-            writer.create(tx, chain[-2], node.name, facts)
-        elif node.is_folder:
-            nodes.set_inode(tx.connection, node.id, facts.inode)
-        elif not agrees(node, facts):
-            writer.overwrite(tx, node, facts)
-
-    files.committer.run(work, [space], alone=True)
+    if len(chain) > 1:
+        refresh_name(files, chain[0].space, chain[-2].id, chain[-1].name)
 
 
-def agrees(node: Node, facts: Facts) -> bool:
-    """Whether a file on disk is the content that the row speaks of."""
-    expected = node.mtime_ns if node.disk_ns is None else node.disk_ns
-    return facts.inode == node.inode and facts.size == node.size and facts.mtime_ns == expected
+def refresh_name(files: Files, number: int, folder: int, name: str) -> None:
+    """Let one name in a folder follow the disk.
+
+    :raises Unavailable: it is gone together with much else, and a person has to decide.
+    """
+    space = _space(files, number)
+    if space is not None and follow(files, space, [Task(folder, [name])]).held:
+        raise Unavailable("This is missing on the storage at the moment.")
+
+
+def _space(files: Files, number: int) -> Space | None:
+    with files.db.session() as connection:
+        return spaces.get(connection, number)
 
 
 def refresh_folder(files: Files, number: int) -> None:
-    """Let the members of one folder follow the disk; new folders come with all their content."""
+    """Let the members of one folder follow the disk; what new folders hold is found out when somebody looks."""
     with files.db.session() as connection:
         chain = nodes.chain(connection, number)
-        space = spaces.get(connection, chain[0].space) if chain else None
-    if space is not None:
-        walk = _Walk(files, space, lambda count: None)
-        walk.pending.append(chain[-1].id)
-        walk.run()
+    space = _space(files, chain[0].space) if chain else None
+    found = None if space is None else compare(files, space, number)
+    if space is None or found is None:
+        return
+    times = [] if found.noted is None else [found.noted]
+    for start in range(0, max(1, len(found.names)), _NAMES):
+        last = start + _NAMES >= len(found.names)
+        task = Task(number, found.names[start : start + _NAMES])
+        if task.names or times:
+            follow(files, space, [task], times=times if last else (), proofs=found.proofs)
 
 
-def reconcile(files: Files, space_name: str | None, progress: Progress) -> Report:
+def refresh_tree(files: Files, node: Node) -> None:
+    """Let everything in a folder follow the disk, before all of it is copied or taken away."""
+    pending = [node.id] if node.is_folder else []
+    while pending:
+        number = pending.pop()
+        refresh_folder(files, number)
+        with files.db.session() as connection:
+            pending += [child.id for child in nodes.each_child(connection, number) if child.is_folder]
+
+
+def notice(files: Files, place: Place) -> None:
+    """Before a listing: one look at the folder's time on disk, and where that is news, at its members.
+
+    :raises Unavailable: the storage is missing.
+    """
+    folder = place.node
+    if folder is None or not folder.is_folder:
+        return
+    try:
+        now = files.store(place.space).facts(place.path).mtime_ns
+    except Missing:
+        now = -1
+    if is_current(folder, now):
+        return
+    files.redoer.catch_up()
+    if now == -1:
+        refresh(files, folder.id)
+    else:
+        refresh_folder(files, folder.id)
+
+
+def learn(files: Files, asker: Asker, address: Address) -> bool:
+    """Where nothing is known: whether the disk has something on this way that the index did not know."""
+    try:
+        with files.db.session() as connection:
+            place = view.locate(connection, asker.actor, address.segments, address.slash)
+    except NotFound:
+        return False
+    return isinstance(place, Place) and bool(place.missing) and _learn(files, place)
+
+
+def _learn(files: Files, place: Place) -> bool:
+    learnt = False
+    folder, path = place.chain[-1], place.path[: len(place.chain) - 1]
+    store = files.store(place.space)
+    for name in place.missing:
+        if not names.is_name(name) or (not path and names.is_private(name)):
+            break
+        path = (*path, name.encode())
+        try:
+            store.facts(path)
+        except Missing:
+            break
+        if not learnt:
+            files.redoer.catch_up()
+        refresh_name(files, place.space.id, folder.id, name)
+        with files.db.session() as connection:
+            child = nodes.child(connection, folder.id, names.key(name))
+        if child is None or child.name != name:
+            break
+        folder, learnt = child, True
+    return learnt
+
+
+def reconcile(files: Files, space_name: str | None, progress: Progress, accept: bool = False) -> Report:
     """Compare every folder of one space, or of all, with the disk, and let the index follow.
 
+    :param accept: whatever is gone from disk may go from the index.
+    :raises NotFound: there is no such space.
     :raises Unavailable: the storage of a space is missing; nothing of that space was changed.
     """
-    total = Report()
     with files.db.session() as connection:
         known = [space for space in spaces.all_spaces(connection) if space_name in (None, space.name)]
+    if not known and space_name is not None:
+        raise NotFound("There is no such space.")
+    total = Report()
     for space in known:
-        walk = _Walk(files, space, progress)
-        walk.pending.append(space.node)
-        walk.run()
-        for name in ("added", "changed", "removed", "moved", "skipped"):
-            setattr(total, name, getattr(total, name) + getattr(walk.report, name))
+        total.add(Walk(files, space, progress=progress, accept=accept).run())
     return total
-
-
-@dataclass(slots=True)
-class _Walk:
-    """One pass over a space, a folder and a transaction at a time."""
-
-    files: Files
-    space: Space
-    progress: Progress
-    pending: deque[int] = field(default_factory=deque)
-    report: Report = field(default_factory=Report)
-    missing: dict[int, Node] = field(default_factory=dict)
-    fresh: list[tuple[int, str, Facts]] = field(default_factory=list)
-
-    def run(self) -> None:
-        """Known folders first; then what is new is matched with what is missing."""
-        self.files.store(self.space).present()
-        self._drain()
-        while self.fresh:
-            fresh, self.fresh = self.fresh, []
-            for parent, name, facts in fresh:
-                self._run(lambda tx, p=parent, n=name, f=facts: self._arrive(tx, p, n, f))  # type: ignore[misc]
-            self._drain()
-        for node in list(self.missing.values()):
-            self._run(lambda tx, n=node: self._leave(tx, n))  # type: ignore[misc]
-
-    def _drain(self) -> None:
-        while self.pending:
-            number = self.pending.popleft()
-            self._run(lambda tx, n=number: self._compare(tx, n))  # type: ignore[misc]
-            self.progress(1)
-
-    def _run(self, work: Callable[[Transaction], None]) -> None:
-        self.files.committer.run(work, [self.space.id], alone=True)
-
-    def _path(self, tx: Transaction, number: int) -> tuple[list[Node], Path]:
-        chain = nodes.chain(tx.connection, number)
-        if not chain or chain[0].id != self.space.node:
-            raise Missing
-        return chain, disk_path([node.name for node in chain[1:]])
-
-    def _compare(self, tx: Transaction, number: int) -> None:
-        """One folder: changed members follow at once, new and missing ones are remembered."""
-        with contextlib.suppress(Missing):
-            chain, path = self._path(tx, number)
-            store = self.files.store(self.space)
-            rows = {node.name: node for node in nodes.children(tx.connection, chain[-1].id)}
-            for raw, facts in store.scan(path):
-                name = self._name(raw)
-                if name is None:
-                    continue
-                node = rows.pop(name, None)
-                if node is None or node.is_folder != facts.folder:
-                    if node is not None:
-                        self.missing[node.id] = node
-                    self.fresh.append((number, name, facts))
-                elif node.is_folder:
-                    if node.inode != facts.inode:
-                        nodes.set_inode(tx.connection, node.id, facts.inode)
-                    self.pending.append(node.id)
-                elif not agrees(node, facts):
-                    writer.overwrite(tx, node, facts)
-                    self.report.changed += 1
-            self.missing.update((node.id, node) for node in rows.values())
-
-    def _name(self, raw: bytes) -> str | None:
-        """The name as URLs can carry it, or None."""
-        try:
-            name = raw.decode()
-            if names.is_name(name):
-                return name
-        except UnicodeDecodeError:
-            pass
-        self.report.skipped += 1
-        return None
-
-    def _arrive(self, tx: Transaction, parent: int, name: str, facts: Facts) -> None:
-        """Something new: a known thing under another name, or a new one."""
-        try:
-            chain, path = self._path(tx, parent)
-            facts = self.files.store(self.space).facts((*path, os.fsencode(name)))
-        except Missing:
-            return
-        folder = chain[-1]
-        present = nodes.child(tx.connection, parent, names.key(name))
-        if present is not None and present.id in self.missing:
-            self._leave(tx, self.missing[present.id])
-        elif present is not None:
-            if present.name != name:
-                self.report.skipped += 1
-            return
-        for node in self.missing.values():
-            if self._same(node, facts):
-                self.missing.pop(node.id)
-                current = nodes.get(tx.connection, node.id)
-                if current is not None:
-                    writer.place(tx, current, folder, name)
-                    self.report.moved += 1
-                    if facts.folder:
-                        self.pending.append(node.id)
-                    return
-                break
-        created = writer.create(tx, folder, name, facts)
-        self.report.added += 1
-        if facts.folder:
-            self.pending.append(created.id)
-
-    @staticmethod
-    def _same(node: Node, facts: Facts) -> bool:
-        """Inodes are used again at once, so a file must also have its size and time."""
-        if node.inode != facts.inode or node.is_folder != facts.folder:
-            return False
-        return node.is_folder or agrees(node, facts)
-
-    def _leave(self, tx: Transaction, node: Node) -> None:
-        """Something is gone, and came up nowhere else; looked at once more, in the writer's turn."""
-        self.missing.pop(node.id, None)
-        current = nodes.get(tx.connection, node.id)
-        if current is None or (current.parent, current.name) != (node.parent, node.name):
-            return
-        with contextlib.suppress(Missing):
-            _, path = self._path(tx, node.id)
-            facts = self.files.store(self.space).facts(path)
-            if facts.folder == node.is_folder:
-                return
-        self.files.store(self.space).present()
-        writer.forget(tx, current)
-        self.report.removed += 1

@@ -97,7 +97,7 @@ def _insert(
     for number, name_there in ((top, ""), (top + 1, "trash")):
         row = Node(number, space.id, 0, "", FOLDER, 0, facts.mtime_ns, None, facts.inode, 0, 0, 0, now)
         # Roots have no parent; the names only keep (parent, name) unique.
-        nodes.insert(connection, row, f"{space.id} {name_there}", "")
+        nodes.insert(connection, row, f"{space.id} {name_there}", "", facts.birth_ns)
     return space
 
 

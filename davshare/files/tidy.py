@@ -6,8 +6,8 @@ import contextlib
 import logging
 
 from davshare.errors import DavshareError, Unavailable
+from davshare.files.locate import trash_path
 from davshare.files.service import Files
-from davshare.files.tree import trash_path
 from davshare.index import journal, locks, nodes, redo, spaces, trash
 from davshare.index.database import Connection
 from davshare.index.trash import TrashItem

@@ -12,7 +12,7 @@ from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import DEEPEST, Place, check_new, disk_path
 from davshare.files.occupied import all_decided
-from davshare.files.reconcile import agrees
+from davshare.files.reconcile import agrees, refresh_tree
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index import nodes
@@ -127,6 +127,8 @@ def transfer(files: Files, asker: Asker, order: Order) -> Moved:
         source, target = all_decided(files, lambda connection: decide(files, connection, asker, order))
         if order.move and source.space.id == target.space.id:
             return _run(files, asker, order, source, target, lambda tx: _rename(files, tx, asker, order))
+        if order.members or order.move:
+            refresh_tree(files, source.chain[-1])
         with files.db.snapshot() as connection:
             originals = _originals(connection, order, source.chain[-1])
         try:
@@ -241,7 +243,8 @@ def _place_staged(
     if order.move:
         placed = writer.transfer(tx, node, parent, target.name)
         for old, fact in zip(originals, facts, strict=True):
-            nodes.set_facts(tx.connection, old.id, fact.inode, None if fact.mtime_ns == old.mtime_ns else fact.mtime_ns)
+            known = writer.disk_ns(fact, old.mtime_ns)
+            nodes.set_facts(tx.connection, old.id, fact.inode, fact.birth_ns, known)
     else:
         placed = writer.adopt(tx, parent, target.name, originals, facts)
 
@@ -249,7 +252,7 @@ def _place_staged(
         if order.move:
             writer.transfer(later, placed, source.chain[-2], node.name)
             for old in originals:
-                nodes.set_facts(later.connection, old.id, old.inode, old.disk_ns)
+                nodes.set_facts(later.connection, old.id, old.inode, None, old.disk_ns)
         else:
             writer.forget(later, placed)
         if before is not None:

@@ -8,7 +8,7 @@ from davshare.errors import BadRequest, Conflict, Forbidden, MethodNotAllowed
 from davshare.files import guard, locking, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
-from davshare.files.locate import Place, check_new
+from davshare.files.locate import Place, check_new, trash_path
 from davshare.files.occupied import decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
@@ -18,8 +18,7 @@ from davshare.index.database import Connection
 from davshare.index.properties import Name
 from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node
-from davshare.store.base import Path
-from davshare.store.local import STAGING, TRASH
+from davshare.store.local import STAGING
 
 
 def decide_new(files: Files, connection: Connection, asker: Asker, address: Address) -> Place:
@@ -122,8 +121,3 @@ def restore(tx: Transaction, node: Node) -> None:
     if current is not None and parent is not None:
         writer.place(tx, current, parent, node.name)
         trash.remove(tx.connection, node.id)
-
-
-def trash_path(node: Node) -> Path:
-    """Where a deleted node is kept on disk."""
-    return (*TRASH, str(node.id).encode())

@@ -7,6 +7,7 @@ the only code that changes nodes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 
 from davshare.files.commit import Transaction
 from davshare.index import digests, locks, nodes, properties, spaces, trash
@@ -17,9 +18,9 @@ from davshare.model.nodes import FILE, FOLDER, Node, Space
 from davshare.store.base import Facts
 
 
-def _disk_ns(facts: Facts, mtime_ns: int) -> int | None:
-    """The time on disk, where the filesystem could not hold the one that was asked for."""
-    return None if facts.mtime_ns == mtime_ns else facts.mtime_ns
+def disk_ns(facts: Facts, mtime_ns: int) -> int | None:
+    """The time on disk: of a folder, and of a file where the filesystem could not hold the one asked for."""
+    return None if facts.mtime_ns == mtime_ns and not facts.folder else facts.mtime_ns
 
 
 def create(
@@ -37,9 +38,9 @@ def create(
     time = facts.mtime_ns if mtime_ns is None else mtime_ns
     node = Node(
         number, parent.space, parent.id, name, FOLDER if facts.folder else FILE, 0 if facts.folder else facts.size,
-        time, None if facts.folder else _disk_ns(facts, time), facts.inode, seq, seq, seq, tx.now // 1_000_000_000,
+        time, disk_ns(facts, time), facts.inode, seq, seq, seq, tx.now // 1_000_000_000,
     )  # fmt: skip
-    nodes.insert(tx.connection, node, names.key(name), names.spelling(name))
+    nodes.insert(tx.connection, node, names.key(name), names.spelling(name), facts.birth_ns)
     nodes.touch(tx.connection, parent.id, seq, node.size, tx.now)
     if known is not None:
         digests.put(tx.connection, node.id, node.stamp, known)
@@ -62,9 +63,9 @@ def overwrite(
     seq = tx.note(node.space, node.id, Kind.MODIFIED, version=node.stamp)
     time = facts.mtime_ns if mtime_ns is None else mtime_ns
     new = node._replace(
-        size=facts.size, mtime_ns=time, disk_ns=_disk_ns(facts, time), inode=facts.inode, seq=seq, stamp=seq
+        size=facts.size, mtime_ns=time, disk_ns=disk_ns(facts, time), inode=facts.inode, seq=seq, stamp=seq
     )
-    nodes.overwrite(tx.connection, new)
+    nodes.overwrite(tx.connection, new, facts.birth_ns)
     nodes.touch(tx.connection, node.parent, seq, new.size - node.size)
     if known is not None:
         digests.put(tx.connection, new.id, new.stamp, known)
@@ -91,20 +92,54 @@ def discard(tx: Transaction, node: Node, trash_node: int) -> None:
     trash.insert(tx.connection, node.id, node.space, node.parent, node.name, tx.actor, seq, tx.now // 1_000_000_000)
 
 
-def forget(tx: Transaction, node: Node) -> None:
-    """A node that is no longer on disk loses its place.
+def create_many(tx: Transaction, parent: Node, found: Sequence[tuple[str, Facts]]) -> None:
+    """Things that were found on disk, each with an entry of its own; the members of new folders are not known yet."""
+    first = nodes.new_ids(tx.connection, len(found))
+    entries = tx.note_many(parent.space, range(first, first + len(found)), Kind.CREATED)
+    now = tx.now // 1_000_000_000
+    rows = []
+    grown = 0
+    for (name, facts), number, seq in zip(found, count(first), entries):
+        size = 0 if facts.folder else facts.size
+        grown += size
+        node = Node(
+            number, parent.space, parent.id, name, FOLDER if facts.folder else FILE, size,
+            facts.mtime_ns, None, facts.inode, seq, seq, seq, now,
+        )  # fmt: skip
+        rows.append((node, names.key(name), names.spelling(name), facts.birth_ns))
+    nodes.insert_many(tx.connection, rows)
+    nodes.touch(tx.connection, parent.id, entries[-1], grown, tx.now)
 
-    A folder's rows go, without bytes, under the trash node, where followers
-    with an older picture can still learn what it held.
+
+def forget(tx: Transaction, node: Node) -> None:
+    """A node that is no longer on disk loses its place."""
+    forget_many(tx, [node])
+
+
+def forget_many(tx: Transaction, gone: Sequence[Node]) -> None:
+    """Nodes of one space that are no longer on disk lose their places.
+
+    Their rows go, without bytes, under the trash node: followers with an older
+    picture can still learn what a folder held, and what comes up again as the
+    same thing elsewhere is known by it.
     """
-    seq = tx.note(node.space, node.id, Kind.DELETED, deep=node.is_folder, old=(node.parent, node.name))
-    nodes.touch(tx.connection, node.parent, seq, -node.size, tx.now)
-    end_locks(tx, node)
-    space = spaces.get(tx.connection, node.space)
-    if node.is_folder and space is not None:
-        nodes.place(tx.connection, node.id, space.trash, str(node.id), None, seq)
-    else:
-        nodes.remove(tx.connection, [node.id])
+    lost: dict[int, tuple[int, int]] = {}
+    for node in gone:
+        seq = tx.note(node.space, node.id, Kind.DELETED, deep=node.is_folder, old=(node.parent, node.name))
+        end_locks(tx, node)
+        space = spaces.get(tx.connection, node.space)
+        if space is not None:
+            nodes.place(tx.connection, node.id, space.trash, str(node.id), None, seq)
+        lost[node.parent] = (seq, lost.get(node.parent, (0, 0))[1] + node.size)
+    for parent, (seq, size) in lost.items():
+        nodes.touch(tx.connection, parent, seq, -size, tx.now)
+
+
+def revive(tx: Transaction, node: Node, parent: Node, name: str) -> None:
+    """What :func:`forget` has taken its place from is on disk again."""
+    seq = tx.note(node.space, node.id, Kind.MOVED, deep=node.is_folder, old=(node.parent, node.name))
+    nodes.place(tx.connection, node.id, parent.id, names.key(name), names.spelling(name), seq)
+    nodes.touch(tx.connection, parent.id, seq, node.size, tx.now)
 
 
 def adopt(tx: Transaction, parent: Node, name: str, originals: Sequence[Node], facts: Sequence[Facts]) -> Node:
@@ -127,14 +162,20 @@ def adopt(tx: Transaction, parent: Node, name: str, originals: Sequence[Node], f
                 parent=parent.id if top else ids[old.parent],
                 name=name if top else old.name,
                 inode=fact.inode,
-                disk_ns=_disk_ns(fact, old.mtime_ns),
+                disk_ns=disk_ns(fact, old.mtime_ns),
                 seq=seq,
                 place_seq=seq,
                 stamp=seq,
                 created=now,
             )
         )
-    nodes.insert_many(tx.connection, ((n, names.key(n.name), names.spelling(n.name)) for n in copies))
+    nodes.insert_many(
+        tx.connection,
+        (
+            (node, names.key(node.name), names.spelling(node.name), fact.birth_ns)
+            for node, fact in zip(copies, facts, strict=True)
+        ),
+    )
     properties.copy(tx.connection, list(ids.items()))
     for old in originals:
         if not old.is_folder:

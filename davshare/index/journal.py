@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from davshare.index.database import Connection
 from davshare.model.journal import Entry
@@ -12,7 +12,12 @@ _COLUMNS = "space, seq, node, kind, deep, old_parent, old_name, actor, device, v
 
 def append(connection: Connection, entry: Entry) -> None:
     """Write one entry; its number came from :func:`davshare.index.spaces.advance_head`."""
-    connection.execute(f"INSERT INTO journal ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)", entry)
+    append_many(connection, [entry])
+
+
+def append_many(connection: Connection, entries: Iterable[Entry]) -> None:
+    """Write entries."""
+    connection.executemany(f"INSERT INTO journal ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)", entries)
 
 
 def since(connection: Connection, space: int, seq: int) -> Iterator[Entry]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from davshare.index.database import Connection, advance
-from davshare.model.nodes import Node
+from davshare.index.schema import UNREAD
+from davshare.model.nodes import FOLDER, Node
 
 COLUMNS = (
     "id, space, parent, coalesce(spelling, name), kind, size, mtime_ns, disk_ns, inode, seq, place_seq, stamp, created"
@@ -32,6 +34,7 @@ _BELOW = (
     "WITH RECURSIVE down(id) AS (SELECT id FROM node WHERE parent=? UNION ALL"
     " SELECT node.id FROM node JOIN down ON node.parent=down.id) SELECT id FROM down"
 )
+_COUNT_BELOW = _BELOW.replace("SELECT id FROM down", "SELECT count(*) FROM down")
 _TREE = (
     "WITH RECURSIVE down(id, depth) AS (SELECT ?, 0 UNION ALL"
     " SELECT node.id, down.depth+1 FROM node JOIN down ON node.parent=down.id) "
@@ -54,6 +57,25 @@ def get(connection: Connection, node: int) -> Node | None:
 def children(connection: Connection, parent: int) -> list[Node]:
     """All members of a folder in the order of their names: one statement."""
     return [Node._make(row) for row in connection.execute(_CHILDREN, (parent,))]
+
+
+class Brief(NamedTuple):
+    """As much of a row as a look at the disk needs; ``mtime_ns`` as it is there."""
+
+    id: int
+    folder: bool
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+def brief(connection: Connection, parent: int) -> dict[str, Brief]:
+    """All members of a folder by name."""
+    rows = connection.execute(
+        "SELECT coalesce(spelling, name), id, kind, inode, size, coalesce(disk_ns, mtime_ns) FROM node WHERE parent=?",
+        (parent,),
+    )
+    return {name: Brief(number, kind == FOLDER, *rest) for name, number, kind, *rest in rows}
 
 
 def each_child(connection: Connection, parent: int) -> Iterator[Node]:
@@ -81,31 +103,31 @@ def new_ids(connection: Connection, count: int = 1) -> int:
     return advance(connection, "node", count) - count + 1
 
 
-def insert(connection: Connection, node: Node, key: str, spelling: str | None) -> None:
+def insert(connection: Connection, node: Node, key: str, spelling: str | None, birth_ns: int | None) -> None:
     """Add a row."""
-    insert_many(connection, [(node, key, spelling)])
+    insert_many(connection, [(node, key, spelling, birth_ns)])
 
 
-def insert_many(connection: Connection, rows: Iterable[tuple[Node, str, str | None]]) -> None:
-    """Add rows of (node, NFC name, spelling)."""
+def insert_many(connection: Connection, rows: Iterable[tuple[Node, str, str | None, int | None]]) -> None:
+    """Add rows of (node, NFC name, spelling, birth of the inode)."""
     connection.executemany(
         "INSERT INTO node (id, space, parent, name, spelling, kind, size, mtime_ns, disk_ns, inode,"
-        " seq, place_seq, stamp, created) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        " seq, place_seq, stamp, created, birth_ns) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         (
             (
                 n.id, n.space, n.parent, key, spelling, n.kind, n.size, n.mtime_ns, n.disk_ns, n.inode,
-                n.seq, n.place_seq, n.stamp, n.created,
+                n.seq, n.place_seq, n.stamp, n.created, birth_ns,
             )
-            for n, key, spelling in rows
+            for n, key, spelling, birth_ns in rows
         ),
     )  # fmt: skip
 
 
-def overwrite(connection: Connection, node: Node) -> None:
+def overwrite(connection: Connection, node: Node, birth_ns: int | None) -> None:
     """Give a file other content: size, times, inode, seq and stamp."""
     connection.execute(
-        "UPDATE node SET size=?, mtime_ns=?, disk_ns=?, inode=?, seq=?, stamp=? WHERE id=?",
-        (node.size, node.mtime_ns, node.disk_ns, node.inode, node.seq, node.stamp, node.id),
+        "UPDATE node SET size=?, mtime_ns=?, disk_ns=?, inode=?, birth_ns=?, seq=?, stamp=? WHERE id=?",
+        (node.size, node.mtime_ns, node.disk_ns, node.inode, birth_ns, node.seq, node.stamp, node.id),
     )
 
 
@@ -132,16 +154,44 @@ def set_mtime(connection: Connection, node: int, mtime_ns: int, disk_ns: int | N
     connection.execute("UPDATE node SET mtime_ns=?, disk_ns=?, seq=? WHERE id=?", (mtime_ns, disk_ns, seq, node))
 
 
-def set_facts(connection: Connection, node: int, inode: int, disk_ns: int | None) -> None:
-    """Note inode and time of a file's copy on another filesystem."""
-    connection.execute(
-        "UPDATE node SET inode=?, disk_ns=CASE kind WHEN 0 THEN ? END WHERE id=?", (inode, disk_ns, node)
+def set_facts(connection: Connection, node: int, inode: int, birth_ns: int | None, disk_ns: int | None) -> None:
+    """Note which inode a node has on disk, and its time there."""
+    connection.execute("UPDATE node SET inode=?, birth_ns=?, disk_ns=? WHERE id=?", (inode, birth_ns, disk_ns, node))
+
+
+def compared(connection: Connection, times: Sequence[tuple[int | None, int]]) -> None:
+    """Note for (time on disk, folder) that the members were compared when the folder had this time; None: to do."""
+    connection.executemany("UPDATE node SET disk_ns=? WHERE id=? AND kind=1", times)
+
+
+def births(connection: Connection, inode: int, space: int) -> list[tuple[int, int | None]]:
+    """(id, birth of the inode) of the nodes of a space that were last seen with an inode."""
+    return connection.execute(
+        "SELECT id, birth_ns FROM node WHERE inode=? AND space=? AND parent>0 ORDER BY id", (inode, space)
+    ).fetchall()
+
+
+def unread(connection: Connection, space: int, after: int, limit: int) -> list[int]:
+    """Folders of a space whose members have to be compared with the disk; those with greater ids than ``after``."""
+    rows = connection.execute(
+        f"SELECT id FROM node WHERE {UNREAD} AND space=? AND id>? ORDER BY id LIMIT ?", (space, after, limit)
     )
+    return [row[0] for row in rows]
 
 
-def set_inode(connection: Connection, node: int, inode: int) -> None:
-    """Note which inode a folder has on disk."""
-    connection.execute("UPDATE node SET inode=? WHERE id=?", (inode, node))
+def count_unread(connection: Connection, space: int) -> int:
+    """How many folders :func:`unread` would find."""
+    return int(connection.execute(f"SELECT count(*) FROM node WHERE {UNREAD} AND space=?", (space,)).fetchone()[0])
+
+
+def population(connection: Connection, space: int) -> int:
+    """How many nodes a space has; reads all of them."""
+    return int(connection.execute("SELECT count(*) FROM node WHERE space=?", (space,)).fetchone()[0])
+
+
+def count_below(connection: Connection, node: int) -> int:
+    """How many nodes lie below one."""
+    return int(connection.execute(_COUNT_BELOW, (node,)).fetchone()[0])
 
 
 def set_space(connection: Connection, ids: Sequence[int], space: int) -> None:

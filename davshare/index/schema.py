@@ -113,6 +113,7 @@ space = Table(
     Column("anchor", BigInteger, comment="inode of a root without a marker: nothing can be written there"),
     Column("vanished", BigInteger, nullable=False, server_default="0", comment="nodes gone from disk lately"),
     Column("vanished_at", BigInteger, nullable=False, server_default="0", comment="when the first of them went"),
+    Column("population", BigInteger, nullable=False, server_default="0", comment="nodes there were before they went"),
     Column("held", BigInteger, nullable=False, server_default="0", comment="nodes gone from disk: a person judges"),
     UniqueConstraint("kind", "name"),
     sqlite_autoincrement=True,

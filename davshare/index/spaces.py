@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from davshare.index.database import Connection
 from davshare.model.nodes import Space
 
 _COLUMNS = "id, kind, name, owner, root, node, trash, quota, read_only, description, portable, anchor, held"
+
+
+class Tally(NamedTuple):
+    """Nodes gone from disk since ``vanished_at`` (seconds), of how many, and how many wait for a person."""
+
+    vanished: int
+    vanished_at: int
+    population: int
+    held: int
+
+
+def tally(connection: Connection, space: int) -> Tally:
+    """The tally of a space."""
+    row = connection.execute(
+        "SELECT vanished, vanished_at, population, held FROM space WHERE id=?", (space,)
+    ).fetchone()
+    return Tally._make(row)
+
+
+def set_tally(connection: Connection, space: int, tally: Tally) -> None:
+    """Keep the tally of a space."""
+    connection.execute("UPDATE space SET vanished=?, vanished_at=?, population=?, held=? WHERE id=?", (*tally, space))
 
 
 def _make(row: tuple[object, ...]) -> Space:
@@ -80,13 +104,13 @@ def delete(connection: Connection, space: int) -> None:
     connection.execute("DELETE FROM space WHERE id=?", (space,))
 
 
-def advance_head(connection: Connection, space: int) -> int:
-    """Take the space's row and return the number of its next journal entry.
+def advance_head(connection: Connection, space: int, by: int = 1) -> int:
+    """Take the space's row and return the number of its next journal entry, or of the last of the next ``by``.
 
     The row stays taken until the transaction ends, so numbers come in the
     order of commits.
     """
-    row = connection.execute("UPDATE space SET head=head+1 WHERE id=? RETURNING head", (space,)).fetchone()
+    row = connection.execute("UPDATE space SET head=head+? WHERE id=? RETURNING head", (by, space)).fetchone()
     if row is None:
         raise LookupError("no such space")
     return int(row[0])

@@ -48,3 +48,8 @@ def of_space(connection: Connection, space: int, limit: int) -> list[TrashItem]:
 def remove(connection: Connection, node: int) -> bool:
     """Forget one item; whether it was there."""
     return bool(connection.execute("DELETE FROM trash WHERE node=?", (node,)).rowcount)
+
+
+def holds(connection: Connection, node: int) -> bool:
+    """Whether a node's bytes are in the trash."""
+    return connection.execute("SELECT 1 FROM trash WHERE node=?", (node,)).fetchone() is not None

@@ -183,6 +183,8 @@ class Pipeline:
             raise Waits
         if isinstance(target, Place):
             x.files.store(target.space).present()
+            x.notice()
+            target = x.files.glimpse(x.asker, x.address)
         with x.files.db.snapshot() as connection:
             return browse.page(x.files, connection, x.actor, target, x.request.method == "HEAD")
 

@@ -14,12 +14,16 @@ Path = tuple[bytes, ...]
 
 
 class Facts(NamedTuple):
-    """What the store says about one file or folder; times in nanoseconds."""
+    """What the store says about one file or folder; times in nanoseconds.
+
+    ``birth_ns`` is None where the filesystem does not tell it or nobody asked.
+    """
 
     inode: int
     size: int
     mtime_ns: int
     folder: bool
+    birth_ns: int | None = None
 
 
 class Missing(Exception):

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from davshare.store.base import Facts, Path
+from davshare.store.statx import of_descriptor
 
 if TYPE_CHECKING:
     from davshare.store.local import LocalStore
 
 _FICLONE = 0x40049409
 _BLOCK = 1024 * 1024
+_UNBORN = Facts(0, 0, 0, True)
 _UNABLE = frozenset({errno.EXDEV, errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.ENOSYS, errno.EPERM})
 
 
@@ -43,21 +45,23 @@ def tree(
 ) -> list[tuple[Facts, Facts]]:
     """Copy ``sources`` to ``name`` in the folder ``staging``; (what was read, the copy) of each, in order."""
     facts: list[tuple[Facts, Facts]] = []
-    folders: list[bytes] = []
+    folders: list[tuple[int, bytes]] = []
     for store, path, below, folder in sources:
         target = b"/".join((name, *below))
         if folder:
             os.mkdir(target, 0o755, dir_fd=staging)
-            folders.append(target)
-            status = os.stat(target, dir_fd=staging, follow_symlinks=False)
-            made = Facts(status.st_ino, 0, status.st_mtime_ns, True)
-            facts.append((made, made))
+            folders.append((len(facts), target))
+            facts.append((_UNBORN, _UNBORN))
         else:
             facts.append(_file(store, path, staging, target, durable))
-    if durable:
-        for target in reversed(folders):
-            fd = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=staging)
-            os.fsync(fd)
+    for index, target in reversed(folders):
+        fd = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=staging)
+        try:
+            if durable:
+                os.fsync(fd)
+            made = of_descriptor(fd)._replace(size=0)  # its members are in, so its time is final
+            facts[index] = (made, made)
+        finally:
             os.close(fd)
     return facts
 
@@ -71,8 +75,7 @@ def _file(store: LocalStore, path: Path, staging: int, target: bytes, durable: b
             os.utime(fd, ns=(known.mtime_ns, known.mtime_ns))
             if durable:
                 os.fsync(fd)
-            status = os.fstat(fd)
-            return known, Facts(status.st_ino, status.st_size, status.st_mtime_ns, False)
+            return known, of_descriptor(fd)
         finally:
             os.close(fd)
     finally:

@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path as FolderPath
 
 from davshare.errors import Conflict, DavshareError, Forbidden, InsufficientStorage, Unavailable
@@ -21,6 +21,7 @@ from davshare.model.names import PRIVATE, is_private
 from davshare.store import copying
 from davshare.store.base import Facts, Missing, Path
 from davshare.store.staging import StagedFile
+from davshare.store.statx import facts_of, of_descriptor, of_name
 
 _PRIVATE = PRIVATE.encode()
 STAGING: Path = (_PRIVATE, b"staging")
@@ -28,6 +29,8 @@ TRASH: Path = (_PRIVATE, b"trash")
 _MARKER = "space"
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+#: Inode numbers are unsigned on disk, signed in the index.
+_INODES = 1 << 64
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
 
 
@@ -50,15 +53,10 @@ def _refusals() -> Iterator[None]:
         raise refusal(error) from error
 
 
-def facts_of(status: os.stat_result) -> Facts:
-    """Facts from a stat."""
-    return Facts(status.st_ino, status.st_size, status.st_mtime_ns, stat.S_ISDIR(status.st_mode))
-
-
 def _is(name: bytes, folder: int, inode: int) -> bool:
     """Whether a name in a folder belongs to the thing that ``inode`` names."""
     try:
-        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_ino == inode
+        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_ino == inode % _INODES
     except FileNotFoundError:
         return False
 
@@ -66,14 +64,16 @@ def _is(name: bytes, folder: int, inode: int) -> bool:
 class LocalStore:
     """One space's folder; see :class:`davshare.store.base.Store`.
 
-    ``durable`` says whether content and membership are synced to disk.
+    ``durable`` says whether content and membership are synced to disk;
+    ``anchor`` is the inode of a root in which no marker can be written.
     """
 
-    __slots__ = ("_marker", "durable", "root")
+    __slots__ = ("_anchor", "_marker", "durable", "root")
 
-    def __init__(self, root: FolderPath, durable: bool = True) -> None:
+    def __init__(self, root: FolderPath, durable: bool = True, anchor: int | None = None) -> None:
         self.root = os.fspath(root)
         self.durable = durable
+        self._anchor = anchor
         self._marker = os.path.join(self.root, PRIVATE, _MARKER)
 
     # -- the root ----------------------------------------------------------------------
@@ -89,14 +89,27 @@ class LocalStore:
                 os.fsync(marker.fileno())
             self.sync((_PRIVATE,))
             self.sync(())
-            return facts_of(os.stat(self.root))
+            return self.root_facts()
+
+    def root_facts(self) -> Facts:
+        """Facts of the root itself, whether it is prepared or not."""
+        fd = self._folder(())
+        try:
+            return of_descriptor(fd)
+        finally:
+            os.close(fd)
 
     def present(self) -> None:
         """Return when the marker is there: a missing or unmounted disk never looks like an empty one."""
         try:
-            os.stat(self._marker)
+            if self._anchor is None:
+                os.stat(self._marker)
+                return
+            there = facts_of(os.stat(self.root)).inode
         except OSError as error:
             raise Unavailable("The storage of this space is missing at the moment.") from error
+        if there != self._anchor:
+            raise Unavailable("The storage of this space is missing at the moment.")
 
     # -- reading -----------------------------------------------------------------------
 
@@ -130,17 +143,37 @@ class LocalStore:
         """Facts of a regular file or a folder."""
         if not path:
             self.present()
-            return facts_of(os.stat(self.root))
+            return self.root_facts()
         folder = self._folder(path[:-1])
         try:
-            status = os.stat(path[-1], dir_fd=folder, follow_symlinks=False)
+            facts, mode = of_name(path[-1], folder)
         except OSError as error:
             raise self._missing_or_refused(error) from error
         finally:
             os.close(folder)
-        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise Missing
-        return facts_of(status)
+        return facts
+
+    def look(self, path: Path, names: Iterable[bytes]) -> Iterator[Facts | None]:
+        """Facts of some names in one folder, in order; None for what is neither file nor folder there.
+
+        :raises Missing: the folder is not there.
+        """
+        folder = self._folder(path)
+        try:
+            for name in names:
+                try:
+                    facts, mode = of_name(name, folder)
+                except OSError as error:
+                    if error.errno not in _GONE:
+                        raise refusal(error) from error
+                    self.present()
+                    yield None
+                else:
+                    yield facts if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else None
+        finally:
+            os.close(folder)
 
     def blocked(self, path: Path) -> bool:
         """Whether a link, a pipe or a device stands at ``path``."""
@@ -164,10 +197,11 @@ class LocalStore:
                 for entry in entries:
                     if not path and is_private(entry.name):
                         continue
+                    name = os.fsencode(entry.name)
                     with contextlib.suppress(FileNotFoundError):
-                        status = entry.stat(follow_symlinks=False)
-                        if stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode):
-                            yield os.fsencode(entry.name), facts_of(status)
+                        facts, mode = of_name(name, folder)
+                        if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+                            yield name, facts
         except OSError as error:
             raise self._missing_or_refused(error) from error
         finally:

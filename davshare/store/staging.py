@@ -7,6 +7,7 @@ import os
 
 from davshare.store.base import Facts
 from davshare.store.crash import point
+from davshare.store.statx import of_descriptor
 
 
 class StagedFile:
@@ -55,12 +56,12 @@ class StagedFile:
             if self._durable:
                 os.fsync(self._fd)
             point("put.synced")
-            status = os.fstat(self._fd)
+            facts = of_descriptor(self._fd)
         except OSError:
             self.discard()
             raise
         self._close()
-        return Facts(status.st_ino, status.st_size, status.st_mtime_ns, False)
+        return facts
 
     def discard(self) -> None:
         """Remove it; does nothing after :meth:`finish` has been followed by a seal."""

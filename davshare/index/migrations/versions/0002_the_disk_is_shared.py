@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("anchor", sa.BigInteger(), nullable=True),
         sa.Column("vanished", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("vanished_at", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("population", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("held", sa.BigInteger(), server_default="0", nullable=False),
     ):
         op.add_column("space", column)

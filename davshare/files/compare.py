@@ -1,0 +1,131 @@
+"""One folder beside its rows, read without stopping anybody: which names have to be looked at?"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from davshare.files.follow import Task
+from davshare.files.locate import disk_path
+from davshare.files.service import Files
+from davshare.index import nodes
+from davshare.model import names
+from davshare.model.nodes import Node, Space
+from davshare.store.base import Facts, Missing, Path
+from davshare.store.digest import of_descriptor
+from davshare.store.local import LocalStore
+
+#: A folder's time on disk tells only changes that are further apart than this; the kernel's clock ticks slowly.
+_TICK_NS = 50_000_000
+#: How long after our own change of a folder its time on disk may still be ours.
+_OURS_NS = 2_000_000_000
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What one look at a folder found.
+
+    ``time`` is the folder's time on disk before the look, None when it was
+    changed so shortly before that it has to be looked at again.
+    """
+
+    folder: Node
+    path: Path
+    time: int | None
+    names: list[str] = field(default_factory=list)
+    folders: list[int] = field(default_factory=list)
+    proofs: dict[tuple[int, str], bytes] = field(default_factory=dict)
+    skipped: int = 0
+
+    @property
+    def task(self) -> Task:
+        """The names that differ."""
+        return Task(self.folder.id, self.names)
+
+    @property
+    def noted(self) -> tuple[int | None, int] | None:
+        """What the folder's row should say of the comparison, when it does not say so yet."""
+        known = -1 if self.time is None else self.time  # no folder has this time, so every listing looks again
+        return None if self.folder.disk_ns == known else (known, self.folder.id)
+
+
+def is_current(folder: Node, disk_ns: int) -> bool:
+    """Whether the members of a folder are those that were compared the last time, as far as its time tells."""
+    if folder.disk_ns is None:
+        return False
+    return disk_ns == folder.disk_ns or -_TICK_NS <= disk_ns - folder.mtime_ns <= _OURS_NS
+
+
+def compare(
+    files: Files, space: Space, number: int, visit: Callable[[int, Path], None] | None = None
+) -> Comparison | None:
+    """Look at one folder; None when it is not in the space or not on disk.
+
+    :param visit: called with id and path before anything is read.
+    :raises Unavailable: the storage is missing.
+    """
+    with files.db.session() as connection:
+        chain = nodes.chain(connection, number)
+    if not chain or chain[0].id != space.node or not chain[-1].is_folder:
+        return None
+    store = files.store(space)
+    path = disk_path([node.name for node in chain[1:]])
+    if visit is not None:
+        visit(number, path)
+    try:
+        before = store.facts(path).mtime_ns
+        fresh = time.time_ns() - before < _TICK_NS
+        found = Comparison(chain[-1], path, None if fresh else before)
+        _look(files, store, found)
+    except Missing:
+        return None
+    return found
+
+
+def _look(files: Files, store: LocalStore, found: Comparison) -> None:
+    """Compare every member."""
+    folder = found.folder
+    with files.db.session() as connection:
+        rows = nodes.brief(connection, folder.id)
+    for raw, facts in store.scan(found.path):
+        name = _name(raw)
+        if name is None:
+            found.skipped += 1
+            continue
+        row = rows.pop(name, None)
+        if row is not None and row.folder and facts.folder:
+            found.folders.append(row.id)
+            if row.inode == facts.inode:
+                continue
+        elif row is not None and row[1:] == (facts.folder, facts.inode, facts.size, facts.mtime_ns):
+            continue
+        found.names.append(name)
+        if row is None and facts.birth_ns is None and not facts.folder:
+            _prove(files, store, found, name, facts)
+    found.names += rows
+
+
+def _name(raw: bytes) -> str | None:
+    """The name as URLs can carry it, or None."""
+    try:
+        name = raw.decode()
+    except UnicodeDecodeError:
+        return None
+    return name if names.is_name(name) else None
+
+
+def _prove(files: Files, store: LocalStore, found: Comparison, name: str, facts: Facts) -> None:
+    """Without birth times only the content tells a renamed file from a new one with a used inode."""
+    with files.db.session() as connection:
+        if not nodes.births(connection, facts.inode, found.folder.space):
+            return
+    try:
+        fd, _ = store.open((*found.path, os.fsencode(name)))
+    except Missing:
+        return
+    try:
+        found.proofs[found.folder.id, name] = of_descriptor(fd, ["sha256"])["sha256"]
+    finally:
+        os.close(fd)
