@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from davshare.files.follow import Task
+from davshare.files.follow import Task, agrees
 from davshare.files.locate import disk_path
 from davshare.files.service import Files
 from davshare.index import nodes
 from davshare.model import names
+from davshare.model.names import is_private
 from davshare.model.nodes import Node, Space
 from davshare.store.base import Facts, Missing, Path
 from davshare.store.digest import of_descriptor
@@ -82,6 +83,41 @@ def compare(
     except Missing:
         return None
     return found
+
+
+def differing(files: Files, space: Space, number: int, raw: Iterable[bytes]) -> Comparison | None:
+    """Look at some names of one folder only; None when the folder is not in the space or not on disk.
+
+    :raises Unavailable: the storage is missing.
+    """
+    with files.db.session() as connection:
+        chain = nodes.chain(connection, number)
+        if not chain or chain[0].id != space.node:
+            return None
+        wanted = [
+            name for name in map(_name, raw) if name is not None and (number != space.node or not is_private(name))
+        ]
+        rows = [nodes.child(connection, number, names.key(name)) for name in wanted]
+    path = disk_path([node.name for node in chain[1:]])
+    found = Comparison(chain[-1], path, None)
+    store = files.store(space)
+    try:
+        for name, row, facts in zip(wanted, rows, store.look(path, map(os.fsencode, wanted)), strict=True):
+            if row is None and facts is None:
+                continue
+            if row is None or facts is None or row.name != name or not _alike(row, facts):
+                found.names.append(name)
+                if row is None and facts is not None and facts.birth_ns is None and not facts.folder:
+                    _prove(files, store, found, name, facts)
+    except Missing:
+        return None
+    return found
+
+
+def _alike(node: Node, facts: Facts) -> bool:
+    if node.is_folder or facts.folder:
+        return node.is_folder == facts.folder and node.inode == facts.inode
+    return agrees(node, facts)
 
 
 def _look(files: Files, store: LocalStore, found: Comparison) -> None:

@@ -1,4 +1,4 @@
-"""The keeper: one process that tidies up, so that no request has to."""
+"""The keeper: one process that tidies up and follows the disks, so that no request has to."""
 
 from __future__ import annotations
 
@@ -11,12 +11,20 @@ from types import FrameType
 
 from davshare.errors import DavshareError
 from davshare.files import tidy
+from davshare.files.attend import Attendant
+from davshare.files.hashing import Hasher
+from davshare.files.lease import Lease
 from davshare.files.service import Files
 
 log = logging.getLogger("davshare.keeper")
+#: The lease of the one keeper that works.
+LEASE = "keeper"
 _PAUSE = 60.0
 #: Rounds in an hour.
 _HOUR = 60
+#: Seconds between two looks when there is nothing to do, and when there will be very soon.
+_IDLE = 0.2
+_SOON = 0.02
 
 Task = Callable[[Files, int], int]
 #: Tasks that cost what there is to do, and tasks that cost something for every space of the site.
@@ -25,7 +33,10 @@ _SELDOM: tuple[Task, ...] = (tidy.trim_journals, tidy.purge_ghosts, tidy.remove_
 
 
 class Keeper:
-    """Runs every task about once a minute, those that ask about every space once an hour, until SIGTERM."""
+    """Follows the disks all the time, and runs the tasks about once a minute or an hour, until SIGTERM.
+
+    Of several keepers that share an index only the one with the lease works.
+    """
 
     def __init__(self, files: Files) -> None:
         self._files = files
@@ -36,26 +47,49 @@ class Keeper:
         """Work until told to stop."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask_to_stop)
-        while not self._stop.wait(_PAUSE):
-            self.round(int(time.time()))
+        lease = Lease(self._files.db, LEASE)
+        while not self._stop.wait(1.0):
+            if self._attempt("taking the lease", lease.held):
+                self._work(lease)
+        lease.give_back()
         self._files.committer.close()
         self._files.db.close()
+
+    def _work(self, lease: Lease) -> None:
+        """As long as the lease is ours."""
+        attendant = Attendant(self._files)
+        ended = threading.Event()
+        hasher = threading.Thread(target=Hasher(self._files).run, args=(ended,), name="davshare-hash", daemon=True)
+        hasher.start()
+        due = time.monotonic() + _PAUSE
+        while not self._stop.is_set() and self._attempt("keeping the lease", lease.held):
+            if time.monotonic() >= due:
+                due = time.monotonic() + _PAUSE
+                self.round(int(time.time()))
+            if not self._attempt("following the disks", attendant.step):
+                self._stop.wait(_SOON if attendant.waiting() else _IDLE)
+        ended.set()
+        hasher.join(timeout=1.0)
 
     def round(self, now: int) -> None:
         """Every task that is due; one that fails is logged and tried again when it is due the next time."""
         tasks = [*_OFTEN, *(_SELDOM if self._rounds % _HOUR == 0 else ())]
         self._rounds += 1
         for task in tasks:
-            try:
-                self._files.generation()
-                done = task(self._files, now)
-            except DavshareError as error:
-                log.warning("%s: %s", task.__name__, error.message)
-            except Exception:
-                log.exception("%s failed", task.__name__)
-            else:
-                if done:
-                    log.info("%s: %d", task.__name__, done)
+            done = self._attempt(task.__name__, lambda task=task: task(self._files, now))  # type: ignore[misc]
+            if done:
+                log.info("%s: %d", task.__name__, done)
+
+    def _attempt(self, what: str, work: Callable[[], int]) -> int:
+        """What ``work`` returns; 0 when it failed."""
+        try:
+            self._files.generation()
+            return work()
+        except DavshareError as error:
+            log.warning("%s: %s", what, error.message)
+        except Exception:
+            log.exception("%s failed", what)
+        return 0
 
     def _ask_to_stop(self, number: int, frame: FrameType | None) -> None:
         self._stop.set()
