@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Collection
 
+from davshare.store import copying
 from davshare.store.base import Facts
 from davshare.store.crash import point
+from davshare.store.digest import Values, of_descriptor
 
 
 class StagedFile:
@@ -34,6 +37,19 @@ class StagedFile:
         written = os.write(self._fd, data)
         while written < len(data):
             written += os.write(self._fd, data[written:])
+
+    def fill(self, source: int, size: int, at: int) -> None:
+        """Begin with the first ``size`` bytes of an open file; what is written next goes to offset ``at``.
+
+        :raises OSError: the disk refuses.
+        """
+        copying.content(source, self._fd, size)
+        os.ftruncate(self._fd, size)
+        os.lseek(self._fd, at, os.SEEK_SET)
+
+    def checksums(self, algorithms: Collection[str]) -> Values:
+        """Checksums of everything that is in it."""
+        return of_descriptor(self._fd, algorithms) if algorithms else {}
 
     def pread(self, size: int, offset: int) -> bytes:
         """Read back what was written."""
