@@ -21,7 +21,7 @@ _CHECKSUMS = (OC, "checksums")
 #: Properties by which clients set the time of modification.
 _TIMES = frozenset({(DAV, "lastmodified"), (DAV, "getlastmodified"), (MICROSOFT, "Win32LastModifiedTime")})
 #: DAV: names that are live here or would be misleading as dead properties.
-_PROTECTED = frozenset(LIVE) - SETTABLE - _TIMES - {_CHECKSUMS} | {
+_PROTECTED = frozenset(LIVE) - SETTABLE - _TIMES | {
     (DAV, name)
     for name in (
         "acl", "acl-restrictions", "inherited-acl-set", "group", "supported-privilege-set", "principal-URL",
