@@ -17,6 +17,7 @@ from davshare.server import admin
 if TYPE_CHECKING:
     from davshare.files.spaces import SpaceInfo
 
+_PORTABLE = "Refuse new names that Windows or macOS cannot hold."
 _QUOTA = "Most bytes in it, such as 10GB; none for no limit."
 
 
@@ -51,17 +52,23 @@ def command() -> None:
 @click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="A folder that stays where it is.")
 @click.option("--quota", type=Size(), help=_QUOTA)
 @click.option("--description", default="", metavar="TEXT", help="What it is for.")
+@click.option("--portable", is_flag=True, help=_PORTABLE)
 @_MEMBER
 def add(
-    name: str, root: Path | None, quota: int | None, description: str, members: Sequence[tuple[str, str]]
+    name: str,
+    root: Path | None,
+    quota: int | None,
+    description: str,
+    portable: bool,
+    members: Sequence[tuple[str, str]],
 ) -> None:
     """Add a project space, mounted by its members under /dav/spaces/NAME/."""
     from davshare.files import spaces
 
     with admin.files(data_folder()) as files:
         spaces.add_space(files, name, root, limit(quota), description)
-        if members:
-            spaces.set_space(files, name, members=members)
+        if members or portable:
+            spaces.set_space(files, name, members=members, portable=portable)
 
 
 @command.command("list")
@@ -84,6 +91,7 @@ def _told(info: SpaceInfo) -> dict[str, Any]:
         "used": info.used,
         "quota": space.quota,
         "read_only": space.read_only,
+        "portable": space.portable,
         "description": space.description,
         "root": str(info.files_root),
         "members": [f"{name}:{role}" for _, name, role in info.members],
@@ -95,6 +103,7 @@ def _told(info: SpaceInfo) -> dict[str, Any]:
 @click.option("--quota", type=Size(), help=_QUOTA)
 @click.option("--description", metavar="TEXT", help="What it is for.")
 @click.option("--read-only/--read-write", default=None, help="Whether its files can change.")
+@click.option("--portable/--no-portable", default=None, help=_PORTABLE)
 @_MEMBER
 @click.option("--drop-member", "dropped", multiple=True, metavar="WHO", help="Let a user or group in no longer.")
 def set_(

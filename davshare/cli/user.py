@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from davshare.identity.people import Account
 
 _QUOTA = "Most bytes in the home, such as 10GB; none for no limit."
+_PORTABLE = "Refuse new names in the home that Windows or macOS cannot hold."
 _FROM_STDIN = "Take the password from standard input."
 
 
@@ -30,16 +31,25 @@ def command() -> None:
 @click.option("--group", "member_of", multiple=True, metavar="GROUP", help="Put into this group; may be repeated.")
 @click.option("--admin", is_flag=True, help="May administer the server.")
 @click.option("--quota", type=Size(), help=_QUOTA)
+@click.option("--portable", is_flag=True, help=_PORTABLE)
 @click.option("--password-stdin", is_flag=True, help=_FROM_STDIN)
 @click.option("--no-password", is_flag=True, help="Can only sign in with app tokens.")
 @output.json_option
-def add(name: str, password_stdin: bool, no_password: bool, quota: int | None, as_json: bool, **values: Any) -> None:
+def add(
+    name: str,
+    password_stdin: bool,
+    no_password: bool,
+    quota: int | None,
+    portable: bool,
+    as_json: bool,
+    **values: Any,
+) -> None:
     """Add a user with a home; can sign in at once.
 
     On a terminal the password is asked for; elsewhere, without
     --password-stdin, one is made up and printed, once.
     """
-    from davshare.identity.people import add_user, check_new_user
+    from davshare.identity.people import add_user, check_new_user, set_user
 
     with admin.files(data_folder()) as files:
         check_new_user(files.db, name)
@@ -48,6 +58,8 @@ def add(name: str, password_stdin: bool, no_password: bool, quota: int | None, a
             least = files.settings.get("password.min_length")
             password, made_up = asking.new_password(password_stdin, least)
         user = add_user(files, name, password, quota=limit(quota), **values)
+        if portable:
+            set_user(files, name, portable=True)
     answer = {"id": user.id, "name": user.name, **({"password": password} if made_up else {})}
     if as_json:
         output.emit(answer)
@@ -93,6 +105,7 @@ def _told(account: Account) -> dict[str, Any]:
         "home": None if account.home is None else str(data_folder() / account.home),
         "used": account.used,
         "quota": user.quota,
+        "portable": account.portable,
         "created": output.moment(user.created),
     }
 
@@ -103,6 +116,7 @@ def _told(account: Account) -> dict[str, Any]:
 @click.option("--email", metavar="ADDRESS", help="E-mail address.")
 @click.option("--admin/--no-admin", default=None, help="May administer the server.")
 @click.option("--quota", type=Size(), help=_QUOTA)
+@click.option("--portable/--no-portable", default=None, help=_PORTABLE)
 def set_(name: str, quota: int | None, **values: Any) -> None:
     """Change what is given of a user."""
     from davshare.identity.people import set_user

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from davshare.dav import get, lock, options, propfind, proppatch, put, report, tree
+from davshare.dav import get, lock, options, patch, post, propfind, proppatch, put, report, tree
 from davshare.dav.exchange import Exchange
 from davshare.errors import Conflict, DavshareError, MethodNotAllowed, NotFound, NotImplementedHere, PreconditionFailed
+from davshare.files import methods
 from davshare.files.locate import Place
 from davshare.files.reading import Waits
 from davshare.files.view import Target
@@ -18,6 +19,8 @@ Browse = Callable[[Exchange, Target], Response]
 
 _WRITERS: dict[str, Callable[[Exchange], Response]] = {
     "PUT": put.handle,
+    "PATCH": patch.handle,
+    "POST": post.handle,
     "MKCOL": tree.mkcol,
     "DELETE": tree.delete,
     "COPY": tree.copy,
@@ -27,6 +30,9 @@ _WRITERS: dict[str, Callable[[Exchange], Response]] = {
     "UNLOCK": lock.unlock,
     "REPORT": report.handle,
 }
+
+#: Methods whose failed conditions are about the resource at the request's address (RFC 8144 section 3.2).
+_REPRESENTED = frozenset({"PUT", "PATCH", "DELETE", "PROPPATCH"})
 
 
 class Dav:
@@ -63,15 +69,15 @@ class Dav:
             return options.handle()
         writer = _WRITERS.get(method)
         if writer is None:
-            if method in ("POST", "PATCH", "ACL", "SEARCH"):
-                raise MethodNotAllowed(options.ALLOW)
+            if method in ("ACL", "SEARCH"):
+                raise MethodNotAllowed(methods.ALL)
             raise NotImplementedHere
         if not x.patient:
             raise Waits
         try:
             return writer(x)
         except PreconditionFailed:
-            if method == "PUT" and x.prefers("return=representation"):
+            if method in _REPRESENTED and x.prefers("return=representation"):
                 with suppress(DavshareError):
                     return get.representation(x, x.address, 412)
             raise

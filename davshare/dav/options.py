@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from davshare.files.upload import FILE_METHODS, FOLDER_METHODS
+from davshare.dav.patch import TYPE
+from davshare.files import methods
 from davshare.http.responses import Response
 
 #: The same on every resource; "1, 2" first, because some clients look no further.
-CLASSES = "1, 2, 3, extended-mkcol"
-ALLOW = "OPTIONS, GET, HEAD, PUT, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, REPORT, LOCK, UNLOCK"
-_KINDS = {"file": FILE_METHODS, "folder": FOLDER_METHODS}
+CLASSES = "1, 2, 3, extended-mkcol, sabredav-partialupdate"
 
 
-def handle(kind: str = "") -> Response:
-    """What can be done; ``kind`` is file or folder where it is known and may be known."""
+def handle(allow: str = methods.ALL) -> Response:
+    """What can be done; ``allow`` are the methods of a resource that is known and may be known."""
     headers = [
         ("DAV", CLASSES),
-        ("Allow", _KINDS.get(kind, ALLOW)),
+        ("Allow", allow),
         ("MS-Author-Via", "DAV"),
         ("Accept-Ranges", "bytes"),
     ]
+    if "PATCH" in allow.split(", "):
+        headers.append(("Accept-Patch", TYPE))
     return Response(200, headers)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from time import gmtime, strftime
 
-from davshare.dav.xml import DAV, OC, Name, escape, href
-from davshare.files import listing, lookup
+from davshare.dav.xml import DAV, MICROSOFT, OC, Name, empty, escape, href
+from davshare.files import listing, lookup, methods
 from davshare.files.context import Connection
 from davshare.files.listing import Lock, Locks
 from davshare.files.locate import Place
@@ -208,23 +208,43 @@ def supported_report_set(scope: Scope) -> Value:
 
 def supported_method_set(scope: Scope) -> Value:
     """RFC 3253 section 3.1.3."""
-    from davshare.files.upload import FILE_METHODS, FOLDER_METHODS
+    return lambda node: methods_told(methods.of(node, scope.place.space))
 
-    def told(methods: str) -> str:
-        return "".join(f'<d:supported-method name="{name}"/>' for name in methods.split(", "))
 
-    file, folder = told(FILE_METHODS), told(FOLDER_METHODS)
-    return lambda node: folder if node.kind == FOLDER else file
+@lru_cache(maxsize=8)
+def methods_told(names_: str) -> str:
+    """Methods as elements."""
+    return "".join(f'<d:supported-method name="{name}"/>' for name in names_.split(", "))
 
 
 def supported_live_property_set(scope: Scope) -> Value:
     """RFC 3253 section 3.1.4."""
-    told = "".join(
-        f"<d:supported-live-property><d:prop><d:{local}/></d:prop></d:supported-live-property>"
-        for namespace, local in LIVE
-        if namespace == DAV
-    )
+    told = live_told(tuple(LIVE))
     return lambda node: told
+
+
+@lru_cache(maxsize=8)
+def live_told(known: tuple[Name, ...]) -> str:
+    """Live properties as elements."""
+    return "".join(
+        f"<d:supported-live-property><d:prop>{empty(name)}</d:prop></d:supported-live-property>" for name in known
+    )
+
+
+def add_member(scope: Scope) -> Value:
+    """RFC 5995 section 3.2: where to POST new members; the collection itself."""
+
+    def told(node: Node) -> str | None:
+        if node.kind != FOLDER:
+            return None
+        return href(names.href((*scope.place.mount.base, *listing.way(scope.connection, node)), True))
+
+    return told
+
+
+def win32_last_modified(scope: Scope) -> Value:
+    """The time of modification under the name by which Windows sets it."""
+    return getlastmodified(scope)
 
 
 def sync_token(scope: Scope) -> Value:
@@ -293,12 +313,14 @@ LIVE: dict[Name, Callable[[Scope], Value]] = {
     (DAV, "supported-method-set"): supported_method_set,
     (DAV, "supported-live-property-set"): supported_live_property_set,
     (DAV, "sync-token"): sync_token,
+    (DAV, "add-member"): add_member,
     (DAV, "resource-id"): resource_id,
     (DAV, "iscollection"): iscollection,
     (OC, "id"): oc_id,
     (OC, "fileid"): oc_fileid,
     (OC, "size"): oc_size,
     (OC, "checksums"): oc_checksums,
+    (MICROSOFT, "Win32LastModifiedTime"): win32_last_modified,
 }
 #: What allprop gives (RFC 4918 section 9.1): the properties of that RFC and no costly ones.
 ALLPROP = tuple(name for name in list(LIVE)[:9])

@@ -8,19 +8,20 @@ from collections.abc import Mapping, Sequence
 from davshare.dav import xml
 from davshare.dav.exchange import Exchange
 from davshare.dav.properties import LIVE, SETTABLE
-from davshare.dav.xml import DAV, Name
+from davshare.dav.xml import DAV, MICROSOFT, OC, Name
 from davshare.errors import BadRequest, DavshareError, Forbidden, InsufficientStorage, UnsupportedMediaType
 from davshare.files import properties
 from davshare.files.properties import Instruction, Refused
+from davshare.http import digests
 from davshare.http.conditions import parse_date
 from davshare.http.responses import REASONS, Response
 from davshare.model import names
 
-_MICROSOFT = "urn:schemas-microsoft-com:"
+_CHECKSUMS = (OC, "checksums")
 #: Properties by which clients set the time of modification.
-_TIMES = frozenset({(DAV, "lastmodified"), (DAV, "getlastmodified"), (_MICROSOFT, "Win32LastModifiedTime")})
+_TIMES = frozenset({(DAV, "lastmodified"), (DAV, "getlastmodified"), (MICROSOFT, "Win32LastModifiedTime")})
 #: DAV: names that are live here or would be misleading as dead properties.
-_PROTECTED = frozenset(LIVE) - SETTABLE - {(DAV, "getlastmodified")} | {
+_PROTECTED = frozenset(LIVE) - SETTABLE - _TIMES | {
     (DAV, name)
     for name in (
         "acl", "acl-restrictions", "inherited-acl-set", "group", "supported-privilege-set", "principal-URL",
@@ -56,12 +57,22 @@ def _instruction(element: xml.Element, is_set: bool) -> Instruction:
     if name in _TIMES and is_set:
         moment = _moment(xml.text_of(element))
         if moment is not None:
-            return Instruction(name, None if name[0] == DAV else xml.whole(element), moment)
+            return Instruction(name, None, moment)
         return Instruction(name, None, None, Forbidden("This is not a time."))
+    if name == _CHECKSUMS and is_set:
+        return _checksums(element)
     if name in _PROTECTED or name == (DAV, "getlastmodified"):
         refusal = Forbidden("This property cannot be changed.", condition="cannot-modify-protected-property")
         return Instruction(name, None, None, refusal)
     return Instruction(name, xml.whole(element) if is_set else None)
+
+
+def _checksums(element: xml.Element) -> Instruction:
+    """What ownCloud's clients say of a file that they have sent: it is compared, not kept."""
+    try:
+        return Instruction(_CHECKSUMS, None, checksums=digests.oc_checksums(xml.text_of(element)))
+    except BadRequest:
+        return Instruction(_CHECKSUMS, None, refused=Forbidden("These are no checksums."))
 
 
 def _moment(text: str) -> int | None:
@@ -120,6 +131,8 @@ def initial(x: Exchange, data: bytes) -> dict[Name, str] | Response:
             continue
         if each.refused is not None:
             reasons[each.name] = each.refused
+        elif each.checksums is not None:
+            reasons[each.name] = Forbidden(condition="cannot-modify-protected-property")
         elif each.value is not None and len(each.value.encode()) > longest:
             reasons[each.name] = InsufficientStorage("The value is too long.", condition="")
         elif each.value is not None:

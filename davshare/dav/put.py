@@ -3,37 +3,67 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from davshare.dav import get
 from davshare.dav.exchange import Exchange
 from davshare.errors import BadRequest, UnsupportedMediaType
 from davshare.files import upload
+from davshare.files.upload import Sent, Stored
 from davshare.http import digests
 from davshare.http.responses import Response
 from davshare.model import names
 
 _SECONDS = re.compile(r"-?\d{1,11}(\.\d{1,9})?\Z")
+_LENGTH = re.compile(r"\d{1,18}\Z")
 
 
 def handle(x: Exchange) -> Response:
     """Store the body as the file at the request's address."""
-    headers = x.headers
-    if "content-range" in headers:
-        raise BadRequest("A part of a file cannot be written with PUT.")
-    if headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
-        raise UnsupportedMediaType("A content coding is not accepted.")
-    expected = digests.expected(headers)
-    mtime_ns = mtime(headers.get("x-oc-mtime"))
-    body = x.request.body
-    stored = upload.put(x.files, x.asker, x.address, body.length, body.read, mtime_ns=mtime_ns, expected=expected)
-    answer = [("ETag", stored.etag), ("OC-ETag", stored.etag), ("OC-FileId", f"{stored.node.id:08d}davshare")]
-    if mtime_ns is not None:
-        answer.append(("X-OC-MTime", "accepted"))
-    if stored.created:
-        answer.append(("Location", names.href(x.address.segments, False)))
+    sent = content(x)
+    stored = upload.put(x.files, x.asker, x.address, sent)
     if x.prefers("return=representation"):
         return get.representation(x, x.address, 201 if stored.created else 200)
+    answer = [*told(stored), *accepted(sent)]
+    if stored.created:
+        answer.append(("Location", names.href(x.address.segments, False)))
     return Response(201 if stored.created else 204, answer)
+
+
+def content(x: Exchange) -> Sent:
+    """The body of a request that brings a whole file.
+
+    :raises BadRequest: it is only a part of one (RFC 9110 section 14.5), or a header is malformed.
+    :raises UnsupportedMediaType: it is coded.
+    """
+    headers = x.headers
+    if "content-range" in headers:
+        raise BadRequest("A part of a file cannot be written like this.")
+    demand_plain(headers)
+    hint = headers.get("x-expected-entity-length", "").strip()
+    return Sent(
+        x.request.body.length,
+        x.request.body.read,
+        mtime(headers.get("x-oc-mtime")),
+        digests.expected(headers),
+        int(hint) if _LENGTH.match(hint) else None,
+    )
+
+
+def demand_plain(headers: Mapping[str, str]) -> None:
+    """Return when the body is what it is, without a content coding."""
+    if headers.get("content-encoding", "identity").strip().lower() not in ("identity", ""):
+        raise UnsupportedMediaType("A content coding is not accepted.")
+
+
+def told(stored: Stored) -> list[tuple[str, str]]:
+    """What an answer says of the file that was stored."""
+    return [("ETag", stored.etag), ("OC-ETag", stored.etag), ("OC-FileId", f"{stored.node.id:08d}davshare")]
+
+
+def accepted(sent: Sent) -> list[tuple[str, str]]:
+    """That the time which came with a file was taken."""
+    return [] if sent.mtime_ns is None else [("X-OC-MTime", "accepted")]
 
 
 def mtime(text: str | None) -> int | None:

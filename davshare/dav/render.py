@@ -125,7 +125,7 @@ class Renderer:
     def _names_only(self, node: Node, href: str, dead: Mapping[Name, str]) -> str:
         columns = [c for c in self._columns if c.value is not None and c.name not in dead]
         hidden = {"getcontentlength", "getcontenttype"} if node.kind == FOLDER else {
-            "quota-available-bytes", "quota-used-bytes", "sync-token",
+            "add-member", "quota-available-bytes", "quota-used-bytes", "sync-token",
         }  # fmt: skip
         found = [c.empty for c in columns if c.name[1] not in hidden]
         return _response(href, found + [empty(name) for name in dead], [])

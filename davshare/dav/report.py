@@ -11,9 +11,9 @@ from davshare.dav.treesync import TreeReport
 from davshare.dav.viewsync import ViewReport
 from davshare.dav.xml import DAV
 from davshare.errors import BadRequest, Forbidden, MethodNotAllowed, UnsupportedMediaType
+from davshare.files import methods
 from davshare.files.locate import Place
 from davshare.files.sync import Changes
-from davshare.files.upload import FILE_METHODS
 from davshare.files.view import Virtual
 from davshare.http.responses import Response
 from davshare.model import tokens
@@ -68,7 +68,7 @@ def handle(x: Exchange) -> Response:
         question = parse(root)
         if isinstance(target, Place):
             if target.node is not None and not target.node.is_folder:
-                raise MethodNotAllowed(FILE_METHODS, "Only collections have this report.")
+                raise MethodNotAllowed(methods.of(target.node, target.space), "Only collections have this report.")
             propfind.readable(target)
         x.asker.check(connection)
         if isinstance(target, Virtual):

@@ -29,6 +29,8 @@ def mkcol(x: Exchange) -> Response:
         ("OC-FileId", f"{made.node.id:08d}davshare"),
         ("Location", names.href(x.address.segments, True)),
     ]
+    if values and x.prefers("return=minimal"):
+        headers += [("Preference-Applied", "return=minimal"), ("Vary", "Prefer, Brief")]
     return Response(201, headers)
 
 

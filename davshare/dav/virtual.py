@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from davshare.dav.properties import COLLECTION, REPORTS, SUPPORTED_LOCK, principal_url
+from davshare.dav.properties import COLLECTION, REPORTS, SUPPORTED_LOCK, live_told, methods_told, principal_url
 from davshare.dav.render import NOT_FOUND, OK, Asked
 from davshare.dav.xml import DAV, Name, empty, escape, href, tag
-from davshare.files import view
+from davshare.files import methods, view
 from davshare.files.context import Connection
 from davshare.files.listing import groups_of, people_of
 from davshare.files.locate import Place
@@ -55,8 +55,10 @@ class Describer:
             (DAV, "current-user-principal"): lambda: href(mine),
             (DAV, "principal-collection-set"): lambda: href("/dav/principals/users/") + href("/dav/principals/groups/"),
             (DAV, "supported-report-set"): lambda: REPORTS,
+            (DAV, "supported-method-set"): lambda: methods_told(methods.VIRTUAL),
             (DAV, "sync-token"): lambda: token(self.files, self.connection, self.actor, virtual),
         }
+        values[DAV, "supported-live-property-set"] = lambda: live_told(tuple(values))
         if virtual.principal is not None:
             values[DAV, "principal-URL"] = lambda: href(virtual.href)
             values[DAV, "alternate-URI-set"] = lambda: ""

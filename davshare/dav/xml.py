@@ -14,6 +14,7 @@ from davshare.http.request import Body
 DAV = "DAV:"
 OC = "http://owncloud.org/ns"
 NC = "http://nextcloud.org/ns"
+MICROSOFT = "urn:schemas-microsoft-com:"
 SABRE = "http://sabredav.org/ns"
 #: Prefixes that every multistatus declares.
 PREFIXES = {DAV: "d", OC: "oc", NC: "nc", SABRE: "s", "http://www.w3.org/XML/1998/namespace": "xml"}

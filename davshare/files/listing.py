@@ -29,6 +29,11 @@ def members(connection: Connection, place: Place, folder: Node) -> Iterator[Node
     return (node for node in found if node.id in passages)
 
 
+def way(connection: Connection, node: Node) -> list[str]:
+    """Names from the space's root, which has none, down to ``node``."""
+    return [each.name for each in nodes.chain(connection, node.id)[1:]]
+
+
 def dead(connection: Connection, node: int) -> dict[Name, str]:
     """Dead properties of one node: the whole elements as XML."""
     return properties.of(connection, node)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from davshare.errors import Conflict, Forbidden, NotFound
+from davshare.errors import Forbidden, NotFound
 from davshare.files import guard
 from davshare.index import nodes
 from davshare.index.database import Connection
@@ -93,6 +93,16 @@ class Place:
         """Where the content is in its store."""
         return disk_path([node.name for node in self.chain[1:]]) + disk_path(self.missing)
 
+    def demand(self, want: Rights) -> None:
+        """Return when the asker's rights here hold ``want``.
+
+        :raises NotFound: the asker may not even know that something is here.
+        :raises Forbidden: it may be known, not done.
+        """
+        if want & ~self.rights & ~Permission.READ and self.space.read_only and self.rights & Permission.READ:
+            raise Forbidden("This space is read-only.", condition="need-privileges")
+        guard.demand(self.rights, want)
+
     def found(self) -> Node:
         """What is here.
 
@@ -150,20 +160,3 @@ def _hidden(mount: Mount, root: Node, missing: tuple[str, ...], slash: bool) -> 
 def trash_path(node: Node) -> Path:
     """Where a deleted node is kept on disk."""
     return (*TRASH, str(node.id).encode())
-
-
-def check_new(place: Place, renamed: bool = False) -> None:
-    """Judge the name of something that is about to come into being.
-
-    :param renamed: what has the name in another normalisation is what will have it in this one.
-    :raises Forbidden: the name is ours.
-    :raises BadRequest: the name is a path for some system.
-    :raises Conflict: the parent is missing, or a twin by normalisation is here.
-    """
-    if len(place.chain) + len(place.missing) > DEEPEST:
-        raise Conflict("Folders cannot be nested this deeply.")
-    if names.is_private(place.segments[len(place.mount.base)]):
-        raise Forbidden("This name is reserved.")
-    names.check_new(place.name, len(place.chain) == 1)
-    if place.twin and len(place.missing) == 1 and not renamed:
-        raise names.twin()

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from davshare.errors import Conflict, Forbidden, Locked, PreconditionFailed
-from davshare.files import guard
 from davshare.files.context import Asker
 from davshare.files.locate import Place
 from davshare.files.service import Files
@@ -166,7 +165,7 @@ def refresh(connection: Connection, place: Place, asker: Asker, timeout: int) ->
     lock = found[0]
     if lock.creator != asker.actor.user:
         raise Forbidden("This lock belongs to someone else.")
-    guard.demand(place.rights, Permission.WRITE_CONTENT)
+    place.demand(Permission.WRITE_CONTENT)
     locks.refresh(connection, lock.token, timeout, now + timeout)
     return lock._replace(timeout=timeout, expires=now + timeout)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from davshare.errors import Conflict
-from davshare.files import guard, locking, writer
+from davshare.files import locking, newcomer, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker, Connection
-from davshare.files.locate import Place, check_new
+from davshare.files.locate import Place
 from davshare.files.locking import Wish
 from davshare.files.occupied import decided
 from davshare.files.redo import Effect
@@ -33,18 +33,10 @@ def _decide(files: Files, connection: Connection, asker: Asker, address: Address
     place = files.new_place(connection, asker, address)
     if place.node is not None:
         place.found()
-        guard.demand(place.rights, Permission.WRITE_CONTENT)
+        place.demand(Permission.WRITE_CONTENT)
         asker.check(connection)
         return place
-    guard.demand(place.rights, Permission.BIND)
-    if place.folder is None:
-        raise Conflict
-    if address.slash:
-        raise Conflict("Only a file can be made by locking it; its address does not end in a slash.")
-    check_new(place)
-    asker.check(connection)
-    locking.demand_free(connection, place)
-    locking.demand_member(connection, place, asker)
+    newcomer.demand(files, connection, asker, place, file=True, locking_it=True)
     return place
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from davshare.errors import DavshareError, Forbidden, InsufficientStorage
-from davshare.files import guard, locking, writer
+from davshare.errors import DavshareError, Forbidden, InsufficientStorage, NotFound
+from davshare.files import locking, reading, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
@@ -22,13 +23,15 @@ class Instruction(NamedTuple):
     """Set a property to ``value`` (the whole element as XML), or remove it when that is None.
 
     ``mtime_ns`` says that the property stands for the time of modification.
-    ``refused`` is why the door cannot let it be set.
+    ``refused`` is why the door cannot let it be set.  ``checksums`` are only
+    compared with those of the file, by algorithm.
     """
 
     name: Name
     value: str | None
     mtime_ns: int | None = None
     refused: DavshareError | None = None
+    checksums: Mapping[str, bytes] | None = None
 
 
 class Refused(DavshareError):
@@ -45,7 +48,7 @@ def decide(files: Files, connection: Connection, asker: Asker, address: Address)
     """Judge a change of the properties of what is at ``address``."""
     place = files.place(connection, asker, address)
     place.found()
-    guard.demand(place.rights, Permission.WRITE_PROPERTIES)
+    place.demand(Permission.WRITE_PROPERTIES)
     asker.check(connection)
     locking.demand_content(connection, place, asker)
     return place
@@ -59,6 +62,9 @@ def patch(files: Files, asker: Asker, address: Address, instructions: Sequence[I
     with files.db.snapshot() as connection:
         place = decide(files, connection, asker, address)
     refused = {each.name: each.refused for each in instructions if each.refused is not None}
+    for each in instructions:
+        if each.checksums and not _has(files, asker, address, each.checksums):
+            refused[each.name] = Forbidden("The file does not have this checksum.")
     if refused:
         raise Refused(refused)
 
@@ -69,6 +75,18 @@ def patch(files: Files, asker: Asker, address: Address, instructions: Sequence[I
 
     timely = any(each.mtime_ns is not None for each in instructions)
     return files.committer.run(work, [place.space.id], asker.actor.user, asker.actor.device, alone=timely)
+
+
+def _has(files: Files, asker: Asker, address: Address, stated: Mapping[str, bytes]) -> bool:
+    """Whether what is at ``address`` is a file with these checksums."""
+    try:
+        content = reading.open_content(files, Asker(asker.actor), address)
+    except NotFound:
+        return False
+    try:
+        return reading.checksums(files, content, list(stated)) == dict(stated)
+    finally:
+        os.close(content.fd)
 
 
 def _apply(files: Files, tx: Transaction, place: Place, instructions: Sequence[Instruction]) -> None:

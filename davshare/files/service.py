@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 from davshare.errors import Forbidden, MethodNotAllowed, NotFound
-from davshare.files import guard, view
+from davshare.files import guard, methods, view
 from davshare.files.commit import Committer
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
@@ -107,7 +107,7 @@ class Files:
         found = self.target(connection, asker, address)
         if isinstance(found, Place):
             return found
-        raise MethodNotAllowed("OPTIONS, GET, HEAD, PROPFIND, REPORT")
+        raise MethodNotAllowed(methods.VIRTUAL)
 
     def new_place(self, connection: Connection, asker: Asker, address: Address) -> Place:
         """The same for something that may not exist yet.

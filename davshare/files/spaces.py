@@ -145,12 +145,16 @@ def _run(files: Files, name: str, work: Callable[[Transaction], T]) -> T:
     return files.committer.run(work, [space.id])
 
 
-def set_home_quota(files: Files, user: int, quota: int | None) -> None:
-    """Change how much a home may hold, in bytes; None for no limit."""
+def set_home(
+    files: Files, user: int, *, quota: int | EllipsisType | None = ..., portable: bool | EllipsisType = ...
+) -> None:
+    """Change how much a home may hold, in bytes (None for no limit), and whether its names are portable."""
     with files.db.write() as connection:
         home = spaces.home(connection, user)
         if home is not None:
-            spaces.update(connection, home._replace(quota=quota))
+            home = home if isinstance(quota, EllipsisType) else home._replace(quota=quota)
+            home = home if isinstance(portable, EllipsisType) else home._replace(portable=portable)
+            spaces.update(connection, home)
             changed(connection)
 
 

@@ -7,17 +7,16 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, Conflict, DavshareError, Forbidden, NotFound, PreconditionFailed, Unavailable
-from davshare.files import guard, locking, quota, tree, writer
+from davshare.files import locking, newcomer, quota, tree, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
-from davshare.files.locate import DEEPEST, Place, check_new, disk_path
+from davshare.files.locate import DEEPEST, Place, disk_path
 from davshare.files.occupied import all_decided
 from davshare.files.reconcile import agrees, refresh_tree
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index import nodes
 from davshare.index.database import Connection
-from davshare.model import names
 from davshare.model.access import Permission
 from davshare.model.nodes import Node
 from davshare.store.base import Facts, Missing, Path
@@ -52,10 +51,10 @@ def decide(files: Files, connection: Connection, asker: Asker, order: Order) -> 
     """Judge a COPY or MOVE in the present state of the tree; source and target."""
     source = files.place(connection, asker, order.source)
     node = source.found()
-    guard.demand(source.rights, Permission.READ)
+    source.demand(Permission.READ)
     target = files.new_place(connection, asker, order.target)
     if target.node is None:
-        guard.demand(target.rights, Permission.BIND)
+        target.demand(Permission.BIND)
     else:
         target.found()
     _demand_apart(source, target)
@@ -68,11 +67,14 @@ def decide(files: Files, connection: Connection, asker: Asker, order: Order) -> 
     if target.node is None:
         if target.folder is None:
             raise Conflict
-        _check_target_name(source, target)
+        own = source.folder is not None and source.folder.id == target.chain[-1].id
+        newcomer.judge_name(files, connection, target, node if order.move and own else None)
     else:
         if target.is_root:
             raise Forbidden("The root of a space cannot be replaced.")
         tree.demand_parent(connection, asker, target, Permission.BIND | Permission.UNBIND)
+    if (order.members or order.move) and (not order.move or source.space.id != target.space.id):
+        newcomer.judge_tree(connection, target, node)
     asker.check(connection)
     if target.node is not None and not order.overwrite:
         raise PreconditionFailed("Something is at the destination already.")
@@ -105,14 +107,6 @@ def _demand_apart(source: Place, target: Place) -> None:
         )
     if target.node is not None and any(node.id == target.node.id for node in source.chain):
         raise Forbidden("The source is inside the destination.")
-
-
-def _check_target_name(source: Place, target: Place) -> None:
-    """A rename to another normalisation of its own name is not a twin of anything."""
-    own = source.folder
-    renames = own is not None and target.chain[-1].id == own.id and target.twin
-    key_is_own = renames and names.key(source.name) == names.key(target.name)
-    check_new(target, renamed=key_is_own)
 
 
 def transfer(files: Files, asker: Asker, order: Order) -> Moved:

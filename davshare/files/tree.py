@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from davshare.errors import BadRequest, Conflict, Forbidden, MethodNotAllowed
-from davshare.files import guard, locking, writer
+from davshare.errors import BadRequest, Forbidden, MethodNotAllowed
+from davshare.files import guard, locking, methods, newcomer, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
-from davshare.files.locate import Place, check_new, trash_path
+from davshare.files.locate import Place, trash_path
 from davshare.files.occupied import decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
-from davshare.files.upload import FILE_METHODS, FOLDER_METHODS, Stored
+from davshare.files.upload import Stored
 from davshare.index import nodes, properties, trash
 from davshare.index.database import Connection
 from davshare.index.properties import Name
@@ -24,15 +25,10 @@ from davshare.store.local import STAGING
 def decide_new(files: Files, connection: Connection, asker: Asker, address: Address) -> Place:
     """Judge the making of something that must not exist yet."""
     place = files.new_place(connection, asker, address)
-    guard.demand(place.rights, Permission.BIND)
     if place.node is not None:
-        allow = FOLDER_METHODS if place.node.is_folder else FILE_METHODS
-        raise MethodNotAllowed(allow, "Something is here already.")
-    if place.folder is None:
-        raise Conflict
-    check_new(place)
-    asker.check(connection)
-    locking.demand_member(connection, place, asker)
+        place.demand(Permission.BIND)
+        raise MethodNotAllowed(methods.of(place.node, place.space), "Something is here already.")
+    newcomer.demand(files, connection, asker, place, file=False)
     return place
 
 
@@ -60,7 +56,7 @@ def make_folder(
             properties.put(tx.connection, node.id, each, value)
         tx.undo = lambda later: writer.forget(later, node)
         tx.effect(Effect(here.space.id, (*STAGING, name), here.path, facts.inode))
-        return Stored(node, True, files.etag(node), {})
+        return Stored(node, True, files.etag(node), {}, here.segments)
 
     try:
         return files.committer.run(work, [place.space.id], asker.actor.user, asker.actor.device)
@@ -86,7 +82,7 @@ def demand_parent(connection: Connection, asker: Asker, place: Place, want: Righ
     """Return when the asker has a right on the folder that holds what is here."""
     have = guard.rights(connection, asker.actor, place.space, place.chain[:-1])
     if want & ~have:
-        guard.demand(have | (place.rights & Permission.READ), want)
+        replace(place, rights=have | (place.rights & Permission.READ)).demand(want)
 
 
 def delete(files: Files, asker: Asker, address: Address, whole: bool = True) -> None:

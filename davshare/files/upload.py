@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from davshare.errors import BadRequest, Conflict, InsufficientStorage, MethodNotAllowed, TooLarge
-from davshare.files import guard, locking, quota, writer
+from davshare.errors import BadRequest, InsufficientStorage, MethodNotAllowed, TooLarge, Unavailable
+from davshare.files import locking, methods, newcomer, quota, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
-from davshare.files.locate import Place, check_new
+from davshare.files.locate import Place
 from davshare.files.occupied import decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
@@ -25,112 +26,136 @@ BLOCK = 1024 * 1024
 #: Up to this size every file is hashed while it arrives.
 INLINE = 1024 * 1024
 
-FILE_METHODS = "OPTIONS, GET, HEAD, PUT, DELETE, COPY, MOVE, PROPFIND, PROPPATCH, LOCK, UNLOCK"
-FOLDER_METHODS = "OPTIONS, GET, HEAD, DELETE, COPY, MOVE, PROPFIND, PROPPATCH, REPORT, LOCK, UNLOCK"
-
 Read = Callable[[int], bytes]
 
 
 class Stored(NamedTuple):
-    """What an upload became."""
+    """What an upload became; ``segments`` of the URL at which it is."""
 
     node: Node
     created: bool
     etag: str
     digests: Values
+    segments: tuple[str, ...]
+
+
+class Sent(NamedTuple):
+    """Content on its way from a client.
+
+    ``length`` is the announced number of bytes, None when unknown; ``hint`` is
+    what the client expects it to become, and is good for an early refusal only.
+    ``expected`` are the checksums that the bytes must have, by algorithm.
+    """
+
+    length: int | None
+    read: Read
+    mtime_ns: int | None = None
+    expected: Mapping[str, bytes] = {}
+    hint: int | None = None
+
+
+class Incoming(NamedTuple):
+    """A staged file that is complete and on disk, and how the index will know it."""
+
+    name: bytes
+    facts: Facts
+    mtime_ns: int | None
+    values: Values
 
 
 def decide(files: Files, connection: Connection, asker: Asker, address: Address) -> Place:
     """Judge an upload to ``address`` in the present state of the tree; RFC 4918 section 9.7."""
     place = files.new_place(connection, asker, address)
-    node = place.node
-    if node is None:
-        guard.demand(place.rights, Permission.BIND)
-        if place.folder is None:
-            raise Conflict
-        if address.slash:
-            raise Conflict("The address of a file does not end in a slash.")
-        check_new(place)
-        asker.check(connection)
-        locking.demand_member(connection, place, asker)
-        return place
-    guard.demand(place.rights, Permission.WRITE_CONTENT)
-    if node.is_folder:
-        raise MethodNotAllowed(FOLDER_METHODS, "A folder cannot be overwritten by a file.")
-    asker.check(connection)
-    locking.demand_content(connection, place, asker)
+    if place.node is None:
+        newcomer.demand(files, connection, asker, place, file=True)
+    else:
+        demand_change(connection, asker, place, place.node)
     return place
 
 
-def put(
-    files: Files,
-    asker: Asker,
-    address: Address,
-    length: int | None,
-    read: Read,
-    *,
-    mtime_ns: int | None = None,
-    expected: Mapping[str, bytes] | None = None,
-) -> Stored:
-    """Store the bytes that ``read`` gives as the file at ``address``.
+def demand_change(connection: Connection, asker: Asker, place: Place, node: Node) -> None:
+    """Return when ``asker`` may give the file that is here other content.
 
-    :param length: their announced number, None when unknown.
-    :param expected: checksums that they must have, by algorithm.
+    :raises MethodNotAllowed: it is a folder.
+    """
+    place.demand(Permission.WRITE_CONTENT)
+    if node.is_folder:
+        raise MethodNotAllowed(methods.of(node, place.space), "A folder cannot be overwritten by a file.")
+    asker.check(connection)
+    locking.demand_content(connection, place, asker)
+
+
+def put(files: Files, asker: Asker, address: Address, sent: Sent) -> Stored:
+    """Store what is sent as the file at ``address``.
+
     :raises BadRequest: the checksums differ.  Whatever is raised, nothing has changed.
     """
-    place = decided(files, lambda connection: decide(files, connection, asker, address))
-    limit = _limit(files, place)
-    if length is not None and length > limit:
-        raise _over(files, length)
-    store = files.store(place.space)
-    staged = store.stage()
-    name = staged.name
+
+    def judge(connection: Connection) -> Place:
+        return decide(files, connection, asker, address)
+
+    place = decided(files, judge)
+    incoming = receive(files, place, sent)
+    with unless_placed(files, place, incoming.name):
+        return files.committer.run(Seal(files, judge, incoming), [place.space.id], asker.actor.user, asker.actor.device)
+
+
+@contextmanager
+def unless_placed(files: Files, place: Place, name: bytes) -> Iterator[None]:
+    """Remove a staged file if what is tried with it fails."""
     try:
-        values = _receive(files, staged.write, read, length, limit, expected or {})
-        facts = staged.finish(mtime_ns)
-    except OSError as error:
-        raise refusal(error) from error
-    finally:
-        staged.discard()
-    work = _Seal(files, asker, address, name, facts, mtime_ns, values)
-    try:
-        return files.committer.run(work, [place.space.id], asker.actor.user, asker.actor.device)
+        yield
     except BaseException:
-        store.remove((*STAGING, name))
+        files.store(place.space).remove((*STAGING, name))
         raise
 
 
-def _limit(files: Files, place: Place) -> int:
+def limit(files: Files, place: Place) -> int:
     """The largest content that may come to this place."""
     node = place.node
-    limit = quota.room(place) + (0 if node is None else node.size)
+    most = quota.room(place) + (0 if node is None else node.size)
     largest = files.settings.get("upload.max_bytes")
-    return min(limit, largest) if largest else limit
+    return min(most, largest) if largest else most
 
 
-def _over(files: Files, size: int) -> InsufficientStorage | TooLarge:
+def over(files: Files, size: int) -> InsufficientStorage | TooLarge:
+    """Why content of this size, which is more than :func:`limit`, is refused."""
     largest = files.settings.get("upload.max_bytes")
     if largest and size > largest:
         return TooLarge("The file is larger than this server accepts.")
     return InsufficientStorage("The quota of this space does not allow it.")
 
 
-def _receive(
-    files: Files,
-    write: Callable[[bytes], None],
-    read: Read,
-    length: int | None,
-    limit: int,
-    expected: Mapping[str, bytes],
-) -> Values:
+def receive(files: Files, place: Place, sent: Sent) -> Incoming:
+    """Take what is sent into a staged file; it is refused before a byte is read where that can be known.
+
+    :raises InsufficientStorage: it is over the quota.
+    :raises TooLarge: it is larger than any file may be.
+    """
+    most = limit(files, place)
+    for size in (sent.length, sent.hint):
+        if size is not None and size > most:
+            raise over(files, size)
+    staged = files.store(place.space).stage()
+    try:
+        values = _take_in(files, staged.write, sent, most)
+        return Incoming(staged.name, staged.finish(sent.mtime_ns), sent.mtime_ns, values)
+    except OSError as error:
+        raise refusal(error) from error
+    finally:
+        staged.discard()
+
+
+def _take_in(files: Files, write: Callable[[bytes], None], sent: Sent, most: int) -> Values:
     """Take the body in, count it and hash it; small files always, larger ones as announced."""
+    length, expected = sent.length, sent.expected
     small = length is None or length <= INLINE
     digester = Digester(frozenset(expected).union(ROUTINE) if small else frozenset(expected))
     taken = 0
-    while data := read(BLOCK):
+    while data := sent.read(BLOCK):
         taken += len(data)
-        if taken > limit:
-            raise _over(files, taken)
+        if taken > most:
+            raise over(files, taken)
         write(data)
         if small and taken > INLINE:
             small = False
@@ -140,51 +165,64 @@ def _receive(
     if length is not None and taken != length:
         raise BadRequest("The body is not as long as was announced.")
     values = digester.values()
-    for algorithm, value in expected.items():
-        if values[algorithm] != value:
-            raise BadRequest("The content does not have the announced checksum.")
+    demand_checksums(values, expected)
     return values
 
 
-class _Seal:
-    """The change that makes a staged file the content of its place."""
+def demand_checksums(values: Values, expected: Mapping[str, bytes]) -> None:
+    """Return when what was announced is what came.
 
-    __slots__ = ("address", "asker", "facts", "files", "mtime_ns", "name", "values")
+    :raises BadRequest: it is not.
+    """
+    for algorithm, value in expected.items():
+        if values[algorithm] != value:
+            raise BadRequest("The content does not have the announced checksum.")
+
+
+class Seal:
+    """The change that makes a staged file the content of the place that ``judge`` gives.
+
+    :param base: (id, stamp) of the content that the staged file was made from, if it was made from some.
+    """
+
+    __slots__ = ("_base", "_files", "_incoming", "_judge")
 
     def __init__(
         self,
         files: Files,
-        asker: Asker,
-        address: Address,
-        name: bytes,
-        facts: Facts,
-        mtime_ns: int | None,
-        values: Values,
+        judge: Callable[[Connection], Place],
+        incoming: Incoming,
+        base: tuple[int, int] | None = None,
     ) -> None:
-        self.files = files
-        self.asker = asker
-        self.address = address
-        self.name = name
-        self.facts = facts
-        self.mtime_ns = mtime_ns
-        self.values = values
+        self._files = files
+        self._judge = judge
+        self._incoming = incoming
+        self._base = base
 
     def __call__(self, tx: Transaction) -> Stored:
-        place = decide(self.files, tx.connection, self.asker, self.address)
+        name, facts, mtime_ns, values = self._incoming
+        place = self._judge(tx.connection)
         old = place.node
-        quota.demand(place, self.facts.size - (0 if old is None else old.size))
-        known = digests_row(self.values)
+        if self._base is not None and (old is None or (old.id, old.stamp) != self._base):
+            raise Outrun
+        quota.demand(place, facts.size - (0 if old is None else old.size))
+        known = digests_row(values)
         if old is None:
-            parent = place.chain[-1]
-            new = writer.create(tx, parent, place.name, self.facts, mtime_ns=self.mtime_ns, known=known)
+            new = writer.create(tx, place.chain[-1], place.name, facts, mtime_ns=mtime_ns, known=known)
             tx.undo = lambda later: writer.forget(later, new)
         else:
             writer.keep(tx, old)
-            new = writer.overwrite(tx, old, self.facts, mtime_ns=self.mtime_ns, known=known)
+            new = writer.overwrite(tx, old, facts, mtime_ns=mtime_ns, known=known)
             before = Facts(old.inode, old.size, old.mtime_ns if old.disk_ns is None else old.disk_ns, False)
             tx.undo = lambda later: _put_back(later, new, before, old.mtime_ns)
-        tx.effect(Effect(place.space.id, (*STAGING, self.name), place.path, self.facts.inode))
-        return Stored(new, old is None, self.files.etag(new), self.values)
+        tx.effect(Effect(place.space.id, (*STAGING, name), place.path, facts.inode))
+        return Stored(new, old is None, self._files.etag(new), values, place.segments)
+
+
+class Outrun(Unavailable):
+    """Meanwhile the file got other content than the staged one was made from."""
+
+    message = "The file keeps changing; try again."
 
 
 def _put_back(tx: Transaction, new: Node, before: Facts, mtime_ns: int) -> None:

@@ -26,6 +26,16 @@ def expected(headers: Mapping[str, str]) -> dict[str, bytes]:
 
     :raises BadRequest: a header is malformed.
     """
+    found = stated(headers)
+    _take(found, of_file(headers))
+    return found
+
+
+def stated(headers: Mapping[str, str]) -> dict[str, bytes]:
+    """The checksums of the bytes that a message carries.
+
+    :raises BadRequest: a header is malformed.
+    """
     found: dict[str, bytes] = {}
     for field in ("content-digest", "repr-digest"):
         if field in headers:
@@ -34,9 +44,15 @@ def expected(headers: Mapping[str, str]) -> dict[str, bytes]:
         _take(found, _instance(headers["digest"]))
     if "content-md5" in headers:
         _take(found, {"md5": _base64(headers["content-md5"])})
-    if "oc-checksum" in headers:
-        _take(found, _owncloud(headers["oc-checksum"]))
     return found
+
+
+def of_file(headers: Mapping[str, str]) -> dict[str, bytes]:
+    """The checksums that the file shall have in the end, in ownCloud's notation.
+
+    :raises BadRequest: the header is malformed.
+    """
+    return oc_checksums(headers["oc-checksum"]) if "oc-checksum" in headers else {}
 
 
 def _take(found: dict[str, bytes], stated: Mapping[str, bytes]) -> None:
@@ -72,7 +88,11 @@ def _instance(text: str) -> dict[str, bytes]:
     return found
 
 
-def _owncloud(text: str) -> dict[str, bytes]:
+def oc_checksums(text: str) -> dict[str, bytes]:
+    """Checksums such as ``SHA1:0a1b... MD5:...`` by algorithm; unknown ones are passed over.
+
+    :raises BadRequest: it is malformed.
+    """
     found: dict[str, bytes] = {}
     for item in text.split():
         name, colon, value = item.partition(":")

@@ -51,6 +51,7 @@ class Account(NamedTuple):
     home: str | None
     used: int | None
     tokens: int
+    portable: bool
 
 
 def accounts(database: Database, name: str | None = None) -> list[Account]:
@@ -72,6 +73,7 @@ def _account(connection: Connection, user: User) -> Account:
         None if home is None else home.root,
         None if root is None else root.size,
         len(people.tokens(connection, user.id)),
+        home is not None and home.portable,
     )
 
 
@@ -162,13 +164,14 @@ def set_user(
     email: str | EllipsisType = ...,
     admin: bool | EllipsisType = ...,
     quota: int | EllipsisType | None = ...,
+    portable: bool | EllipsisType = ...,
 ) -> User:
-    """Change what is given; a quota is that of the home.
+    """Change what is given; quota and portable are those of the home.
 
     :raises NotFound: there is no such user.
     :raises BadRequest: a value cannot be accepted.
     """
-    from davshare.files.spaces import set_home_quota
+    from davshare.files.spaces import set_home
 
     wanted = {"display_name": display_name, "email": email, "admin": admin, "quota": quota}
     changes: dict[str, Any] = {key: value for key, value in wanted.items() if value is not ...}
@@ -176,8 +179,8 @@ def set_user(
     with files.db.write() as connection:
         user = find_user(connection, name)._replace(**changes)
         people.update_user(connection, user)
-    if "quota" in changes:
-        set_home_quota(files, user.id, user.quota)
+    if "quota" in changes or portable is not ...:
+        set_home(files, user.id, quota=quota, portable=portable)
     return user
 
 

@@ -20,7 +20,11 @@ LONGEST = 255
 _PLAIN = re.compile(r"[A-Za-z0-9\-._~/!$()*+,;=:@]*\Z").match
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9\-._~!$()*+,;=:@]*\Z").match
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})").search
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNPORTABLE = re.compile(r'[<>:"|?*\\\x00-\x1f]').search
+_DEVICES = frozenset(
+    ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"] + [port + n for port in ("COM", "LPT") for n in "123456789¹²³"]
+)
 _SAFE = "-._~!$()*+,;=:@"
 
 
@@ -52,7 +56,7 @@ def _decode(part: str) -> str:
         segment = unquote_to_bytes(part).decode()
     except UnicodeDecodeError:
         raise BadRequest("The path is not valid UTF-8.") from None
-    if "/" in segment or _CONTROL(segment):
+    if "/" in segment or _CONTROL.search(segment):
         raise BadRequest("The path holds a character that no name can hold.")
     if "\\" in segment and not {".", "..", ""}.isdisjoint(segment.split("\\")):
         raise BadRequest("The path holds a dot segment.")
@@ -72,9 +76,65 @@ def check_new(name: str, at_root: bool) -> None:
         raise BadRequest("A name may not hold a backslash.")
 
 
+def check_portable(name: str) -> None:
+    """Judge a name that Windows and macOS shall be able to hold as well.
+
+    Windows: Naming Files, Paths, and Namespaces (learn.microsoft.com/windows/win32/fileio/naming-a-file).
+
+    :raises Forbidden: they cannot; the message says why.
+    """
+    if _UNPORTABLE(name):
+        raise Forbidden('Names in this space may not hold any of < > : " | ? * \\ or control characters.')
+    if name.endswith((".", " ")):
+        raise Forbidden("Names in this space may not end in a dot or a space.")
+    if name.partition(".")[0].rstrip(" ").upper() in _DEVICES:
+        raise Forbidden("This name is one of a device on Windows.")
+    if len(name.encode("utf-16-le")) > 2 * LONGEST:
+        raise Forbidden("Names in this space may not be longer than 255 UTF-16 units.")
+
+
+def tidied(text: str) -> str:
+    """A name made of what somebody suggested: without what no name can hold, and not too long; perhaps empty."""
+    text = _CONTROL.sub("", text).strip()
+    if text in (".", "..") or "/" in text or "\\" in text:
+        return ""
+    return shortened(*stem_and_ending(text))
+
+
+def stem_and_ending(name: str) -> tuple[str, str]:
+    """``report.txt`` as ``report`` and ``.txt``; the ending is empty where there is none."""
+    stem, dot, ending = name.rpartition(".")
+    return (stem, dot + ending) if stem and 0 < len(ending) <= 16 else (name, "")
+
+
+def shortened(stem: str, ending: str) -> str:
+    """Both together, with as much of the stem as fits into a name."""
+    while len((stem + ending).encode()) > LONGEST:
+        stem = stem[:-1]
+    return stem + ending
+
+
+def numbered(name: str, number: int) -> str:
+    """``report.txt``, then ``report (2).txt`` and so on."""
+    if number < 2:
+        return name
+    stem, ending = stem_and_ending(name)
+    return shortened(stem, f" ({number}){ending}")
+
+
+def folded(name: str) -> str:
+    """The form under which names are the same where case does not count."""
+    return unicodedata.normalize("NFC", name.casefold())
+
+
+def is_of_macos(name: str) -> bool:
+    """Whether it is a file that macOS puts beside others: ``._NAME`` or ``.DS_Store``."""
+    return name == ".DS_Store" or (name.startswith("._") and len(name) > 2)
+
+
 def is_name(name: str) -> bool:
     """Whether something on disk has a name that a URL of ours can hold."""
-    return bool(name) and not _CONTROL(name) and "\\" not in name
+    return bool(name) and not _CONTROL.search(name) and "\\" not in name
 
 
 def is_private(name: str) -> bool:

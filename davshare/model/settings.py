@@ -77,6 +77,7 @@ def size(text: str) -> int | None:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("dav.depth_infinity", False, "Answer PROPFIND with Depth: infinity instead of refusing it."),
+    Setting("dav.macos_files", True, "Take the files that macOS puts beside others: `._NAME` and `.DS_Store`."),
     Setting("property.max_bytes", 65536, "Largest value of one dead property, in bytes.", 256),
     Setting("property.max_count", 1000, "Most dead properties that one file or folder can have.", 1),
     Setting("xml.max_bytes", 1_048_576, "Largest XML request body, in bytes.", 1024, 2**30),

@@ -17,6 +17,7 @@ from davshare.errors import (
     NotFound,
     NotImplementedHere,
 )
+from davshare.files import methods
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
 from davshare.files.reading import Waits
@@ -108,7 +109,7 @@ class Pipeline:
             return fault.response(DavshareError(), request.method)
         response = fault.response(error, request.method)
         if isinstance(error, NotAuthenticated) and error.status == 401:
-            response.headers += self._gate.challenges()
+            response.headers += [*self._gate.challenges(), ("MS-Author-Via", "DAV")]
         return response
 
     def public(self, request: Request, patient: bool = True) -> Response | Address:
@@ -135,7 +136,9 @@ class Pipeline:
         except DavshareError:
             return options.handle()
         if isinstance(target, Place) and target.node is not None and target.rights:
-            return options.handle("folder" if target.node.is_folder else "file")
+            return options.handle(methods.of(target.node, target.space))
+        if not isinstance(target, Place):
+            return options.handle(methods.VIRTUAL)
         return options.handle()
 
     def who(self, request: Request, patient: bool = True) -> Actor:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Collection
 
+from davshare.store import copying
 from davshare.store.base import Facts
 from davshare.store.crash import point
-from davshare.store.statx import of_descriptor
+from davshare.store.digest import Values, of_descriptor
+from davshare.store.statx import of_descriptor as facts_of_descriptor
 
 
 class StagedFile:
@@ -36,6 +39,19 @@ class StagedFile:
         while written < len(data):
             written += os.write(self._fd, data[written:])
 
+    def fill(self, source: int, size: int, at: int) -> None:
+        """Begin with the first ``size`` bytes of an open file; what is written next goes to offset ``at``.
+
+        :raises OSError: the disk refuses.
+        """
+        copying.content(source, self._fd, size)
+        os.ftruncate(self._fd, size)
+        os.lseek(self._fd, at, os.SEEK_SET)
+
+    def checksums(self, algorithms: Collection[str]) -> Values:
+        """Checksums of everything that is in it."""
+        return of_descriptor(self._fd, algorithms) if algorithms else {}
+
     def pread(self, size: int, offset: int) -> bytes:
         """Read back what was written."""
         return os.pread(self._fd, size, offset)
@@ -56,7 +72,7 @@ class StagedFile:
             if self._durable:
                 os.fsync(self._fd)
             point("put.synced")
-            facts = of_descriptor(self._fd)
+            facts = facts_of_descriptor(self._fd)
         except OSError:
             self.discard()
             raise

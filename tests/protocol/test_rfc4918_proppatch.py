@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from lxml import etree
 
@@ -283,3 +285,56 @@ def test_every_worker_sees_the_same(box: Dav) -> None:
     for n in range(10):
         box.clone().proppatch("file", {"{urn:x}a": str(n)})
         assert {box.clone().text("file", "{urn:x}a") for _ in range(4)} == {str(n)}
+
+MS = "{urn:schemas-microsoft-com:}"
+
+
+def test_times_of_windows(box: Dav) -> None:
+    """What Explorer sets after a copy is answered with 200 and can be read back; it sets the time of the file."""
+    box.put("file", b"1")
+    etag = box.etag("file")
+    sent = {
+        f"{MS}Win32CreationTime": "Tue, 13 Jun 2017 08:00:00 GMT",
+        f"{MS}Win32LastAccessTime": "Fri, 14 Jul 2017 03:00:00 GMT",
+        f"{MS}Win32LastModifiedTime": "Fri, 14 Jul 2017 02:40:00 GMT",
+        f"{MS}Win32FileAttributes": "00000020",
+    }
+    found = box.proppatch("file", sent).multistatus.only
+    assert {found.code(name) for name in sent} == {200}
+    assert {name: box.text("file", name) for name in sent} == sent
+    assert box.text("file", "getlastmodified") == "Fri, 14 Jul 2017 02:40:00 GMT"
+    assert box.get("file")["Last-Modified"] == "Fri, 14 Jul 2017 02:40:00 GMT"
+    assert box.etag("file") == etag
+    box.put("file", b"2")
+    assert box.text("file", f"{MS}Win32LastModifiedTime") == box.text("file", "getlastmodified") != sent[
+        f"{MS}Win32LastModifiedTime"
+    ], "never the time of other content"
+    assert box.proppatch("file", remove=[f"{MS}Win32LastModifiedTime"]).multistatus.only
+    assert box.text("file", f"{MS}Win32LastModifiedTime") == box.text("file", "getlastmodified")
+    for wrong in ("", "yesterday", "Fri, 99 Jul 2017 02:40:00 GMT"):
+        found = box.proppatch("file", {f"{MS}Win32LastModifiedTime": wrong, "{urn:x}a": "1"}).multistatus.only
+        assert (found.code(f"{MS}Win32LastModifiedTime"), found.code("{urn:x}a")) == (403, 424)
+
+
+def test_checksums_of_owncloud(box: Dav) -> None:
+    """Newer rclone sets time and checksums in one PROPPATCH: right ones are 200, wrong ones 403; nothing is kept."""
+    oc = "{http://owncloud.org/ns}checksums"
+
+    def value(checksums: str) -> str:
+        return f'<oc:checksum xmlns:oc="http://owncloud.org/ns">{checksums}</oc:checksum>'
+
+    for name, data in (("small", b"content"), ("large", b"x" * 3_000_000)):
+        box.put(name, data)
+        right = f"SHA1:{hashlib.sha1(data).hexdigest()} MD5:{hashlib.md5(data).hexdigest()}"
+        found = box.proppatch(name, {"lastmodified": "1500000000", oc: value(right)}).multistatus.only
+        assert (found.code("lastmodified"), found.code(oc)) == (200, 200)
+        assert box.text(name, "getlastmodified") == "Fri, 14 Jul 2017 02:40:00 GMT"
+        for wrong in ("SHA1:" + "0" * 40, right + " ADLER32:1", "SHA1", "MD5:xyz"):
+            found = box.proppatch(name, {"lastmodified": "1", oc: value(wrong)}).multistatus.only
+            assert (found.code("lastmodified"), found.code(oc)) == (424, 403), wrong
+        assert box.text(name, "getlastmodified") == "Fri, 14 Jul 2017 02:40:00 GMT"
+        assert "SHA1:" + hashlib.sha1(data).hexdigest() in box.prop(name, oc)[1].findtext("{*}checksum")
+    assert box.proppatch("small", {oc: value("")}).multistatus.only.code(oc) == 200
+    box.mkcol("folder")
+    assert box.proppatch("folder/", {oc: value("MD5:" + "0" * 32)}).multistatus.only.code(oc) == 403
+    assert box.proppatch("small", remove=[oc]).multistatus.only.code(oc) == 403

@@ -116,3 +116,71 @@ def test_spellings(box: Dav, value: str) -> None:
     body = '<d:propfind xmlns:d="DAV:"><d:prop><d:getetag/><x xmlns="urn:no"/></d:prop></d:propfind>'
     answer = box.request("PROPFIND", "", body, {"Depth": "0", "Prefer": value})
     assert set(answer.multistatus.only.props) == {"{DAV:}getetag"}
+
+
+@pytest.mark.rfc("8144", "3.1", "return=representation: COPY and MOVE answer with the file at its new address")
+@pytest.mark.parametrize("method", ["copy", "move"])
+def test_representation_of_a_transfer(box: Dav, method: str) -> None:
+    box.put("a", b"content")
+    box.put("b", b"other")
+    transfer = getattr(box, method)
+    answer = transfer("a", "b", headers={"Prefer": "return=representation"})
+    assert (answer.status, answer.body) == (200, b"content")
+    assert answer["ETag"] == box.etag("b")
+    assert answer["Content-Location"] == box.path("b")
+    assert answer["Preference-Applied"] == "return=representation"
+    assert "prefer" in answer["Vary"].lower()
+    assert transfer("b", "c", headers={"Prefer": "return=representation"}).status == 201
+    box.mkcol("folder")
+    answer = transfer("folder/", "tree", headers={"Prefer": "return=representation"})
+    assert (answer.status, answer.body) == (201, b"")
+    assert "Preference-Applied" not in answer.headers
+
+
+@pytest.mark.rfc("8144", "3.2", "other methods whose condition fails show the current representation as well")
+@pytest.mark.parametrize("method", ["DELETE", "PROPPATCH", "PATCH"])
+def test_representation_of_other_failures(box: Dav, method: str) -> None:
+    box.put("file", b"current")
+    headers = {"If-Match": '"x"', "Prefer": "return=representation"}
+    body = '<d:propertyupdate xmlns:d="DAV:"><d:set><d:prop><a xmlns="u"/></d:prop></d:set></d:propertyupdate>'
+    answer = box.request(method, "file", body if method == "PROPPATCH" else None, headers)
+    assert (answer.status, answer.body) == (412, b"current")
+    assert answer["ETag"] == box.etag("file")
+    box.put("file", b"new", {"If-None-Match": "*", "Prefer": "return=representation"})
+    assert box.put("file", b"new", {"If-None-Match": "*"}).xml.tag == "{DAV:}error"
+    assert box.get("file").body == b"current"
+
+
+@pytest.mark.rfc("8144", "3.2", "without something to show, or a right to see it, a failed condition is a plain 412")
+def test_nothing_to_represent(box: Dav) -> None:
+    for path in ("none", ""):
+        answer = box.delete(path, {"If-Match": '"x"', "Prefer": "return=representation"})
+        assert answer.status in (404, 412)
+        assert "Preference-Applied" not in answer.headers
+
+
+@pytest.mark.rfc("8144", "2.1", "return=minimal: REPORT without 404 propstats")
+def test_minimal_report(box: Dav) -> None:
+    box.put("file", b"1")
+    answer = box.report_sync(props=("getetag", "{urn:no}x"), headers={"Prefer": "return=minimal"})
+    assert set(answer.multistatus[box.path("file")].props) == {"{DAV:}getetag"}
+    assert "return=minimal" in answer["Preference-Applied"]
+
+
+@pytest.mark.rfc("8144", "2.3", "return=minimal: a failed extended MKCOL still says what failed")
+def test_minimal_mkcol_fails(box: Dav) -> None:
+    start = '<d:mkcol xmlns:d="DAV:"><d:set><d:prop><d:resourcetype><d:collection/></d:resourcetype>'
+    end = "</d:prop></d:set></d:mkcol>"
+    headers = {"Content-Type": "application/xml", "Prefer": "return=minimal"}
+    answer = box.mkcol("new", f"{start}<d:getetag>x</d:getetag>{end}", headers)
+    assert (answer.status, answer.xml.tag) == (403, "{DAV:}mkcol-response")
+    assert box.names() == set()
+    answer = box.mkcol("new", f"{start}<d:displayname>x</d:displayname>{end}", headers)
+    assert (answer.status, answer.body, answer["Preference-Applied"]) == (201, b"", "return=minimal")
+
+
+@pytest.mark.rfc("7240", "2", "contradicting preferences: none of them counts")
+def test_contradiction(box: Dav) -> None:
+    answer = box.put("file", b"1", {"Prefer": "return=minimal, return=representation"})
+    assert (answer.status, answer.body) == (201, b"")
+    assert "Preference-Applied" not in answer.headers

@@ -78,6 +78,17 @@ def exchange(port: int, data: bytes, quiet: float = 0.5, limit: float = 10.0) ->
         return read_all(link, quiet, limit)
 
 
+def invited(port: int, head: bytes, body: bytes) -> list[RawAnswer]:
+    """Send ``head``, which expects 100-continue, and ``body`` only when it is asked for; all answers."""
+    with connect(port) as link:
+        link.sendall(head)
+        first = link.recv(65536)
+        if first.startswith(b"HTTP/1.1 100 "):
+            link.sendall(body)
+            first += read_all(link, 0.5)
+        return answers(first)
+
+
 def answers(data: bytes, head_only: bool = False) -> list[RawAnswer]:
     """Cut a stream into responses; interim ones (1xx) are entries of their own.
 

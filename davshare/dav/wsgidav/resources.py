@@ -22,7 +22,7 @@ from davshare.files import listing, properties, reading, transfer, tree, upload,
 from davshare.files.context import Address
 from davshare.files.locate import Place
 from davshare.files.transfer import Order
-from davshare.files.upload import Read
+from davshare.files.upload import Read, Sent
 from davshare.files.view import Target
 from davshare.http import digests
 from davshare.model.nodes import Node
@@ -316,10 +316,8 @@ class FileResource(_Common, DAVNonCollection):
         x = self.x
         with translated():
             sent = x.headers if x.request.method == "PUT" else {}
-            upload.put(
-                x.files, x.asker, self.address, length, read,
-                mtime_ns=put.mtime(sent.get("x-oc-mtime")), expected=digests.expected(sent),
-            )  # fmt: skip
+            content = Sent(length, read, put.mtime(sent.get("x-oc-mtime")), digests.expected(sent))
+            upload.put(x.files, x.asker, self.address, content)
             self._changed()
             with x.files.db.snapshot() as connection:
                 self.target = x.files.place(connection, x.asker, self.address)
@@ -373,5 +371,3 @@ def _value(element: xml.Element) -> str | xml.Element:
     if xml.name_of(element) in LIVE and not len(element) and not element.attrib:
         return element.text or ""
     return element
-
-
