@@ -53,22 +53,34 @@ def command() -> None:
 @click.option("--quota", type=Size(), help=_QUOTA)
 @click.option("--description", default="", metavar="TEXT", help="What it is for.")
 @click.option("--portable", is_flag=True, help=_PORTABLE)
+@click.option(
+    "--read-only", is_flag=True, help="Its files cannot be changed; nothing is written into DIR if it may not."
+)
+@click.option("--background", is_flag=True, help="Leave the first index of DIR to the server.")
 @_MEMBER
 def add(
     name: str,
     root: Path | None,
     quota: int | None,
-    description: str,
-    portable: bool,
     members: Sequence[tuple[str, str]],
+    background: bool,
+    **values: Any,
 ) -> None:
-    """Add a project space, mounted by its members under /dav/spaces/NAME/."""
-    from davshare.files import spaces
+    """Add a project space, mounted by its members under /dav/spaces/NAME/.
+
+    With --root the files of DIR stay where they are and are indexed; the
+    space can be used meanwhile.  Interrupted, this goes on where it was, with
+    the server or with `davshare reconcile NAME`.
+    """
+    from davshare.files import reconcile, spaces
 
     with admin.files(data_folder()) as files:
-        spaces.add_space(files, name, root, limit(quota), description)
-        if members or portable:
-            spaces.set_space(files, name, members=members, portable=portable)
+        space = spaces.add_space(files, name, root, limit(quota), **values)
+        if members:
+            spaces.set_space(files, name, members=members)
+        if root is not None and not background:
+            with output.progress("indexed") as step:
+                reconcile.index(files, space, step)
 
 
 @command.command("list")
@@ -79,7 +91,7 @@ def list_(as_json: bool) -> None:
 
     with admin.files(data_folder()) as files:
         found = [_told(info) for info in spaces.list_spaces(files)]
-    output.rows(found, as_json, ("name", "kind", "used", "quota", "read_only", "members", "root"))
+    output.rows(found, as_json, ("name", "kind", "used", "quota", "read_only", "held", "members", "root"))
 
 
 def _told(info: SpaceInfo) -> dict[str, Any]:
@@ -91,6 +103,7 @@ def _told(info: SpaceInfo) -> dict[str, Any]:
         "used": info.used,
         "quota": space.quota,
         "read_only": space.read_only,
+        "held": space.held,
         "portable": space.portable,
         "description": space.description,
         "root": str(info.files_root),

@@ -12,6 +12,8 @@ from davshare.errors import DavshareError
 from davshare.index import leases
 from davshare.index.database import Database
 
+#: The lease of the one keeper that works.
+KEEPER = "keeper"
 #: Seconds for which a lease is taken, and after which it is renewed.
 _TERM = 30
 _RENEW = 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from davshare.errors import NotFound, Unavailable
@@ -9,6 +10,7 @@ from davshare.files import view
 from davshare.files.compare import compare, is_current
 from davshare.files.context import Address, Asker
 from davshare.files.follow import Report, Task, agrees, follow
+from davshare.files.lease import KEEPER, is_taken
 from davshare.files.locate import Place
 from davshare.files.service import Files
 from davshare.files.walk import Walk
@@ -21,6 +23,7 @@ __all__ = ["Report", "agrees"]
 
 Progress = Callable[[int], None]
 _NAMES = 1000
+_LOOK = 0.5
 
 
 def refresh(files: Files, number: int) -> None:
@@ -127,6 +130,23 @@ def _learn(files: Files, place: Place) -> bool:
             break
         folder, learnt = child, True
     return learnt
+
+
+def index(files: Files, space: Space, progress: Progress) -> None:
+    """Return when everything in a new space is known; a running server does the work where there is one."""
+    if not is_taken(files.db, KEEPER):
+        Walk(files, space, progress=progress).run()
+        return
+    known = 0
+    while is_taken(files.db, KEEPER):
+        with files.db.session() as connection:
+            left = nodes.count_unread(connection, space.id)
+            now = nodes.population(connection, space.id)
+        progress(now - known)
+        known = now
+        if not left:
+            return
+        time.sleep(_LOOK)
 
 
 def reconcile(files: Files, space_name: str | None, progress: Progress, accept: bool = False) -> Report:

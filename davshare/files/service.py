@@ -43,7 +43,7 @@ class Files:
         """The bytes of a space."""
         found = self._stores.get(space.id)
         if found is None:
-            found = LocalStore(self.data / space.root, self.durable)
+            found = LocalStore(self.data / space.root, self.durable, space.anchor)
             with self._mutex:
                 self._stores[space.id] = found
         return found

@@ -23,6 +23,8 @@ from davshare.store.base import Facts
 from davshare.store.local import LocalStore
 
 T = TypeVar("T")
+#: Folder in the data folder with a link to every attached folder.
+ATTACHED = "attached"
 
 
 class SpaceInfo(NamedTuple):
@@ -36,21 +38,36 @@ class SpaceInfo(NamedTuple):
 
 def make_home(files: Files, user: User) -> Space:
     """The home of a user: ``homes/NAME`` in the data folder, adopted if it is there already."""
-    return _make(files, "home", user.name, user.id, Path("homes") / user.name, user.quota, "")
+    root = os.fspath(Path("homes") / user.name)
+    return _make(files, Space(0, "home", user.name, user.id, root, 0, 0, user.quota, False, ""))
 
 
-def add_space(files: Files, name: str, root: Path | None, quota: int | None, description: str = "") -> Space:
+def add_space(
+    files: Files,
+    name: str,
+    root: Path | None,
+    quota: int | None,
+    description: str = "",
+    *,
+    read_only: bool = False,
+    portable: bool = False,
+) -> Space:
     """A project space: ``spaces/NAME`` in the data folder, or a folder that stays where it is.
+
+    What an attached folder holds is known when it has been compared
+    (:class:`~davshare.files.walk.Walk`), and before that wherever somebody looks.
 
     :raises BadRequest: the name cannot be one, or the folder is not one.
     :raises Conflict: there is such a space, or another one holds the folder.
+    :raises Forbidden: nothing can be written in the folder, and the space is not read-only.
     """
     if root is not None:
         if not root.is_dir():
             raise BadRequest("The folder of the space does not exist.")
         root = root.resolve()
         _demand_separate(files, root)
-    return _make(files, "space", name, None, root or Path("spaces") / name, quota, description)
+    place = os.fspath(root or Path("spaces") / name)
+    return _make(files, Space(0, "space", name, None, place, 0, 0, quota, read_only, description, portable))
 
 
 def _demand_separate(files: Files, root: Path) -> None:
@@ -62,40 +79,56 @@ def _demand_separate(files: Files, root: Path) -> None:
             raise Conflict("This folder holds, or lies in, the data folder or another space.")
 
 
-def _make(
-    files: Files, kind: str, name: str, owner: int | None, root: Path, quota: int | None, description: str
-) -> Space:
-    names.check_account(name)
-    store = LocalStore(files.data / root, files.durable)
-    with files.db.session() as connection:
-        if spaces.named(connection, kind, name) is not None:
-            raise Conflict("There is such a space already.")
-    facts = store.prepare(f"{kind} {name}\n")
+def _make(files: Files, space: Space) -> Space:
+    """Prepare the folder and insert the rows; ids and nodes of ``space`` are ignored."""
+    names.check_account(space.name)
+    _demand_free(files, space)
+    facts, anchor = _prepare(LocalStore(files.data / space.root, files.durable), space)
     with files.db.write() as connection:
-        if spaces.named(connection, kind, name) is not None:
+        if spaces.named(connection, space.kind, space.name) is not None:
             raise Conflict("There is such a space already.")
-        space = _insert(connection, kind, name, owner, os.fspath(root), quota, description, facts)
+        space = _insert(connection, space._replace(anchor=anchor), facts)
         changed(connection)
+    _link(files, space)
     return space
 
 
-def _insert(
-    connection: Connection,
-    kind: str,
-    name: str,
-    owner: int | None,
-    root: str,
-    quota: int | None,
-    description: str,
-    facts: Facts,
-) -> Space:
+def _demand_free(files: Files, space: Space) -> None:
+    with files.db.session() as connection:
+        if spaces.named(connection, space.kind, space.name) is not None:
+            raise Conflict("There is such a space already.")
+
+
+def _prepare(store: LocalStore, space: Space) -> tuple[Facts, int | None]:
+    """Facts of the root, and its inode where it has to do for the marker that cannot be written."""
+    try:
+        return store.prepare(f"{space.kind} {space.name}\n"), None
+    except Forbidden:
+        if not space.read_only:
+            raise Forbidden("Nothing can be written in this folder; it can be attached as a read-only space.") from None
+    facts = store.root_facts()
+    return facts, facts.inode
+
+
+def _link(files: Files, space: Space) -> None:
+    """Leave a link to an attached folder, from which the spaces are found when the index is lost."""
+    if os.path.isabs(space.root):
+        folder = files.data / ATTACHED
+        folder.mkdir(exist_ok=True)
+        link = folder / space.name
+        link.unlink(missing_ok=True)
+        link.symlink_to(space.root)
+
+
+def _insert(connection: Connection, space: Space, facts: Facts) -> Space:
     """Rows of a space, its root and its trash."""
     now = int(time.time())
     top = nodes.new_ids(connection, 2)
-    space = Space(0, kind, name, owner, root, top, top + 1, quota, False, description)
+    space = space._replace(node=top, trash=top + 1)
     space = space._replace(id=spaces.insert(connection, space, now))
     for number, name_there in ((top, ""), (top + 1, "trash")):
-        row = Node(number, space.id, 0, "", FOLDER, 0, facts.mtime_ns, None, facts.inode, 0, 0, 0, now)
+        read = facts.mtime_ns if number != top else None  # the trash has no members on disk that anybody compares
+        row = Node(number, space.id, 0, "", FOLDER, 0, facts.mtime_ns, read, facts.inode, 0, 0, 0, now)
         # Roots have no parent; the names only keep (parent, name) unique.
         nodes.insert(connection, row, f"{space.id} {name_there}", "", facts.birth_ns)
     return space
@@ -196,11 +229,12 @@ def remove_space(files: Files, name: str, delete_files: bool = False) -> None:
     """Forget a project space; its files stay where they are unless ``delete_files`` says otherwise."""
     with files.db.write() as connection:
         space = _named(connection, name)
+        if delete_files and os.path.isabs(space.root):
+            raise Forbidden("Files of an attached folder are not deleted; remove them by hand.")
         spaces.delete(connection, space.id)
         changed(connection)
+    (files.data / ATTACHED / space.name).unlink(missing_ok=True)
     if delete_files:
-        if os.path.isabs(space.root):
-            raise Forbidden("Files of an attached folder are not deleted; remove them by hand.")
         files.store(space).remove_root()
 
 

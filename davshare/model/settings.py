@@ -95,7 +95,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "disk.removals_percent",
-        50,
+        25,
         "Share of a space, in percent, that can vanish from disk within an hour.",
         0,
         100,

@@ -13,12 +13,10 @@ from davshare.errors import DavshareError
 from davshare.files import tidy
 from davshare.files.attend import Attendant
 from davshare.files.hashing import Hasher
-from davshare.files.lease import Lease
+from davshare.files.lease import KEEPER, Lease
 from davshare.files.service import Files
 
 log = logging.getLogger("davshare.keeper")
-#: The lease of the one keeper that works.
-LEASE = "keeper"
 _PAUSE = 60.0
 #: Rounds in an hour.
 _HOUR = 60
@@ -47,7 +45,7 @@ class Keeper:
         """Work until told to stop."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask_to_stop)
-        lease = Lease(self._files.db, LEASE)
+        lease = Lease(self._files.db, KEEPER)
         while not self._stop.wait(1.0):
             if self._attempt("taking the lease", lease.held):
                 self._work(lease)
