@@ -95,7 +95,7 @@ def differing(files: Files, space: Space, number: int, raw: Iterable[bytes]) -> 
         if not chain or chain[0].id != space.node:
             return None
         wanted = [
-            name for name in map(_name, raw) if name is not None and (number != space.node or not is_private(name))
+            name for name in map(name_of, raw) if name is not None and (number != space.node or not is_private(name))
         ]
         rows = [nodes.child(connection, number, names.key(name)) for name in wanted]
     path = disk_path([node.name for node in chain[1:]])
@@ -126,7 +126,7 @@ def _look(files: Files, store: LocalStore, found: Comparison) -> None:
     with files.db.session() as connection:
         rows = nodes.brief(connection, folder.id)
     for raw, facts in store.scan(found.path):
-        name = _name(raw)
+        name = name_of(raw)
         if name is None:
             found.skipped += 1
             continue
@@ -143,7 +143,7 @@ def _look(files: Files, store: LocalStore, found: Comparison) -> None:
     found.names += rows
 
 
-def _name(raw: bytes) -> str | None:
+def name_of(raw: bytes) -> str | None:
     """The name as URLs can carry it, or None."""
     try:
         name = raw.decode()

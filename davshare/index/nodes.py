@@ -227,6 +227,14 @@ def height(connection: Connection, node: int) -> int:
     return int(row[0])
 
 
+def highest(connection: Connection, space: int) -> int:
+    """The greatest number of an entry that any node of a space carries."""
+    row = connection.execute(
+        "SELECT coalesce(max(CASE WHEN seq>stamp THEN seq ELSE stamp END), 0) FROM node WHERE space=?", (space,)
+    ).fetchone()
+    return int(row[0])
+
+
 def count_ahead(connection: Connection, space: int, head: int) -> int:
     """How many nodes carry greater numbers than the journal has given out."""
     row = connection.execute(

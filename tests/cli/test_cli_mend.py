@@ -1,0 +1,120 @@
+"""Attaching, checking, mending and making the index anew, as an administrator does it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from support.server import Server
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> tuple[Server, Path]:
+    """A data folder that nobody serves, and a tree elsewhere that is attached to it as ``physics``."""
+    server = Server.start(tmp_path, serve=False)
+    source = tmp_path / "source"
+    (source / "a" / "b").mkdir(parents=True)
+    (source / "a" / "b" / "deep").write_bytes(b"12345")
+    (server.home() / "mine").write_bytes(b"1")
+    server.cli("space", "add", "physics", "--root", str(source), "--member", "bob:editor")
+    server.cli("reconcile")
+    assert server.cli("check").stdout == ""
+    return server, source
+
+
+def problems(server: Server, *args: str) -> list[dict[str, str]]:
+    """What ``check`` finds."""
+    done = server.cli("check", "--json", *args, check=False)
+    found: list[dict[str, str]] = json.loads(done.stdout)
+    assert done.returncode == (1 if found else 0)
+    return found
+
+
+def spaces(server: Server) -> dict[str, dict[str, object]]:
+    """The spaces by name."""
+    return {each["name"]: each for each in json.loads(server.cli("space", "list", "--json").stdout)}
+
+
+def test_attached_files_stay_where_they_are(folder: tuple[Server, Path]) -> None:
+    server, source = folder
+    assert sorted(path.name for path in source.rglob("*") if ".davshare" not in path.parts) == ["a", "b", "deep"]
+    assert (source / "a" / "b" / "deep").read_bytes() == b"12345"
+    assert spaces(server)["physics"]["used"] == 5
+    refused = server.cli("space", "remove", "physics", "--delete-files", check=False)
+    assert refused.returncode != 0
+    assert "physics" in spaces(server), "a refused removal removes nothing"
+    server.cli("space", "remove", "physics")
+    assert (source / "a" / "b" / "deep").read_bytes() == b"12345"
+
+
+def test_fix_follows_the_disk(folder: tuple[Server, Path]) -> None:
+    server, source = folder
+    (source / "new").write_bytes(b"22")
+    (source / "a" / "b" / "deep").unlink()
+    assert {each["path"] for each in problems(server)} >= {"/new", "/a/b/deep"}
+    before = problems(server, "--fix", "--dry-run")
+    assert before and problems(server) == before, "a dry run changes nothing"
+    assert problems(server, "--fix") == []
+    assert spaces(server)["physics"]["used"] == 2
+
+
+def test_fix_corrects_rows(folder: tuple[Server, Path]) -> None:
+    """Sizes, orphans and changes that the journal does not tell of."""
+    server, _ = folder
+    with sqlite3.connect(server.data / "index.sqlite") as index:
+        index.execute("UPDATE node SET size=77 WHERE kind=1 AND parent>0")
+        index.execute("INSERT INTO digest (node, stamp) VALUES (999999, 1)")
+        index.execute("DELETE FROM journal WHERE seq=(SELECT max(seq) FROM node WHERE name='deep')")
+    index.close()
+    told = " ".join(each["what"] for each in problems(server))
+    assert "size is 77" in told and "do not exist" in told and "missing in the journal" in told
+    assert problems(server, "--fix") == []
+
+
+def test_changed_content_is_left_to_a_person(folder: tuple[Server, Path]) -> None:
+    """Bytes that differ from their checksum while size and time are the same are told and not touched."""
+    server, source = folder
+    with sqlite3.connect(server.data / "index.sqlite") as index:
+        index.execute("INSERT INTO digest (node, stamp, sha256) SELECT id, stamp, x'00' FROM node WHERE name='deep'")
+    index.close()
+    assert problems(server) == []
+    (found,) = problems(server, "--hashes", "--fix")
+    assert (found["path"], found["remedy"]) == ("/a/b/deep", "a person has to look")
+    assert (source / "a" / "b" / "deep").read_bytes() == b"12345"
+
+
+def test_rebuild_keeps_people(folder: tuple[Server, Path]) -> None:
+    """Sync tokens and ETags of before are invalid; members and files are as before."""
+    server, _ = folder
+    server.run()
+    dav = server.dav("bob", "/dav/spaces/physics/")
+    token = dav.report_sync().multistatus.sync_token
+    etag = dav.get("a/b/deep")["ETag"]
+    assert server.cli("rebuild-index", check=False).returncode == 4, "not while it is served"
+    server.stop()
+    server.cli("rebuild-index")
+    assert problems(server) == []
+    server.run()
+    dav = server.dav("bob", "/dav/spaces/physics/")
+    assert dav.get("a/b/deep").body == b"12345"
+    assert dav.get("a/b/deep")["ETag"] != etag
+    dav.report_sync(token=token).refused(403, condition="valid-sync-token")
+    server.stop()
+
+
+def test_rebuild_from_nothing(folder: tuple[Server, Path]) -> None:
+    """A damaged index is put aside; homes become accounts, folders become spaces again."""
+    server, _ = folder
+    (server.data / "index.sqlite").write_bytes(b"damaged " * 1000)
+    server.cli("rebuild-index", "--discard")
+    assert problems(server) == []
+    found = spaces(server)
+    assert found["physics"]["used"] == 5 and found["alice"]["used"] == 1
+    assert list(server.data.glob("index.sqlite.aside-*"))
+    server.cli("user", "passwd", "alice", "--password-stdin", input="alice-pass-1")
+    server.run()
+    assert server.dav("alice").get("mine").body == b"1"
+    server.stop()
