@@ -129,10 +129,8 @@ def warnings(results: Results) -> list[str]:
         for key in outcome.rounds:
             ratio = outcome.ratio(key)
             if ratio and ratio.doubtful:
-                spread = f"{short(ratio.least)} to {short(ratio.greatest)}"
-                found.append(
-                    f"{outcome.trial.name}: {OURS} is {spread} × as fast as {key}: the rounds differ more than the servers"
-                )
+                rounds = f"rounds from {short(ratio.least)} to {short(ratio.greatest)} ×"
+                found.append(f"{outcome.trial.name}: {OURS} and {key}: {rounds} differ more than the servers do")
     others = results.others()
     if others and statistics.median(others) > 0.2:
         found.append(f"{short(statistics.median(others))} processors were busy with something else (median)")
