@@ -55,7 +55,9 @@ def _servers(results: Results) -> str:
     rows = [
         (about.title, about.about, about.authenticates, mebibytes(about.memory)) for about in results.servers.values()
     ]
-    return table(("server", "how it ran", "authenticates", "memory after its start"), rows, words=3)
+    text = table(("server", "how it ran", "authenticates", "memory after its start"), rows, words=3)
+    left = "; ".join(f"{key}: {reason}" for key, reason in results.missing.items())
+    return f"{text}\n\nLeft out: {left}." if left else text
 
 
 def _each(results: Results, cell: Callable[[Outcome, str], str]) -> str:
