@@ -1,152 +1,147 @@
-"""Closed-loop load: two forked client processes, each with its share of the connections in one epoll loop."""
+"""Closed-loop load by forked client processes, and what the server spends on it meanwhile."""
 
 from __future__ import annotations
 
 import multiprocessing
-import select
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection as Pipe
+from multiprocessing.connection import wait
 from typing import NamedTuple
 
-from benchlib.client import Answer, BenchError, Connection
+from benchlib import machine, worker
+from benchlib.client import BenchError
 from benchlib.servers import Server
+from benchlib.worker import Client, Script, Tally
 
 _CLIENTS = 2
-_START, _WARM_UP, _PATIENCE = 0.15, 0.3, 90.0
+_SAMPLE, _PATIENCE = 0.25, 600.0
 _fork = multiprocessing.get_context("fork")
-
-#: Gives the requests of one connection, by its number; endless.
-Requests = Callable[[int], Iterator[bytes]]
 
 
 class Measured(NamedTuple):
-    """Right answers per second, seconds of server CPU for each, and the wrong answers by what was wrong."""
+    """One round of one test on one server.
+
+    ``rate``: right answers per second (or MiB per second).  ``cpu``: seconds
+    of user and system time of the server's processes for each of them.
+    ``memory``: highest sum of their proportional set sizes, in bytes.
+    ``others``: processors that were busy with neither server nor clients.
+    ``wrong``: wrong answers by what was wrong; they are not in the rate.
+    """
 
     rate: float
     cpu: float
+    memory: int
+    others: float
+    right: int
     wrong: Counter[str]
 
 
-class Expected(NamedTuple):
-    """What a right answer is; ``length`` None stands for any."""
-
-    status: int
-    length: int | None = None
-
-    def fault(self, answer: Answer) -> str:
-        """What is wrong with an answer; empty when nothing is."""
-        if answer.status != self.status:
-            return f"status {answer.status}"
-        if self.length is not None and len(answer.body) != self.length:
-            return f"{len(answer.body)} bytes"
-        return ""
-
-
-def run(server: Server, requests: Requests, expected: Expected, connections: int, seconds: float) -> Measured:
-    """Load a server and count what arrives within ``seconds``, after a short warm-up.
+def run(
+    server: Server, script: Callable[[int], Script], connections: int, seconds: float, warm_up: bool = True
+) -> Measured:
+    """Load a server with ``script(0)``, ``script(1)`` and so on, each on a connection of its own.
 
     :raises BenchError: a client process failed.
     """
-    start = time.monotonic() + _START + _WARM_UP
-    end = start + seconds
-    pipes = []
-    for first in range(_CLIENTS):
-        mine = range(first, connections, _CLIENTS)
-        pipe, other = _fork.Pipe(duplex=False)
-        _fork.Process(target=_client, args=(other, server, requests, mine, expected, start, end), daemon=True).start()
-        other.close()
-        pipes.append(pipe)
-    time.sleep(max(0.0, start - time.monotonic()))
-    before = server.cpu_seconds()
-    time.sleep(max(0.0, end - time.monotonic()))
-    cpu = server.cpu_seconds() - before
-    done, wrong = _collect(pipes)
-    if not done:
-        wrong["no right answer at all"] += 1
-    return Measured(done / seconds, cpu / done if done else 0.0, wrong)
+    clients = []
+    for first in range(min(_CLIENTS, connections)):
+        scripts = [script(number) for number in range(first, connections, _CLIENTS)]
+        clients.append(worker.client(server.port, scripts, warm_up))
+    return measure(server, clients, seconds)
 
 
-def _collect(pipes: Sequence[Pipe]) -> tuple[int, Counter[str]]:
-    done, wrong = 0, Counter[str]()
-    for pipe in pipes:
-        if not pipe.poll(_PATIENCE):
+def measure(server: Server, clients: Sequence[Client], seconds: float) -> Measured:
+    """Let all clients warm up, then run together; nothing of the warm-up is in the figures.
+
+    :raises BenchError: a client process failed or hangs.
+    """
+    pipes = [_begin(client, seconds) for client in clients]
+    try:
+        for pipe in pipes:
+            _receive(pipe)
+        watch = _Watch(server)
+        for pipe in pipes:
+            pipe.send(None)
+        tallies = _collect(pipes, watch)
+        return watch.result(tallies)
+    finally:
+        for pipe in pipes:
+            pipe.close()
+
+
+def _begin(client: Client, seconds: float) -> Pipe:
+    pipe, other = _fork.Pipe()
+    _fork.Process(target=_client, args=(pipe, other, client, seconds), daemon=True).start()
+    other.close()
+    return pipe
+
+
+def _client(parent: Pipe, pipe: Pipe, client: Client, seconds: float) -> None:
+    """A client process; ends with an error when the pipe does."""
+    parent.close()
+
+    def gate() -> float:
+        pipe.send(None)
+        pipe.recv()
+        return time.monotonic() + seconds
+
+    pipe.send(client(gate))
+
+
+def _receive(pipe: Pipe) -> Tally | None:
+    if not pipe.poll(_PATIENCE):
+        raise BenchError("a client process hangs")
+    try:
+        received: Tally | None = pipe.recv()
+    except EOFError:
+        raise BenchError("a client process failed") from None
+    return received
+
+
+def _collect(pipes: Sequence[Pipe], watch: _Watch) -> list[Tally]:
+    tallies: list[Tally] = []
+    waiting = list(pipes)
+    deadline = time.monotonic() + _PATIENCE
+    while waiting:
+        for pipe in wait(waiting, _SAMPLE):
+            tally = _receive(pipe)  # type: ignore[arg-type]
+            assert tally is not None
+            tallies.append(tally)
+            waiting.remove(pipe)  # type: ignore[arg-type]
+        if waiting:
+            watch.sample()
+        if time.monotonic() > deadline:
             raise BenchError("a client process hangs")
-        try:
-            count, faults = pipe.recv()
-        except EOFError:
-            raise BenchError("a client process failed") from None
-        done += count
-        wrong.update(faults)
-    return done, wrong
+    return tallies
 
 
-def _client(
-    pipe: Pipe,
-    server: Server,
-    requests: Requests,
-    numbers: Sequence[int],
-    expected: Expected,
-    start: float,
-    end: float,
-) -> None:
-    """One client process."""
-    loop = _Loop(server.port, expected)
-    for number in numbers:
-        loop.add(requests(number))
-    loop.run(start, end)
-    pipe.send((loop.done, loop.wrong))
+class _Watch:
+    """What the server and the rest of the machine do from the making of this on."""
 
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.memory = server.memory()
+        self._start = time.monotonic()
+        self._server_cpu = server.cpu_seconds()
+        self._busy = machine.busy_seconds()
+        self._own = time.process_time()
 
-class _Loop:
-    """Connections that each send their next request when the last one is answered."""
+    def sample(self) -> None:
+        """Look at the memory."""
+        self.memory = max(self.memory, self._server.memory())
 
-    def __init__(self, port: int, expected: Expected) -> None:
-        self._port = port
-        self._expected = expected
-        self._poll = select.epoll()
-        self._lines: dict[int, tuple[Connection, Iterator[bytes]]] = {}
-        self.done = 0
-        self.wrong: Counter[str] = Counter()
-
-    def add(self, requests: Iterator[bytes]) -> None:
-        """Open a connection and send its first request."""
-        self._register(Connection(self._port), requests)
-
-    def _register(self, connection: Connection, requests: Iterator[bytes]) -> None:
-        self._lines[connection.fileno()] = (connection, requests)
-        self._poll.register(connection.fileno(), select.EPOLLIN)
-        connection.send(next(requests))
-
-    def run(self, start: float, end: float) -> None:
-        """Until ``end``; right answers count from ``start`` on, wrong ones always."""
-        while (now := time.monotonic()) < end:
-            for descriptor, _ in self._poll.poll(end - now):
-                self._readable(descriptor, start)
-
-    def _readable(self, descriptor: int, start: float) -> None:
-        connection, requests = self._lines[descriptor]
-        try:
-            answer = connection.receive()
-        except ConnectionError:
-            self.wrong["connection closed"] += 1
-            self._anew(descriptor)
-            return
-        if answer is None:
-            return
-        fault = self._expected.fault(answer)
-        if fault:
-            self.wrong[fault] += 1
-        elif time.monotonic() >= start:
-            self.done += 1
-        if answer.closes:
-            self._anew(descriptor)
-        else:
-            connection.send(next(requests))
-
-    def _anew(self, descriptor: int) -> None:
-        connection, requests = self._lines.pop(descriptor)
-        self._poll.unregister(descriptor)
-        connection.reopen()
-        self._register(connection, requests)
+    def result(self, tallies: Sequence[Tally]) -> Measured:
+        """The figures up to now."""
+        cpu = self._server.cpu_seconds() - self._server_cpu
+        busy = machine.busy_seconds() - self._busy
+        own = time.process_time() - self._own + sum(tally.cpu for tally in tallies)
+        others = max(0.0, busy - cpu - own) / (time.monotonic() - self._start)
+        self.sample()
+        right = sum(tally.right for tally in tallies)
+        wrong = sum((tally.wrong for tally in tallies), Counter[str]())
+        if not right:
+            wrong["no right answer at all"] += 1
+        each = cpu / right if right else 0.0
+        return Measured(sum(tally.rate for tally in tallies), each, self.memory, others, right, wrong)

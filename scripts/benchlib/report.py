@@ -1,102 +1,88 @@
-"""What was measured, as Markdown and as JSON."""
+"""What was measured, as Markdown."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from benchlib.load import Measured
+from benchlib.figures import duration, mebibytes, short, table
+from benchlib.firstindex import Indexed
+from benchlib.results import OURS, Outcome, Results, middle
+from benchlib.startup import Start
 from benchlib.sync import CHANGES, REPORTS, Size
-from benchlib.trials import Trial
 
 _BEGIN, _END = "<!-- figures -->", "<!-- /figures -->"
-
-
-class Results(NamedTuple):
-    """Everything of one run; ``trials`` are (test, {server: its rounds})."""
-
-    command: str
-    machine: str
-    load: tuple[float, float]
-    rounds: int
-    seconds: float
-    titles: dict[str, str]
-    trials: list[tuple[Trial, dict[str, list[Measured]]]]
-    sync: list[Size]
-
-
-def ratio(ours: Sequence[Measured], theirs: Sequence[Measured]) -> float:
-    """The median of the ratios within each round, in which the machine was the same for both."""
-    return statistics.median(a.rate / b.rate if b.rate else 0.0 for a, b in zip(ours, theirs, strict=True))
-
-
-def faults(results: Results) -> list[str]:
-    """What was answered wrongly, for people."""
-    found = []
-    for trial, servers in results.trials:
-        for name, rounds in servers.items():
-            found += [f"{trial.name}: {name}: {n} × {what}" for each in rounds for what, n in each.wrong.items()]
-    return found
+_RATES = (
+    "Requests per second (MiB per second for files of 100 MiB) and, in brackets, how many times as fast davshare is: "
+    "the median of the ratios within each round. ~ marks a ratio whose rounds differ more from each other than the "
+    "servers do. ⚠ counts wrong answers, which are not in the rate."
+)
+_CPU = "User and system time of all processes of a server for each request, or for each MiB."
+_MEMORY = "Highest memory of all processes of a server together, shared pages counted once (PSS)."
 
 
 def markdown(results: Results) -> str:
     """The text between the markers of README.md."""
-    parts = [
-        f"Measured with `{results.command}` on one machine ({results.machine}), which was shared with its clients and "
-        "whatever else ran on it; "
-        f"its load average was {results.load[0]} before the run and {results.load[1]} after it."
-    ]
-    if results.trials:
-        parts += [_explanation(results), _trials(results)]
+    parts = [_introduction(results)]
+    if results.outcomes:
+        parts += [_servers(results), _RATES, _each(results, _rate)]
+        parts += [_CPU, _each(results, _cpu), _MEMORY, _each(results, _memory)]
     if results.sync:
         parts += [_sync_text(results.sync), _sync_table(results.sync)]
+    if results.first_index:
+        parts.append(_index(results.first_index))
+    if results.starts:
+        parts += [_starts(results.starts)]
     return "\n\n".join(parts)
 
 
-def _explanation(results: Results) -> str:
-    return (
-        f"Medians of rounds in which all servers took turns (rounds: {results.rounds}, of {results.seconds:g} s each). "
-        "“davshare is” compares the rates within the same round. CPU is that of all processes of a server, "
-        "with PROPFIND that of the overwriting as well. "
-        "davshare ran with its default configuration: it checks a name and password with each request, "
-        "and an upload is synced to disk before it is answered. The others served everybody, left syncing to the "
-        "system, and ran as they come."
+def _introduction(results: Results) -> str:
+    text = (
+        f"Measured with `{results.command}` on one machine ({results.machine}), which was shared with its clients; "
+        f"its load average was {results.load[0]} before the run and {results.load[1]} after it."
     )
+    if others := results.others():
+        text += (
+            f" Beside servers and clients, {short(statistics.median(others))} processors were busy with something else "
+            f"(median; {short(max(others))} at most). Medians of rounds in which all servers took turns "
+            f"(rounds: {results.rounds}, of {results.seconds:g} s each)."
+        )
+    return text
 
 
-def _trials(results: Results) -> str:
-    lines = [
-        "| test | server | requests/s (range) | davshare is | server CPU per request |",
-        "| --- | --- | --: | --: | --: |",
+def _servers(results: Results) -> str:
+    rows = [
+        (about.title, about.about, about.authenticates, mebibytes(about.memory)) for about in results.servers.values()
     ]
-    for trial, servers in results.trials:
-        ours = servers.get("davshare")
-        for name, rounds in servers.items():
-            title = trial.title if name == next(iter(servers)) else ""
-            times = "" if name == "davshare" or ours is None else f"{_short(ratio(ours, rounds))} × as fast"
-            cpu = statistics.median(each.cpu for each in rounds)
-            lines.append(f"| {title} | {results.titles[name]} | {_rates(rounds)} | {times} | {_time(cpu)} |")
-    return "\n".join(lines)
+    text = table(("server", "how it ran", "authenticates", "memory after its start"), rows, words=3)
+    left = "; ".join(f"{key}: {reason}" for key, reason in results.missing.items())
+    return f"{text}\n\nLeft out: {left}." if left else text
 
 
-def _rates(rounds: Sequence[Measured]) -> str:
-    """The median, and the range when there is one."""
-    rates = sorted(each.rate for each in rounds)
-    middle = _short(statistics.median(rates))
-    return f"{middle} ({_short(rates[0])} to {_short(rates[-1])})" if len(rates) > 1 else middle
+def _each(results: Results, cell: Callable[[Outcome, str], str]) -> str:
+    """A table with a row for each test and a column for each server."""
+    rows = []
+    for outcome in results.outcomes:
+        cells = [cell(outcome, key) if key in outcome.rounds else "" for key in results.servers]
+        rows.append((outcome.trial.title, *cells))
+    return table(("test", *(about.title for about in results.servers.values())), rows)
 
 
-def _short(value: float) -> str:
-    """Three significant digits."""
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+def _rate(outcome: Outcome, key: str) -> str:
+    text = short(middle(outcome.rounds[key], "rate"))
+    if ratio := outcome.ratio(key):
+        text += f" ({'~' if ratio.doubtful else ''}{short(ratio.middle)} ×)"
+    wrong = outcome.wrong(key)
+    return f"{text} ⚠ {wrong:,}" if wrong else text
 
 
-def _time(seconds: float) -> str:
-    return f"{seconds * 1e6:,.0f} µs" if seconds < 0.001 else f"{_short(seconds * 1000)} ms"
+def _cpu(outcome: Outcome, key: str) -> str:
+    return duration(middle(outcome.rounds[key], "cpu"))
+
+
+def _memory(outcome: Outcome, key: str) -> str:
+    return mebibytes(max(each.memory for each in outcome.rounds[key]))
 
 
 def _sync_text(sizes: Sequence[Size]) -> str:
@@ -111,19 +97,46 @@ def _sync_text(sizes: Sequence[Size]) -> str:
 
 
 def _sync_table(sizes: Sequence[Size]) -> str:
-    head = f"| files and folders in the home | report of {CHANGES} changes | poll without news |"
-    rows = [f"| {each.nodes:,} | {each.report:.2f} ms | {each.poll:.2f} ms |" for each in sizes]
-    return "\n".join([head, "| --: | --: | --: |", *rows])
+    head = ("files and folders in the home", f"report of {CHANGES} changes", "poll without news")
+    return table(head, [(f"{each.nodes:,}", f"{each.report:.2f} ms", f"{each.poll:.2f} ms") for each in sizes], words=0)
 
 
-def plain(results: Results) -> dict[str, Any]:
-    """The same with every round, for JSON."""
-    trials = {trial.name: {name: _plain(rounds) for name, rounds in each.items()} for trial, each in results.trials}
-    return {**results._asdict(), "trials": trials, "sync": [each._asdict() for each in results.sync]}
+def _index(index: Indexed) -> str:
+    return (
+        f"The first index of {index.files:,} files of 1 KiB in {index.folders:,} folders (`{index.commands}`, "
+        f"the server running, the files just written) took {duration(index.seconds)}: "
+        f"{short(index.files / index.seconds)} files per second. The index had {index.index_bytes / 1e6:,.1f} MB then, "
+        f"and all processes together {mebibytes(index.memory)} of memory at most."
+    )
 
 
-def _plain(rounds: Sequence[Measured]) -> list[dict[str, Any]]:
-    return [{"rate": each.rate, "cpu_seconds": each.cpu, "wrong": dict(each.wrong)} for each in rounds]
+def _starts(starts: Sequence[Start]) -> str:
+    head = (
+        "files and folders in the home",
+        "ready after start",
+        "ready after kill -9 amid uploads",
+        "first listing then",
+        "memory after start",
+    )
+    rows = [
+        (f"{s.nodes:,}", duration(s.ready), duration(s.killed), duration(s.first), mebibytes(s.memory)) for s in starts
+    ]
+    return f"From exec of `davshare serve` to the first 200 of `/readyz` (medians):\n\n{table(head, rows, words=0)}"
+
+
+def warnings(results: Results) -> list[str]:
+    """What makes figures doubtful, for people."""
+    found = []
+    for outcome in results.outcomes:
+        for key in outcome.rounds:
+            ratio = outcome.ratio(key)
+            if ratio and ratio.doubtful:
+                rounds = f"rounds from {short(ratio.least)} to {short(ratio.greatest)} ×"
+                found.append(f"{outcome.trial.name}: {OURS} and {key}: {rounds} differ more than the servers do")
+    others = results.others()
+    if others and statistics.median(others) > 0.2:
+        found.append(f"{short(statistics.median(others))} processors were busy with something else (median)")
+    return found
 
 
 def write_readme(path: Path, text: str) -> None:

@@ -1,30 +1,53 @@
-"""davshare and its peers, each started over a folder of its own on a free port of 127.0.0.1."""
+"""A WebDAV server over a folder of its own on a free port of 127.0.0.1: starting, stopping, filling, watching."""
 
 from __future__ import annotations
 
-import base64
+import contextlib
 import grp
-import importlib.metadata
 import os
 import pwd
-import shutil
+import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from benchlib import machine
 from benchlib.client import BenchError, Connection
+from benchlib.guard import Guard
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-_USER, _PASSWORD = "bench", "bench-password"
-_START, _STOP = 30.0, 20.0
+USER, PASSWORD = "bench", "bench-password"
+_START, _STOP = 60.0, 20.0
 
 
 class Missing(Exception):
-    """The server is not installed here; the text says what was looked for."""
+    """The server is not installed here; the text says what was looked for and which package has it."""
+
+
+class Account(NamedTuple):
+    """Whom a server's processes run as, where root starts them: its folders have to be theirs."""
+
+    user: str
+    group: str
+    uid: int
+    gid: int
+
+
+def account() -> Account | None:
+    """The web server's account of this system; None without root rights, which nobody can give away then.
+
+    :raises Missing: there is no such account.
+    """
+    if os.geteuid() != 0:
+        return None
+    for name in ("www-data", "apache", "http", "daemon", "nobody"):
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            return Account(name, grp.getgrgid(entry.pw_gid).gr_name, entry.pw_uid, entry.pw_gid)
+    raise Missing("there is no account for its processes")
 
 
 def free_port() -> int:
@@ -40,23 +63,28 @@ class Server:
     :raises Missing: it is not installed.
     """
 
+    #: On the command line and in tables; ``authenticates`` and ``about`` are for the table of servers.
+    key = ""
     name = ""
+    authenticates = "no"
+    about = ""
     base = "/"
     probe = "/"
     headers: Mapping[str, str] = {}
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, guard: Guard) -> None:
         self.folder = folder
         self.port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._guard = guard
+        self._processes: list[subprocess.Popen[bytes]] = []
         folder.mkdir()
 
-    def command(self) -> list[str]:
-        """The command line; the process stays in the foreground."""
+    def commands(self) -> list[list[str]]:
+        """The command lines of its processes, which stay in the foreground; the last one listens on the port."""
         raise NotImplementedError
 
     def environment(self) -> dict[str, str]:
-        """The environment of the process."""
+        """The environment of the processes."""
         return dict(os.environ)
 
     @property
@@ -64,24 +92,39 @@ class Server:
         """Name and version."""
         return self.name
 
-    def start(self) -> None:
-        """Start it and wait until it answers.
+    # -- processes ---------------------------------------------------------------------------
+
+    def start(self, pause: float = 0.05) -> None:
+        """Start it and wait until it answers; ``pause`` is between the attempts.
 
         :raises BenchError: it does not.
         """
         with open(self.folder / "log", "ab") as log:
-            self._process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment()
-            )
+            for command in self.commands():
+                self._start(command, log.fileno())
         deadline = time.monotonic() + _START
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+        while not self.answers():
+            if any(each.poll() is not None for each in self._processes) or time.monotonic() > deadline:
                 self.stop()
                 text = (self.folder / "log").read_text("utf-8", "replace")[-500:]
                 raise BenchError(f"{self.name} did not start: {text.strip()}")
-            time.sleep(0.05)
+            time.sleep(pause)
 
-    def _answers(self) -> bool:
+    def _start(self, command: list[str], log: int) -> None:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=self.environment(),
+            cwd=self.folder,
+            start_new_session=True,
+        )
+        self._guard.started(process.pid)
+        self._processes.append(process)
+
+    def answers(self) -> bool:
+        """Whether it serves requests now."""
         try:
             connection = Connection(self.port)
         except OSError:
@@ -94,158 +137,89 @@ class Server:
             connection.close()
 
     def stop(self) -> None:
-        """End it, if it runs."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(_STOP)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        """End it, if it runs: asked first, then the whole process group by force."""
+        for process in self._processes:
+            process.terminate()
+        deadline = time.monotonic() + _STOP
+        for process in self._processes:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+        self.kill()
+
+    def kill(self) -> None:
+        """End every process at once, as the kernel does when memory is short."""
+        processes, self._processes = self._processes, []
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            self._guard.ended(process.pid)
+
+    def _pids(self, *others: int) -> set[int]:
+        return machine.tree([*(process.pid for process in self._processes), *others])
 
     def cpu_seconds(self) -> float:
-        """What the process and everything below it have taken so far."""
-        return machine.cpu_seconds(self._process.pid) if self._process else 0.0
+        """What its processes and everything below them have taken so far."""
+        return machine.cpu_seconds(self._pids())
+
+    def memory(self, *others: int) -> int:
+        """Proportional set size of all its processes, and of ``others`` with all below them, in bytes."""
+        return machine.memory(self._pids(*others))
+
+    # -- requests ----------------------------------------------------------------------------
+
+    def path(self, path: str) -> str:
+        """The path on the server of one below the base folder."""
+        return self.base + path
 
     def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> bytes:
         """A whole request for ``path`` below the base folder."""
-        lines = [f"{method} {self.base}{path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}"]
-        lines += [f"{name}: {value}" for name, value in {**self.headers, **headers}.items()]
-        if body is not None:
-            lines.append(f"Content-Length: {len(body)}")
-        return "\r\n".join([*lines, "", ""]).encode() + (body or b"")
+        length = {} if body is None else {"Content-Length": str(len(body))}
+        return self.head(method, path, **length, **headers) + (body or b"")
+
+    def head(self, method: str, path: str, **headers: str) -> bytes:
+        """The head alone; an underscore in a field's name stands for a hyphen."""
+        lines = [f"{method} {self.path(path)} HTTP/1.1", f"Host: 127.0.0.1:{self.port}"]
+        fields = {**self.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
+        return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in fields.items()), "", ""]).encode()
+
+    def destination(self, path: str) -> str:
+        """The absolute URL for COPY and MOVE."""
+        return f"http://127.0.0.1:{self.port}{self.path(path)}"
+
+    def make_files(self, folder: str, names: Iterable[str], content: bytes) -> None:
+        """Make a folder below the base folder with files in it, in whatever way is quick.
+
+        :raises BenchError: the server refuses.
+        """
+        raise NotImplementedError
 
 
-class Davshare(Server):
-    """The code beside this script with its default configuration; every request carries Basic credentials."""
+class DiskServer(Server):
+    """A server whose files are all that there is: what is written into ``folder/data`` is there at once."""
 
-    name = "davshare"
-    base = "/dav/home/"
-    probe = "/readyz"
-    headers = {"Authorization": "Basic " + base64.b64encode(f"{_USER}:{_PASSWORD}".encode()).decode()}  # noqa: RUF012
+    def __init__(self, folder: Path, guard: Guard) -> None:
+        super().__init__(folder, guard)
+        self._account = account()
+        self.own(folder / "data")
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.data = folder / "data"
-        self._run("init", str(self.data), "--password-stdin")
-        self._run("--data", str(self.data), "user", "add", _USER, "--password-stdin")
+    def own(self, folder: Path) -> Path:
+        """A new folder in which the server's processes may write."""
+        folder.mkdir()
+        self._give(folder)
+        return folder
 
-    def _run(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "davshare", *arguments]
-        done = subprocess.run(
-            command, input=_PASSWORD, text=True, capture_output=True, env=self.environment(), check=False
-        )
-        if done.returncode:
-            raise BenchError(f"davshare {arguments[0]} failed: {done.stderr.strip()}")
+    def _give(self, path: Path | str) -> None:
+        if self._account:
+            os.chown(path, self._account.uid, self._account.gid)
 
-    def environment(self) -> dict[str, str]:
-        """No configuration but the defaults, and the code beside this script."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("DAVSHARE_")}
-        return {**kept, "PYTHONPATH": str(ROOT)}
-
-    def command(self) -> list[str]:
-        """``davshare serve``."""
-        return [sys.executable, "-m", "davshare", "serve", str(self.data), "--listen", f"127.0.0.1:{self.port}"]
-
-
-class WsgiDav(Server):
-    """Stock WsgiDAV with its FilesystemProvider on cheroot, for everybody."""
-
-    name = "WsgiDAV"
-
-    def __init__(self, folder: Path) -> None:
-        self._program = Path(sys.executable).with_name("wsgidav")
-        if not self._program.exists():
-            raise Missing(f"no program wsgidav beside {Path(sys.executable).name}")
-        super().__init__(folder)
-        (folder / "data").mkdir()
-
-    @property
-    def title(self) -> str:
-        """With the version of the package."""
-        return f"WsgiDAV {importlib.metadata.version('wsgidav')}"
-
-    def command(self) -> list[str]:
-        """The program's own command line, all else left as it comes."""
-        where = ["--host", "127.0.0.1", "--port", str(self.port), "--root", str(self.folder / "data")]
-        return [str(self._program), "--no-config", "--server", "cheroot", "--auth", "anonymous", *where]
-
-
-_MODULE_FOLDERS = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules", "/usr/lib/httpd/modules")
-_MODULES = ("mpm_event", "unixd", "authn_core", "authz_core", "mime", "dav", "dav_fs", "dav_lock")
-_CONFIGURATION = """\
-ServerRoot {folder}
-ServerName 127.0.0.1
-Listen 127.0.0.1:{port}
-PidFile {folder}/pid
-ErrorLog {folder}/log
-LogLevel warn
-{modules}
-{account}
-TypesConfig {types}
-KeepAlive On
-MaxKeepAliveRequests 0
-KeepAliveTimeout 60
-DocumentRoot {folder}/data
-DavLockDB {folder}/locks/db
-<Directory {folder}/data>
-    Dav On
-    AllowOverride None
-    Require all granted
-</Directory>
-"""
-
-
-class Apache(Server):
-    """Apache httpd with mod_dav_fs and the event MPM, for everybody."""
-
-    name = "Apache mod_dav"
-
-    def __init__(self, folder: Path) -> None:
-        path = f"{os.environ.get('PATH', '')}:/usr/sbin"
-        self._program = shutil.which("apache2", path=path) or shutil.which("httpd", path=path) or ""
-        modules = next((Path(each) for each in _MODULE_FOLDERS if (Path(each) / "mod_dav_fs.so").exists()), None)
-        if not self._program or modules is None:
-            raise Missing("no apache2 with mod_dav_fs")
-        super().__init__(folder)
-        for name in ("data", "locks"):
-            (folder / name).mkdir()
-        (folder / "httpd.conf").write_text(self._configuration(modules), "utf-8")
-
-    def _configuration(self, modules: Path) -> str:
-        found = [name for name in _MODULES if (modules / f"mod_{name}.so").exists()]
-        return _CONFIGURATION.format(
-            folder=self.folder,
-            port=self.port,
-            modules="\n".join(f"LoadModule {name}_module {modules}/mod_{name}.so" for name in found),
-            account=self._account(),
-            types="/etc/mime.types" if Path("/etc/mime.types").exists() else "/dev/null",
-        )
-
-    def _account(self) -> str:
-        """Who the workers run as: Apache refuses root, so its folders go to another account then."""
-        if os.geteuid() != 0:
-            return ""
-        names = {entry.pw_name: entry for entry in pwd.getpwall()}
-        account = next((names[name] for name in ("www-data", "apache", "daemon", "nobody") if name in names), None)
-        if account is None:
-            raise Missing("no account for Apache's workers")
-        for name in ("data", "locks"):
-            os.chown(self.folder / name, account.pw_uid, account.pw_gid)
-        return f"User {account.pw_name}\nGroup {grp.getgrgid(account.pw_gid).gr_name}"
-
-    @property
-    def title(self) -> str:
-        """With the version of the program."""
-        text = subprocess.run([self._program, "-v"], capture_output=True, text=True, check=False).stdout
-        version = text.partition("Apache/")[2].split()
-        return f"Apache {version[0]} mod_dav" if version else self.name
-
-    def command(self) -> list[str]:
-        """In the foreground, so that it ends with this script."""
-        return [self._program, "-f", str(self.folder / "httpd.conf"), "-D", "FOREGROUND"]
-
-
-KINDS: tuple[type[Server], ...] = (Davshare, WsgiDav, Apache)
+    def make_files(self, folder: str, names: Iterable[str], content: bytes) -> None:
+        """Directly on disk."""
+        where = self.folder / "data" / folder
+        if not where.is_dir():
+            self.own(where)
+        for name in names:
+            path = f"{where}/{name}"
+            with open(path, "wb") as file:
+                file.write(content)
+            self._give(path)

@@ -1,0 +1,55 @@
+"""scripts/bench itself, in a short run of davshare alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).resolve().parents[2] / "scripts" / "bench"
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+
+
+def _bench(where: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(BENCH), "--dir", str(where), "--json", str(where / "figures.json"), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.slow
+def test_a_short_run(tmp_path: Path) -> None:
+    """Rates, CPU and memory of right answers, a table of them, and nothing left behind."""
+    options = ["--quick", "--only", "get,put,dirty", "--servers", "davshare", "--rounds", "2", "--seconds", "0.2"]
+    done = _bench(tmp_path, *options)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "figures.json").read_text("utf-8"))
+    assert list(found["outcomes"]) == ["get", "put", "dirty"]
+    for outcome in found["outcomes"].values():
+        rounds = outcome["davshare"]["rounds"]
+        assert len(rounds) == 2
+        for each in rounds:
+            assert each["right"] > 0
+            assert each["rate"] > 0
+            assert each["memory"] > 1_000_000
+            assert not each["wrong"]
+    assert "| GET, the same 1 KiB, 8 connections |" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["figures.json"]
+
+
+@pytest.mark.slow
+def test_start_and_first_index(tmp_path: Path) -> None:
+    """Every file of the tree is in the index, and a killed server keeps what it has acknowledged."""
+    done = _bench(tmp_path, "--quick", "--only", "start-up,first-index", "--files", "150")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "figures.json").read_text("utf-8"))
+    assert (found["first_index"]["files"], found["first_index"]["folders"]) == (150, 2)
+    assert [each["nodes"] for each in found["starts"]] == [0, 100_000]
+    assert [path.name for path in tmp_path.iterdir()] == ["figures.json"]
+
+
+def test_unknown_names_are_refused(tmp_path: Path) -> None:
+    done = _bench(tmp_path, "--only", "nonsense")
+    assert done.returncode == 2
+    assert "nothing is called nonsense" in done.stderr
