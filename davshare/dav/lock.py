@@ -35,10 +35,8 @@ def _answer(granted: Granted, refreshed: bool) -> Response:
     headers = [("Content-Type", xml.CONTENT_TYPE)]
     if not refreshed:
         headers.append(("Lock-Token", f"<{granted.lock.token}>"))
-    body = (
-        f'{xml.HEAD}<d:prop xmlns:d="{DAV}"><d:lockdiscovery>{activelock(granted.lock, granted.root)}'
-        "</d:lockdiscovery></d:prop>"
-    )
+    told = activelock(granted.lock, granted.root, granted.lock.timeout)
+    body = f'{xml.HEAD}<d:prop xmlns:d="{DAV}"><d:lockdiscovery>{told}</d:lockdiscovery></d:prop>'
     return Response(201 if granted.created else 200, headers, body.encode())
 
 

@@ -134,16 +134,17 @@ def lockdiscovery(scope: Scope) -> Value:
     return lambda node: "".join(activelock(lock, scope.locks.root(lock)) for lock in scope.locks.on(scope.above, node))
 
 
-def activelock(lock: Lock, root: str) -> str:
-    """One lock (RFC 4918 section 14.1); its remaining time is told as the time left now."""
+def activelock(lock: Lock, root: str, left: int | None = None) -> str:
+    """One lock (RFC 4918 section 14.1); ``left`` are the seconds that it still has, by default from now on."""
     from time import time
 
+    left = max(0, lock.expires - int(time())) if left is None else left
     owner = f"<d:owner>{lock.owner}</d:owner>" if lock.owner else ""
     return (
         f"<d:activelock><d:locktype><d:write/></d:locktype>"
         f"<d:lockscope><d:{'exclusive' if lock.exclusive else 'shared'}/></d:lockscope>"
         f"<d:depth>{'infinity' if lock.infinite else '0'}</d:depth>{owner}"
-        f"<d:timeout>Second-{max(0, lock.expires - int(time()))}</d:timeout>"
+        f"<d:timeout>Second-{left}</d:timeout>"
         f"<d:locktoken>{href(lock.token)}</d:locktoken><d:lockroot>{href(root)}</d:lockroot></d:activelock>"
     )
 

@@ -63,10 +63,12 @@ def judge_name(files: Files, connection: Connection, place: Place, own: Node | N
 
 
 def _demand_distinct(connection: Connection, place: Place, own: Node | None) -> None:
-    """No sibling may differ in case only."""
+    """No sibling may differ in case only; looks at each, those with ASCII names quickly."""
     folded = names.folded(place.name)
+    size = len(folded)
     for number, name in nodes.names_in(connection, place.chain[-1].id):
-        if names.folded(name) == folded and (own is None or number != own.id):
+        same = len(name) == size and name.lower() == folded if name.isascii() else names.folded(name) == folded
+        if same and (own is None or number != own.id):
             raise Conflict("A name that differs only in upper and lower case is already here.")
 
 

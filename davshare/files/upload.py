@@ -133,10 +133,13 @@ def receive(files: Files, place: Place, sent: Sent) -> Incoming:
     :raises TooLarge: it is larger than any file may be.
     """
     most = limit(files, place)
-    for size in (sent.length, sent.hint):
-        if size is not None and size > most:
-            raise over(files, size)
-    staged = files.store(place.space).stage()
+    size = max(sent.length or 0, sent.hint or 0)
+    if size > most:
+        raise over(files, size)
+    store = files.store(place.space)
+    if size > INLINE and size > store.free():
+        raise InsufficientStorage("The storage is full.", condition="sufficient-disk-space")
+    staged = store.stage()
     try:
         values = _take_in(files, staged.write, sent, most)
         return Incoming(staged.name, staged.finish(sent.mtime_ns), sent.mtime_ns, values)

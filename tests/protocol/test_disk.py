@@ -36,12 +36,17 @@ def box(module_server: Server) -> Dav:
     return module_server.dav("alice").fresh_box()
 
 
+APPEND = {"Content-Type": "application/x-sabredav-partialupdate", "X-Update-Range": "append"}
 REQUESTS: dict[str, Callable[[Dav], int]] = {
     "GET": lambda dav: dav.get("file").status,
     "HEAD": lambda dav: dav.head("file").status,
     "PUT": lambda dav: dav.put("file", b"2").status,
     "PUT new": lambda dav: dav.put("new", b"2").status,
     "MKCOL": lambda dav: dav.mkcol("new").status,
+    "PATCH": lambda dav: dav.request("PATCH", "file", b"x", APPEND).status,
+    "POST": lambda dav: dav.request("POST", "", b"x").status,
+    "LOCK new": lambda dav: dav.lock("new", depth="0").status,
+    "PROPPATCH": lambda dav: dav.proppatch("file", {"{urn:x}a": "1"}).status,
     "DELETE": lambda dav: dav.delete("file").status,
     "MOVE": lambda dav: dav.move("file", "moved").status,
     "COPY": lambda dav: dav.copy("file", "copied").status,

@@ -78,6 +78,28 @@ def exchange(port: int, data: bytes, quiet: float = 0.5, limit: float = 10.0) ->
         return read_all(link, quiet, limit)
 
 
+def read_one(link: socket.socket, head_only: bool) -> RawAnswer:
+    """The next final answer on a connection that stays open; interim ones (1xx) are passed over."""
+    data = b""
+    while True:
+        block = link.recv(65536)
+        data += block
+        if b"\r\n\r\n" not in data or not block:
+            assert block, f"the connection ended: {data[:200]!r}"
+            continue
+        found = [each for each in answers(data, head_only) if each.status >= 200]
+        if found and _is_whole(found[0], data, head_only):
+            return found[0]
+
+
+def _is_whole(answer: RawAnswer, data: bytes, head_only: bool) -> bool:
+    if head_only or answer.status in (204, 304):
+        return True
+    if "content-length" in answer.headers:
+        return len(answer.body) == int(answer.headers["content-length"])
+    return data.endswith(b"0\r\n\r\n")
+
+
 def invited(port: int, head: bytes, body: bytes) -> list[RawAnswer]:
     """Send ``head``, which expects 100-continue, and ``body`` only when it is asked for; all answers."""
     with connect(port) as link:
