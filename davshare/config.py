@@ -77,6 +77,7 @@ class Config:
     basic_over_http: bool = False
     durability: str = "full"
     gateway: str = "direct"
+    database: str = ""
     log_level: str = "info"
 
     @property
@@ -176,6 +177,22 @@ def _networks(value: Any) -> tuple[str, ...]:
     return found
 
 
+_DATABASE = re.compile(r"postgres(ql)?://[^\s\0]*\Z").match
+
+
+def _database(value: Any) -> str:
+    if not isinstance(value, str) or (value.strip() and not _DATABASE(value.strip())):
+        raise Bad
+    return value.strip()
+
+
+def shown(value: Any) -> Any:
+    """A value as people may see it: a URL without its password."""
+    if not isinstance(value, str) or "://" not in value:
+        return value
+    return re.sub(r"(?i)(password=)[^&#]*", r"\1***", re.sub(r"(://[^/?#:]*:).*@", r"\1***@", value))
+
+
 _LEVELS = ("debug", "info", "warning", "error")
 
 KEYS: tuple[Key, ...] = (
@@ -216,6 +233,11 @@ KEYS: tuple[Key, ...] = (
     Key(
         "gateway", Config.gateway, _one_of("direct", "wsgidav"), "direct or wsgidav",
         "direct: davshare's own request path; wsgidav: every request passes through a WsgiDAV application as well.",
+    ),
+    Key(
+        "database", Config.database, _database, "postgresql://USER:PASSWORD@HOST/NAME, or nothing",
+        "The PostgreSQL database that holds the index; empty means a SQLite file in the data folder.",
+        "postgresql://davshare:secret@db.example.org/davshare",
     ),
     Key(
         "log_level", Config.log_level, _one_of(*_LEVELS), "debug, info, warning or error",

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from support import cluster
 from support.client import Dav
 from support.server import Server
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which database the servers of this run have their index in."""
+    parser.addoption("--database", choices=("sqlite", "postgresql"), default=None)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """The markers, for runs from another folder than the one with setup.cfg."""
+    """The database; and the markers, for runs from another folder than the one with setup.cfg."""
+    if not hasattr(config, "workerinput"):
+        cluster.begin()
+        os.environ[cluster.DATABASE] = config.getoption("--database") or os.environ.get(cluster.DATABASE, "sqlite")
     config.addinivalue_line("markers", "rfc(number, section, requirement): the paragraph that a test checks")
     config.addinivalue_line("markers", "slow: left out of the quick run")
     config.addinivalue_line("markers", "root: needs root rights")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """A cluster that was started ends."""
+    if not hasattr(config, "workerinput"):
+        cluster.end()
+
+
+def pytest_report_header() -> str:
+    """Which database it is."""
+    return f"database: {os.environ[cluster.DATABASE]}"
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +44,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with two workers and the users alice and bob, shared by a whole test process."""
     running = Server.start(tmp_path_factory.mktemp("shared"))
     yield running
-    running.kill9()
+    running.discard()
 
 
 @pytest.fixture
@@ -48,7 +69,7 @@ def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
 
     yield start
     for each in running:
-        each.kill9()
+        each.discard()
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +77,7 @@ def module_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for one test file, free to change settings, users and passwords on it."""
     running = Server.start(tmp_path_factory.mktemp("module"))
     yield running
-    running.kill9()
+    running.discard()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import click
 
 from davshare.cli import output
 from davshare.cli.opening import data_folder
-from davshare.config import KEYS, sample, toml
+from davshare.config import KEYS, sample, shown, toml
 from davshare.server import admin
 
 
@@ -21,7 +21,7 @@ def command() -> None:
 def show(origin: bool, as_json: bool) -> None:
     """Show every key with the value that `davshare serve` would use."""
     loaded = admin.load_config(data_folder())
-    values = {key.name: getattr(loaded.config, key.name) for key in KEYS}
+    values = {key.name: shown(getattr(loaded.config, key.name)) for key in KEYS}
     if as_json:
         output.emit({name: {"value": value, "origin": loaded.origins[name]} for name, value in values.items()})
         return

@@ -15,9 +15,10 @@ from davshare.server import admin
 @click.command("init")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--admin", "name", default="admin", show_default=True, metavar="NAME", help="The first administrator.")
+@click.option("--database", "url", default="", metavar="URL", help="An empty PostgreSQL database for the index.")
 @click.option("--password-stdin", is_flag=True, help="Take the password from standard input.")
 @output.json_option
-def command(folder: Path, name: str, password_stdin: bool, as_json: bool) -> None:
+def command(folder: Path, name: str, url: str, password_stdin: bool, as_json: bool) -> None:
     """Make the data folder DIR, which must be missing or empty, with its first administrator.
 
     Without --password-stdin a password is made up and printed, once.
@@ -25,7 +26,7 @@ def command(folder: Path, name: str, password_stdin: bool, as_json: bool) -> Non
     names.check_account(names.key(name))
     least = int(BY_NAME["password.min_length"].default)
     password, made_up = asking.new_password(password_stdin, least, ask=False)
-    user = admin.make_data_folder(folder, name, password)
+    user = admin.make_data_folder(folder, name, password, url)
     if as_json:
         output.emit({"data": str(folder), "admin": user.name, **({"password": password} if made_up else {})})
         return

@@ -43,8 +43,9 @@ def command(folder: Path, **values: Any) -> int:
     config = admin.load_config(folder, switches).config
     logs.set_up(config.log_level)
     with admin.serving(folder):
-        admin.prepare(folder)
-        return _run(folder, config)
+        admin.prepare(folder, config)
+        with admin.claiming(folder, config):
+            return _run(folder, config)
 
 
 def _run(data: Path, config: Config) -> int:
@@ -52,7 +53,7 @@ def _run(data: Path, config: Config) -> int:
 
     def before_start() -> None:
         build.recover(data, config)
-        admin.self_test(data)
+        admin.self_test(data, config)
 
     return run.serve(
         config.address,
@@ -74,7 +75,7 @@ def announce(data: Path, config: Config, url: str) -> None:
     click.echo(f"davshare {__version__} is ready")
     click.echo(f"  open in a browser:  {url}/")
     click.echo(f"  mount as a folder:  {url}/dav/home/")
-    admins = admin.administrators(data)
+    admins = admin.administrators(data, config)
     if admins:
         click.echo(f"  sign in as:         {admins[0]}")
         click.echo(f"  forgot a password:  {_program()} --data {shlex.quote(str(data))} user passwd {admins[0]}")

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -261,7 +260,7 @@ class Committer:
                 for ticket in batch:
                     self._decide_one(connection, ticket, numbers)
                 point("commit.begun")
-            self._database.commits = commits
+            self._database.shared.commits = commits
         except BaseException:
             self._finished = finished
             for ticket in batch:
@@ -274,7 +273,7 @@ class Committer:
         try:
             transaction.take(ticket.spaces)
             ticket.result = ticket.work(transaction)
-        except sqlite3.OperationalError:
+        except self._database.broken:
             raise
         except Exception as error:
             connection.execute("ROLLBACK TO change")

@@ -20,14 +20,14 @@ def notice(database: Database) -> bool:
     with database.turn():
         with database.session() as connection:
             commits = count(connection, "commits")
-        restored = commits < database.commits or (not database.in_place and commits > 0)
+        restored = commits < database.shared.commits or (not database.shared.in_place and commits > 0)
         if restored:
             with database.transaction() as connection:
                 raise_epoch(connection)
             database.progress = 0  # it counts the effects of another index
             log.warning("the index was restored from a backup: sync clients will compare everything once")
-        database.commits = commits
-        database.settle_in()
+        database.shared.commits = commits
+        database.shared.settle_in()
         return restored
 
 

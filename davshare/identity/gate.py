@@ -247,7 +247,7 @@ def read_secret(database: Database) -> bytes:
     :raises UsageError: it is missing or too short to be one.
     """
     try:
-        secret = database.path.with_name("secret.key").read_bytes()
+        secret = (database.folder / "secret.key").read_bytes()
     except OSError:
         secret = b""
     if len(secret) < 32:

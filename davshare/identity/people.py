@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Sequence
 from types import EllipsisType
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from davshare.errors import BadRequest, Conflict, NotFound
 from davshare.identity import passwords
 from davshare.index import nodes, people, spaces
-from davshare.index.database import Connection, Database
+from davshare.index.database import Connection, Database, Taken
 from davshare.model import names
 from davshare.model.people import Group, User
 
@@ -253,7 +252,7 @@ def add_group(database: Database, name: str, display_name: str = "") -> Group:
     try:
         with database.write() as connection:
             number = people.add_group(connection, name, display_name or name, int(time.time()))
-    except sqlite3.IntegrityError:
+    except Taken:
         raise Conflict("There is a group of this name already.") from None
     return Group(number, name, display_name or name)
 

@@ -1,119 +1,175 @@
-"""Connections, snapshots and the one writer.
+"""Connections, snapshots and the one writer; the same for every database.
 
 Statements are written with ``?`` placeholders in the subset of SQL that SQLite
-and PostgreSQL share.  On SQLite a connection is the plain ``sqlite3`` one:
-anything around it would cost more than the statements do.
+and PostgreSQL share, rows are tuples.  :mod:`davshare.index.backends` makes
+the :class:`Database` that the configuration names.
 """
 
 from __future__ import annotations
 
-import fcntl
-import mmap
-import os
-import sqlite3
-import threading
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from davshare.errors import Unavailable
+from davshare.index.turn import Turn
 
-Connection = sqlite3.Connection
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 #: Version of the schema that this code works with; the newest migration's revision.
 REVISION = "0002"
-_PAGE_CACHE_KIB = 4096
-#: Pages in the log after which a commit writes them back: rarely, because it is the commit that waits.
-_CHECKPOINT_PAGES = 4000
 
 
-class _Shared:
-    """The file whose lock is the turn; in it progress, version, commits and its own inode, seen by all processes."""
+class Cursor(Protocol):
+    """What a statement gives."""
 
-    def __init__(self, path: Path) -> None:
-        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if os.fstat(self.fd).st_size < mmap.PAGESIZE:
-            os.ftruncate(self.fd, mmap.PAGESIZE)
-        self._map = mmap.mmap(self.fd, mmap.PAGESIZE)
-        self.words = memoryview(self._map).cast("Q")
+    @property
+    def rowcount(self) -> int:
+        """How many rows were changed."""
+        ...
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """All other rows."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Connection(Protocol):
+    """What the index needs of a connection: the part of :class:`sqlite3.Connection` that is used."""
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        ...
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Cursor:
+        """Run one statement."""
+        ...
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Any:
+        """Run one statement for many rows."""
+        ...
 
     def close(self) -> None:
-        """Give the file back."""
-        if self.fd >= 0:
-            self.words.release()
-            self._map.close()
-            os.close(self.fd)
-            self.fd = -1
+        """End it; what was not committed is gone."""
+        ...
 
 
-class Database:
-    """The index in one SQLite file, shared by all processes of the server.
+class Taken(Exception):
+    """What must be unique is there already, or what is referred to is not; raised on leaving a transaction."""
 
-    :param path: the file, made by :func:`davshare.index.migrate.upgrade`.
-    :param durable: fsync at every commit.
+
+class Database(ABC):
+    """The index of one data folder, shared by all processes of the server.
+
+    :param folder: the data folder.
+    :param turn: the file whose lock is the right to write.
+    :param durable: a commit survives a power cut.
     """
 
-    def __init__(self, path: Path, durable: bool = True) -> None:
-        self.path = path
-        self.durable = durable
-        self._idle: deque[Connection] = deque()
-        self._mutex = threading.Lock()
-        self._shared = _Shared(Path(f"{path}.turn"))
+    #: What people call it.
+    name: ClassVar[str]
+    #: What statements raise when nothing more can be done in a transaction.
+    broken: ClassVar[tuple[type[Exception], ...]]
+    #: What the driver raises and this class has to translate.
+    _faults: ClassVar[tuple[type[Exception], ...]]
+    _READ: ClassVar[str]
 
+    def __init__(self, folder: Path, turn: Path, durable: bool) -> None:
+        self.folder = folder
+        self.durable = durable
+        self.shared = Turn(turn)
+        self._idle: deque[Any] = deque()
+
+    @abstractmethod
     def connect(self) -> Connection:
-        """A new connection; the caller closes it or leaves it to :meth:`close`."""
-        connection = sqlite3.connect(
-            self.path, timeout=10.0, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(f"PRAGMA synchronous={'FULL' if self.durable else 'NORMAL'}")
-        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
-        connection.execute(f"PRAGMA cache_size=-{_PAGE_CACHE_KIB}")
-        connection.execute("PRAGMA foreign_keys=ON")
-        return connection
+        """A new connection; the caller closes it or leaves it to :meth:`close`.
+
+        :raises Unavailable: the database does not answer.
+        """
+
+    @abstractmethod
+    def revision(self) -> str | None:
+        """Revision of the schema; None when there is no index yet.
+
+        :raises Unavailable: it cannot be read, or is damaged.
+        """
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Where it is, for people: no passwords."""
+
+    @abstractmethod
+    def belong(self, site: str) -> None:
+        """Make sure that the index is the one of this site; a file in the data folder always is.
+
+        :raises Conflict: it is another one's, or is used by a server elsewhere.
+        """
+
+    @abstractmethod
+    def claim(self) -> None:
+        """Be the only server that works with the index, for some minutes at least.
+
+        :raises Conflict: another one is.
+        """
+
+    @abstractmethod
+    def unclaim(self) -> None:
+        """The server ends."""
+
+    @abstractmethod
+    def engine(self) -> Engine:
+        """The same database for SQLAlchemy."""
 
     @contextmanager
     def session(self) -> Iterator[Connection]:
-        """A pooled connection for single statements, each with a snapshot of its own."""
+        """A pooled connection for single statements, each with a snapshot of its own.
+
+        :raises Unavailable: the database does not answer.
+        """
         connection = self._take()
         try:
             yield connection
+        except self._faults as error:
+            raise self._translated(error) from error
         finally:
-            self._idle.append(connection)
+            self._give_back(connection)
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """A pooled connection on which all statements see one state."""
+        """A pooled connection on which all statements see one state.
+
+        :raises Unavailable: the database does not answer.
+        """
         with self.session() as connection:
-            connection.execute("BEGIN")
+            connection.execute(self._READ)
             try:
                 yield connection
             finally:
-                connection.execute("ROLLBACK")
+                self._roll_back(connection)
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """The right to write, held by one thread of one process at a time.
-
-        Waiting for a file lock wakes up at once; SQLite's own waiting sleeps
-        for milliseconds and is not fair.
-        """
-        with self._mutex:
-            fcntl.flock(self._shared.fd, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                fcntl.flock(self._shared.fd, fcntl.LOCK_UN)
+    def turn(self) -> AbstractContextManager[None]:
+        """The right to write, held by one thread of one process at a time."""
+        return self.shared.held()
 
     @property
     def progress(self) -> int:
         """Number of the last effect on disk that was carried out; for whoever holds the turn."""
-        return self._shared.words[0]
+        return self.shared.progress
 
     @progress.setter
     def progress(self, number: int) -> None:
-        self._shared.words[0] = number
+        self.shared.progress = number
 
     @property
     def version(self) -> int:
@@ -122,55 +178,29 @@ class Database:
         Costs no system call.  What was read from the index after an even
         version is true as long as the version stays the same.
         """
-        return self._shared.words[1]
-
-    @property
-    def commits(self) -> int:
-        """How often the counter ``commits`` says that files were changed, as far as this machine knows."""
-        return self._shared.words[2]
-
-    @commits.setter
-    def commits(self, number: int) -> None:
-        self._shared.words[2] = number
-
-    @property
-    def in_place(self) -> bool:
-        """Whether the shared file is the one that was made here, and not a copy of it."""
-        return self._shared.words[3] == os.fstat(self._shared.fd).st_ino
-
-    def settle_in(self) -> None:
-        """From now on the shared file counts as made here."""
-        self._shared.words[3] = os.fstat(self._shared.fd).st_ino
+        return self.shared.version
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A write transaction; the caller holds the turn.  Committed on leaving, rolled back on an error.
 
+        :raises Taken: something is there already.
         :raises Unavailable: the index cannot be written.
         """
         connection = self._take()
-        words = self._shared.words
         try:
+            self._begin(connection)
             try:
-                connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield connection
-                except BaseException:
-                    if connection.in_transaction:
-                        connection.execute("ROLLBACK")
-                    raise
-                words[1] |= 1
-                connection.execute("COMMIT")
-            except sqlite3.IntegrityError:
-                raise  # what the caller asked for cannot be; the index is fine
-            except sqlite3.Error as error:
-                raise Unavailable("The index cannot be written at the moment.") from error
-            finally:
-                words[1] = (words[1] | 1) + 1
-        except BaseException:
-            self._give_up(connection)
-            raise
-        self._idle.append(connection)
+                yield connection
+            except BaseException:
+                if connection.in_transaction:
+                    self._roll_back(connection)
+                raise
+            self._commit(connection)
+        except self._faults as error:
+            raise self._translated(error) from error
+        finally:
+            self._give_back(connection)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -182,24 +212,31 @@ class Database:
         """Close every pooled connection."""
         while self._idle:
             self._idle.pop().close()
-        self._shared.close()
+        self.shared.close()
 
-    def _give_up(self, connection: Connection) -> None:
-        """A connection on which something went wrong: used again only if no transaction is left open on it."""
-        try:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            with suppress(sqlite3.Error):
-                connection.close()
-            return
-        self._idle.append(connection)
+    @abstractmethod
+    def _begin(self, connection: Any) -> None:
+        """Begin a write transaction."""
 
-    def _take(self) -> Connection:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self.connect()
+    @abstractmethod
+    def _commit(self, connection: Any) -> None:
+        """Commit it; the version is odd from before until whatever happens has happened."""
+
+    @abstractmethod
+    def _roll_back(self, connection: Any) -> None:
+        """End a transaction that has changed nothing, or is not to."""
+
+    @abstractmethod
+    def _take(self) -> Any:
+        """A connection from the pool, or a new one."""
+
+    @abstractmethod
+    def _give_back(self, connection: Any) -> None:
+        """A connection that is not needed now; it is used again unless something is wrong with it."""
+
+    def _translated(self, error: Exception) -> Taken | Unavailable:
+        """What an error of the driver means."""
+        raise NotImplementedError
 
 
 def count(connection: Connection, name: str) -> int:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from davshare.index.database import Connection
 from davshare.model.journal import Entry
 
+#: Rows that are read at once: memory must not grow with the journal.
+_PAGE = 1000
 _COLUMNS = "space, seq, node, kind, deep, old_parent, old_name, actor, device, version, at"
 
 
@@ -21,9 +24,20 @@ def append_many(connection: Connection, entries: Iterable[Entry]) -> None:
 
 
 def since(connection: Connection, space: int, seq: int) -> Iterator[Entry]:
-    """Entries with greater numbers than ``seq``, in order, row by row."""
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM journal WHERE space=? AND seq>? ORDER BY seq", (space, seq))
-    return map(Entry._make, rows)
+    """Entries with greater numbers than ``seq``, in order, a page at a time.  On one snapshot only."""
+    return chain.from_iterable(_pages(connection, space, seq))
+
+
+def _pages(connection: Connection, space: int, seq: int) -> Iterator[list[Entry]]:
+    while True:
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} FROM journal WHERE space=? AND seq>? ORDER BY seq LIMIT ?", (space, seq, _PAGE)
+        )
+        page = [Entry._make(row) for row in rows]
+        yield page
+        if len(page) < _PAGE:
+            return
+        seq = page[-1].seq
 
 
 def place_before(connection: Connection, space: int, node: int, seq: int) -> tuple[int, str] | None:

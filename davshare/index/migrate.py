@@ -7,17 +7,21 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection as Engaged
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
-from davshare.index.database import REVISION
+from davshare.index.database import REVISION, Database
 
 
-def upgrade(path: Path) -> None:
-    """Make the index file, or bring its schema up to :data:`~davshare.index.database.REVISION`."""
-    engine = create_engine(f"sqlite:///{path}")
+def upgrade(database: Database) -> None:
+    """Make the tables, or bring them up to :data:`~davshare.index.database.REVISION`.
+
+    :raises Unavailable: the database does not answer.
+    """
+    engine = database.engine()
     with engine.connect() as connection:
-        connection.execute(text("PRAGMA journal_mode=WAL"))
-        connection.commit()
+        if engine.dialect.name == "sqlite":
+            connection.execute(text("PRAGMA journal_mode=WAL"))
+            connection.commit()
         with connection.begin():
             config = Config()
             config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain as chain_of
 from typing import NamedTuple
 
 from davshare.index.database import Connection, advance
 from davshare.index.schema import UNREAD
+from davshare.model import names
 from davshare.model.nodes import FOLDER, Node
 
 COLUMNS = (
@@ -15,19 +17,21 @@ COLUMNS = (
 _CHILD = f"SELECT {COLUMNS} FROM node WHERE parent=? AND name=?"
 _BY_ID = f"SELECT {COLUMNS} FROM node WHERE id=?"
 _CHILDREN = f"SELECT {COLUMNS} FROM node WHERE parent=? ORDER BY name"
-_AFTER = f"SELECT {COLUMNS} FROM node WHERE parent=? AND name>? ORDER BY name"
+_AFTER = f"SELECT {COLUMNS} FROM node WHERE parent=? AND name>? ORDER BY name LIMIT ?"
+#: Rows that are read at once where memory must not grow with the folder.
+_PAGE = 1000
 _QUALIFIED = (
     "node.id, node.space, node.parent, coalesce(node.spelling, node.name), node.kind, node.size, node.mtime_ns,"
     " node.disk_ns, node.inode, node.seq, node.place_seq, node.stamp, node.created"
 )
 _CHAIN = (
-    "WITH RECURSIVE up(id, depth) AS (SELECT ?, 0 UNION ALL"
+    "WITH RECURSIVE up(id, depth) AS (SELECT CAST(? AS bigint), 0 UNION ALL"
     " SELECT node.parent, up.depth+1 FROM node JOIN up ON node.id=up.id WHERE node.parent>0) "
     f"SELECT {_QUALIFIED} FROM up JOIN node ON node.id=up.id ORDER BY up.depth DESC"
 )
 _TOUCH = (
     "UPDATE node SET stamp=?, size=size+?, mtime_ns=CASE WHEN id=? THEN ? ELSE mtime_ns END"
-    " WHERE id IN (WITH RECURSIVE up(id) AS (SELECT ? UNION ALL"
+    " WHERE id IN (WITH RECURSIVE up(id) AS (SELECT CAST(? AS bigint) UNION ALL"
     " SELECT node.parent FROM node JOIN up ON node.id=up.id WHERE node.parent>0) SELECT id FROM up)"
 )
 _BELOW = (
@@ -36,7 +40,7 @@ _BELOW = (
 )
 _COUNT_BELOW = _BELOW.replace("SELECT id FROM down", "SELECT count(*) FROM down")
 _TREE = (
-    "WITH RECURSIVE down(id, depth) AS (SELECT ?, 0 UNION ALL"
+    "WITH RECURSIVE down(id, depth) AS (SELECT CAST(? AS bigint), 0 UNION ALL"
     " SELECT node.id, down.depth+1 FROM node JOIN down ON node.parent=down.id) "
     f"SELECT {_QUALIFIED} FROM down JOIN node ON node.id=down.id ORDER BY down.depth, node.name"
 )
@@ -79,8 +83,8 @@ def brief(connection: Connection, parent: int) -> dict[str, Brief]:
 
 
 def each_child(connection: Connection, parent: int) -> Iterator[Node]:
-    """The same, row by row: memory does not grow with the folder."""
-    return map(Node._make, connection.execute(_CHILDREN, (parent,)))
+    """The same, a page at a time: memory does not grow with the folder.  On one snapshot only."""
+    return children_after(connection, parent, "")
 
 
 def names_in(connection: Connection, parent: int) -> Iterator[tuple[int, str]]:
@@ -89,8 +93,17 @@ def names_in(connection: Connection, parent: int) -> Iterator[tuple[int, str]]:
 
 
 def children_after(connection: Connection, parent: int, key: str) -> Iterator[Node]:
-    """Members whose NFC name is greater than ``key``."""
-    return map(Node._make, connection.execute(_AFTER, (parent, key)))
+    """Members whose NFC name is greater than ``key``, a page at a time."""
+    return chain_of.from_iterable(_pages(connection, parent, key))
+
+
+def _pages(connection: Connection, parent: int, key: str) -> Iterator[list[Node]]:
+    while True:
+        page = [Node._make(row) for row in connection.execute(_AFTER, (parent, key, _PAGE))]
+        yield page
+        if len(page) < _PAGE:
+            return
+        key = names.key(page[-1].name)
 
 
 def chain(connection: Connection, node: int) -> list[Node]:
@@ -220,7 +233,7 @@ def tree(connection: Connection, node: int) -> list[Node]:
 def height(connection: Connection, node: int) -> int:
     """How many folders lie in each other below a folder, at most; one statement over the folders."""
     row = connection.execute(
-        "WITH RECURSIVE down(id, depth) AS (SELECT ?, 0 UNION ALL SELECT node.id, down.depth+1"
+        "WITH RECURSIVE down(id, depth) AS (SELECT CAST(? AS bigint), 0 UNION ALL SELECT node.id, down.depth+1"
         " FROM node JOIN down ON node.parent=down.id WHERE node.kind=1) SELECT max(depth) FROM down",
         (node,),
     ).fetchone()

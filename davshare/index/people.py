@@ -54,7 +54,7 @@ def users(connection: Connection) -> list[User]:
 
 
 def add_user(connection: Connection, new: User) -> int:
-    """Add a user (``id`` is ignored) and return the id; sqlite3.IntegrityError if the name is taken."""
+    """Add a user (``id`` is ignored) and return the id; the transaction ends in Taken if the name is."""
     row = connection.execute(
         "INSERT INTO principal (kind, name, display_name, email, password, admin, disabled, quota, created)"
         " VALUES ('user',?,?,?,?,?,?,?,?) RETURNING id",
@@ -75,7 +75,9 @@ def update_user(connection: Connection, user: User) -> None:
 
 def set_password(connection: Connection, number: int, old: str | None, new: str) -> None:
     """Replace a password's hash, unless it has changed in the meantime."""
-    connection.execute("UPDATE principal SET password=? WHERE id=? AND password IS ?", (new, number, old))
+    connection.execute(
+        "UPDATE principal SET password=? WHERE id=? AND coalesce(password, '')=?", (new, number, old or "")
+    )
     changed(connection)
 
 
@@ -111,7 +113,7 @@ def groups(connection: Connection) -> list[Group]:
 
 
 def add_group(connection: Connection, name: str, display_name: str, now: int) -> int:
-    """Add a group and return its id; sqlite3.IntegrityError if the name is taken."""
+    """Add a group and return its id; the transaction ends in Taken if the name is."""
     row = connection.execute(
         "INSERT INTO principal (kind, name, display_name, created) VALUES ('group',?,?,?) RETURNING id",
         (name, display_name, now),
@@ -171,7 +173,9 @@ def token(connection: Connection, digest: bytes) -> AppToken | None:
 
 def tokens(connection: Connection, user: int | None = None) -> list[AppToken]:
     """The app tokens of one user or of all, oldest first."""
-    rows = connection.execute(f'SELECT {_TOKEN} FROM apptoken WHERE ? IS NULL OR "user"=? ORDER BY id', (user, user))
+    rows = connection.execute(
+        f'SELECT {_TOKEN} FROM apptoken WHERE CAST(? AS bigint) IS NULL OR "user"=? ORDER BY id', (user, user)
+    )
     return [AppToken._make(row) for row in rows]
 
 

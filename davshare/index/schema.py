@@ -24,6 +24,8 @@ from sqlalchemy import (
 metadata = MetaData()
 #: SQLite gives rowid speed only to INTEGER PRIMARY KEY; PostgreSQL needs 64 bits.
 Id = BigInteger().with_variant(Integer, "sqlite")
+#: Names compare and sort by code point, whatever the database's own collation is.
+String = Text().with_variant(Text(collation="C"), "postgresql")
 
 #: Folders whose members have to be compared with the disk.
 UNREAD = "kind = 1 AND disk_ns IS NULL"
@@ -31,7 +33,7 @@ UNREAD = "kind = 1 AND disk_ns IS NULL"
 counter = Table(
     "counter",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", String, primary_key=True),
     Column("value", BigInteger, nullable=False),
     comment="node: last node id given out; epoch: raised by a restore; commits: of files; generation: raised by "
     "every change of people, tokens, spaces, grants and settings",
@@ -40,19 +42,19 @@ counter = Table(
 setting = Table(
     "setting",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False, comment="JSON"),
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False, comment="JSON"),
 )
 
 principal = Table(
     "principal",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("kind", Text, nullable=False, comment="user or group"),
-    Column("name", Text, nullable=False),
-    Column("display_name", Text, nullable=False, server_default=""),
-    Column("email", Text, nullable=False, server_default=""),
-    Column("password", Text, comment="Argon2id; NULL: cannot sign in with a password"),
+    Column("kind", String, nullable=False, comment="user or group"),
+    Column("name", String, nullable=False),
+    Column("display_name", String, nullable=False, server_default=""),
+    Column("email", String, nullable=False, server_default=""),
+    Column("password", String, comment="Argon2id; NULL: cannot sign in with a password"),
     Column("admin", SmallInteger, nullable=False, server_default="0"),
     Column("disabled", SmallInteger, nullable=False, server_default="0"),
     Column("quota", BigInteger, comment="bytes for the home; NULL: no limit"),
@@ -74,11 +76,11 @@ apptoken = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("user", ForeignKey("principal.id", ondelete="CASCADE"), nullable=False),
-    Column("label", Text, nullable=False, server_default=""),
+    Column("label", String, nullable=False, server_default=""),
     Column("hash", LargeBinary, nullable=False, unique=True, comment="SHA-256 of the secret"),
     Column("mask", BigInteger, nullable=False, comment="permissions it can use at most"),
     Column("node", BigInteger, comment="reaches only this node and below; NULL: everything"),
-    Column("scope", Text, nullable=False, server_default="", comment="as it was asked for"),
+    Column("scope", String, nullable=False, server_default="", comment="as it was asked for"),
     Column("created", BigInteger, nullable=False),
     Column("expires", BigInteger, comment="seconds since 1970; NULL: never"),
     Index("apptoken_user", "user"),
@@ -97,17 +99,17 @@ space = Table(
     "space",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("kind", Text, nullable=False, comment="home or space"),
-    Column("name", Text, nullable=False),
+    Column("kind", String, nullable=False, comment="home or space"),
+    Column("name", String, nullable=False),
     Column("owner", ForeignKey("principal.id"), comment="of a home"),
-    Column("root", Text, nullable=False, comment="folder; relative to the data folder or absolute"),
+    Column("root", String, nullable=False, comment="folder; relative to the data folder or absolute"),
     Column("node", BigInteger, nullable=False, comment="its root node"),
     Column("trash", BigInteger, nullable=False, comment="its hidden trash node"),
     Column("head", BigInteger, nullable=False, comment="number of the last journal entry"),
     Column("floor", BigInteger, nullable=False, comment="oldest sync token that can be answered"),
     Column("quota", BigInteger, comment="bytes; NULL: no limit"),
     Column("read_only", SmallInteger, nullable=False, server_default="0"),
-    Column("description", Text, nullable=False, server_default=""),
+    Column("description", String, nullable=False, server_default=""),
     Column("created", BigInteger, nullable=False),
     Column("portable", SmallInteger, nullable=False, server_default="0", comment="1: only names for every system"),
     Column("anchor", BigInteger, comment="inode of a root without a marker: nothing can be written there"),
@@ -122,11 +124,11 @@ space = Table(
 node = Table(
     "node",
     metadata,
-    Column("id", Id, primary_key=True),
+    Column("id", Id, primary_key=True, autoincrement=False),
     Column("space", BigInteger, nullable=False),
     Column("parent", BigInteger, nullable=False, comment="0 for the roots"),
-    Column("name", Text, nullable=False, comment="NFC form, the key of comparison"),
-    Column("spelling", Text, comment="the name as it came, when that is not NFC"),
+    Column("name", String, nullable=False, comment="NFC form, the key of comparison"),
+    Column("spelling", String, comment="the name as it came, when that is not NFC"),
     Column("kind", SmallInteger, nullable=False, comment="0 file, 1 folder"),
     Column("size", BigInteger, nullable=False, comment="bytes; of a folder: of all below it"),
     Column("mtime_ns", BigInteger, nullable=False, comment="nanoseconds since 1970"),
@@ -150,7 +152,7 @@ node = Table(
 digest = Table(
     "digest",
     metadata,
-    Column("node", Id, primary_key=True),
+    Column("node", Id, primary_key=True, autoincrement=False),
     Column("stamp", BigInteger, nullable=False, comment="node.stamp that the values belong to"),
     Column("sha256", LargeBinary),
     Column("sha1", LargeBinary),
@@ -168,7 +170,7 @@ journal = Table(
     Column("kind", SmallInteger, nullable=False, comment="model.journal.Kind"),
     Column("deep", SmallInteger, nullable=False, comment="1: stands for everything below the node"),
     Column("old_parent", BigInteger, comment="where a moved or deleted node was"),
-    Column("old_name", Text),
+    Column("old_name", String),
     Column("actor", BigInteger, comment="principal; NULL: the server itself"),
     Column("device", BigInteger, comment="app token"),
     Column("version", BigInteger, comment="stamp of the replaced content"),
@@ -199,22 +201,22 @@ property_ = Table(
     "property",
     metadata,
     Column("node", BigInteger, primary_key=True),
-    Column("namespace", Text, primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False, comment="the whole element"),
+    Column("namespace", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False, comment="the whole element"),
     sqlite_with_rowid=False,
 )
 
 lock = Table(
     "lock",
     metadata,
-    Column("token", Text, primary_key=True, comment="urn:uuid:..."),
+    Column("token", String, primary_key=True, comment="urn:uuid:..."),
     Column("space", BigInteger, nullable=False),
     Column("node", BigInteger, nullable=False),
     Column("exclusive", SmallInteger, nullable=False),
     Column("infinite", SmallInteger, nullable=False, comment="0: Depth 0"),
     Column("creator", BigInteger, nullable=False, comment="principal"),
-    Column("owner", Text, nullable=False, comment="content of DAV:owner as it came"),
+    Column("owner", String, nullable=False, comment="content of DAV:owner as it came"),
     Column("timeout", BigInteger, nullable=False, comment="seconds that were granted"),
     Column("expires", BigInteger, nullable=False, comment="seconds since 1970"),
     Index("lock_space", "space"),
@@ -224,10 +226,10 @@ lock = Table(
 trash = Table(
     "trash",
     metadata,
-    Column("node", Id, primary_key=True),
+    Column("node", Id, primary_key=True, autoincrement=False),
     Column("space", BigInteger, nullable=False),
     Column("parent", BigInteger, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("name", String, nullable=False),
     Column("actor", BigInteger),
     Column("seq", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
@@ -247,7 +249,7 @@ grant = Table(
 follower = Table(
     "follower",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", String, primary_key=True),
     Column("space", BigInteger, primary_key=True),
     Column("seq", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
@@ -256,7 +258,7 @@ follower = Table(
 lease = Table(
     "lease",
     metadata,
-    Column("name", Text, primary_key=True, comment="what only one process may do at a time"),
-    Column("holder", Text, nullable=False),
+    Column("name", String, primary_key=True, comment="what only one process may do at a time"),
+    Column("holder", String, nullable=False),
     Column("expires", BigInteger, nullable=False, comment="seconds since 1970"),
 )

@@ -118,7 +118,7 @@ def advance_head(connection: Connection, space: int, by: int = 1) -> int:
 
 def raise_head(connection: Connection, space: int, least: int) -> None:
     """Let a space's numbers go on above ``least``."""
-    connection.execute("UPDATE space SET head=max(head, ?) WHERE id=?", (least, space))
+    connection.execute("UPDATE space SET head=? WHERE id=? AND head<?", (least, space, least))
 
 
 def head_and_floor(connection: Connection, space: int) -> tuple[int, int]:
@@ -129,4 +129,4 @@ def head_and_floor(connection: Connection, space: int) -> tuple[int, int]:
 
 def raise_floor(connection: Connection, space: int, floor: int) -> None:
     """Refuse sync tokens older than ``floor`` from now on."""
-    connection.execute("UPDATE space SET floor=max(floor, ?) WHERE id=?", (floor, space))
+    connection.execute("UPDATE space SET floor=? WHERE id=? AND floor<?", (floor, space, floor))

@@ -6,6 +6,7 @@ Imports nothing heavy: commands that only touch the index answer in a blink.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import secrets
 import shutil
@@ -18,16 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 from davshare import config as configuration
 from davshare.config import Config, Loaded
-from davshare.errors import BadRequest, Conflict, NotFound, UsageError
-from davshare.index import people, spaces, version
+from davshare.errors import BadRequest, Conflict, DavshareError, NotFound, UsageError
+from davshare.index import backends, people, spaces
 from davshare.index.database import REVISION, Database
 from davshare.model import names
 from davshare.model.people import User
+from davshare.server import tomlfile
 
 if TYPE_CHECKING:
     from davshare.files.service import Files
 
-INDEX = "index.sqlite"
 SECRET = "secret.key"
 SERVING = "serve.lock"
 SECRET_BYTES = 32
@@ -44,37 +45,49 @@ def load_config(data: Path, switches: Mapping[str, str] | None = None) -> Loaded
 
 
 def require(data: Path) -> None:
-    """Return when ``data`` is a data folder.
+    """Return when ``data`` is a data folder: one with the site's key.
 
     :raises NotFound: it is not.
     """
-    if not (data / INDEX).is_file():
+    if not (data / SECRET).is_file():
         raise NotFound(f"{data} is not a data folder; `davshare init {data}` makes one")
 
 
-def open_index(data: Path) -> Database:
-    """The index of a data folder, for commands that touch no file.
+def open_index(data: Path, config: Config | None = None) -> Database:
+    """The index of a data folder.
 
+    :param config: its configuration; None: as the data folder and the environment say.
     :raises NotFound: it is no data folder.
+    :raises Conflict: the index belongs to another one, or is used by a server elsewhere.
     :raises Unavailable: the index cannot be read.
     :raises UsageError: the index was written by another version of davshare.
     """
+    config = config or load_config(data).config
     require(data)
-    database = Database(data / INDEX)
-    found = version.revision(database)
-    if found != REVISION:
+    database = backends.database(data, config.database, config.durability == "full")
+    try:
+        found = database.revision()
+        if found != REVISION:
+            raise UsageError(
+                f"the index has schema {found or 'none'}, this version needs {REVISION};"
+                f" `davshare serve {data}` brings an older one up to date"
+            )
+        database.belong(_fingerprint(data))
+    except BaseException:
         database.close()
-        raise UsageError(
-            f"the index has schema {found or 'none'}, this version needs {REVISION};"
-            f" `davshare serve {data}` brings an older one up to date"
-        )
+        raise
     return database
 
 
+def _fingerprint(data: Path) -> str:
+    """What tells the site from others, and nothing about its key."""
+    return hashlib.sha256(b"davshare site\0" + (data / SECRET).read_bytes()).hexdigest()[:32]
+
+
 @contextmanager
-def index(data: Path) -> Iterator[Database]:
+def index(data: Path, config: Config | None = None) -> Iterator[Database]:
     """The same for a while."""
-    database = open_index(data)
+    database = open_index(data, config)
     try:
         yield database
     finally:
@@ -106,25 +119,30 @@ def open_files(data: Path, config: Config) -> Files:
     """The file service of a data folder, for commands that touch files."""
     from davshare.files.service import Files
 
-    return Files(data, open_index(data), config.durability == "full")
+    return Files(data, open_index(data, config), config.durability == "full")
 
 
-def prepare(data: Path) -> None:
+def prepare(data: Path, config: Config) -> None:
     """Bring the index up to date before it is served.
 
-    :raises UsageError: it was written by a newer version.
+    :raises UsageError: it was written by a newer version, or there is none.
+    :raises Conflict: it belongs to another data folder.
     """
     require(data)
-    database = Database(data / INDEX)
-    found = version.revision(database)
-    database.close()
-    if found == REVISION:
-        return
-    if found is not None and found > REVISION:
-        raise UsageError("the index was written by a newer version of davshare")
-    from davshare.index.migrate import upgrade
+    database = backends.database(data, config.database)
+    try:
+        found = database.revision()
+        if found is None:
+            raise UsageError(f"there is no index in {database.place}; `davshare migrate-database` can fill a new one")
+        if found > REVISION:
+            raise UsageError("the index was written by a newer version of davshare")
+        database.belong(_fingerprint(data))
+        if found < REVISION:
+            from davshare.index.migrate import upgrade
 
-    upgrade(data / INDEX)
+            upgrade(database)
+    finally:
+        database.close()
 
 
 @contextmanager
@@ -144,6 +162,21 @@ def serving(data: Path) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def claiming(data: Path, config: Config) -> Iterator[None]:
+    """Be the one server that works with the index, wherever it is.
+
+    :raises Conflict: another server does, on another machine perhaps.
+    """
+    with index(data, config) as database:
+        database.claim()
+    try:
+        yield
+    finally:
+        with suppress(DavshareError), index(data, config) as database:
+            database.unclaim()
+
+
 def is_served(data: Path) -> bool:
     """Whether a server holds the data folder."""
     try:
@@ -153,10 +186,12 @@ def is_served(data: Path) -> bool:
         return True
 
 
-def make_data_folder(data: Path, admin: str, password: str) -> User:
+def make_data_folder(data: Path, admin: str, password: str, url: str = "") -> User:
     """A new data folder with its first administrator; all of it or nothing.
 
     :param data: a folder that is missing or empty.
+    :param url: of an empty PostgreSQL database for the index, written into the configuration; empty: as the
+        environment says.
     :raises Conflict: it holds something already.
     :raises BadRequest: the name or the password cannot be accepted.
     """
@@ -175,7 +210,7 @@ def make_data_folder(data: Path, admin: str, password: str) -> User:
         raise
     try:
         with _stopping():
-            return _fill(data, admin, password)
+            return _fill(data, admin, password, url)
     except BaseException:
         for entry in data.iterdir():
             if entry.is_dir() and not entry.is_symlink():
@@ -187,7 +222,7 @@ def make_data_folder(data: Path, admin: str, password: str) -> User:
         raise
 
 
-def _fill(data: Path, admin: str, password: str) -> User:
+def _fill(data: Path, admin: str, password: str, url: str) -> User:
     from davshare.identity.people import add_user
     from davshare.index.migrate import upgrade
 
@@ -195,8 +230,16 @@ def _fill(data: Path, admin: str, password: str) -> User:
     for folder in ("homes", "spaces"):
         (data / folder).mkdir(mode=0o700)
     _write_new(data / configuration.FILE_NAME, configuration.sample().encode())
-    upgrade(data / INDEX)
-    (data / INDEX).chmod(0o600)
+    if url:
+        tomlfile.set_key(data, "database", url)
+    config = load_config(data).config
+    database = backends.database(data, config.database)
+    try:
+        if database.revision() is not None:
+            raise Conflict(f"there is an index in {database.place} already")
+        upgrade(database)
+    finally:
+        database.close()
     with files(data) as service:
         return add_user(service, admin, password, admin=True)
 
@@ -243,14 +286,14 @@ def _stopping() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def administrators(data: Path) -> list[str]:
+def administrators(data: Path, config: Config) -> list[str]:
     """Names of those who can administer and sign in, oldest account first."""
-    with index(data) as database, database.session() as connection:
+    with index(data, config) as database, database.session() as connection:
         found = [user for user in people.users(connection) if user.admin and not user.disabled]
     return [user.name for user in sorted(found)]
 
 
-def self_test(data: Path) -> None:
+def self_test(data: Path, config: Config) -> None:
     """Prove before serving that guessing of passwords is slowed down.
 
     :raises Unavailable: it is not.
@@ -258,5 +301,5 @@ def self_test(data: Path) -> None:
     from davshare.identity.gate import read_secret
     from davshare.identity.throttle import Throttle
 
-    with index(data) as database:
+    with index(data, config) as database:
         Throttle(database, read_secret(database)).self_test()

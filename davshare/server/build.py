@@ -5,40 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from davshare.config import Config
-from davshare.errors import UsageError
 from davshare.files import restore
 from davshare.files.service import Files
 from davshare.http.application import Application
 from davshare.identity.gate import Gate
-from davshare.index.database import REVISION, Database
-from davshare.index.version import revision
+from davshare.server import admin
 from davshare.server.pipeline import Pipeline
-
-INDEX = "index.sqlite"
-
-
-def open_database(data: Path, config: Config) -> Database:
-    """The index of a data folder, with the schema that this code works with.
-
-    :raises UsageError: this is no data folder, or its index is of another version.
-    """
-    path = data / INDEX
-    if not path.is_file():
-        raise UsageError(f"{data} is not a data folder; make one with: davshare init {data}")
-    database = Database(path, durable=config.durability == "full")
-    found = revision(database)
-    if found is None or found > REVISION:
-        raise UsageError(f"The index of {data} was made by another version of davshare.")
-    if found < REVISION:
-        from davshare.index.migrate import upgrade
-
-        upgrade(path)
-    return database
 
 
 def open_files(data: Path, config: Config) -> Files:
     """The file service on a data folder."""
-    return Files(data, open_database(data, config), config.durability == "full")
+    return Files(data, admin.open_index(data, config), config.durability == "full")
 
 
 def make_application(data: Path, config: Config) -> Application:

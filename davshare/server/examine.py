@@ -7,7 +7,6 @@ import os
 import resource
 import shutil
 import socket
-import sqlite3
 import sys
 import tempfile
 import time
@@ -17,10 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from davshare import __version__
-from davshare.config import Config
+from davshare.config import FILE_NAME, Config
 from davshare.errors import DavshareError
-from davshare.index import version
-from davshare.index.database import REVISION, Database
+from davshare.index import backends, sqlite
+from davshare.index.database import REVISION
 from davshare.server import admin
 
 GOOD, NOTE, BAD = "ok", "note", "bad"
@@ -42,14 +41,14 @@ def examine(data: Path, config: Config) -> Iterator[Finding]:
     """Everything worth knowing, the machine first."""
     yield Finding("davshare", GOOD, __version__)
     yield _python()
-    yield Finding("sqlite", GOOD if sqlite3.sqlite_version_info >= (3, 37) else BAD, sqlite3.sqlite_version)
+    yield Finding("sqlite", GOOD if sqlite.NEW_ENOUGH else BAD, sqlite.VERSION)
     yield _clock()
     yield _open_files()
     yield _port(data, config)
     yield _exposure(config)
     yield Finding("durability", GOOD if config.durability == "full" else NOTE, config.durability)
-    yield from _permissions(data)
-    yield _schema(data)
+    yield from _permissions(data, config)
+    yield from _index(data, config)
     yield _space(data)
     yield from _file_system(data)
 
@@ -93,8 +92,9 @@ def _exposure(config: Config) -> Finding:
     return Finding("passwords", GOOD, "only over HTTPS or from this machine")
 
 
-def _permissions(data: Path) -> Iterator[Finding]:
-    for path, forbidden in ((data, 0o027), (data / admin.SECRET, 0o077), (data / admin.INDEX, 0o077)):
+def _permissions(data: Path, config: Config) -> Iterator[Finding]:
+    private = FILE_NAME if config.database else sqlite.FILE
+    for path, forbidden in ((data, 0o027), (data / admin.SECRET, 0o077), (data / private, 0o077)):
         try:
             facts = path.stat()
         except OSError as error:
@@ -109,15 +109,20 @@ def _permissions(data: Path) -> Iterator[Finding]:
             yield Finding("permissions", GOOD, mode)
 
 
-def _schema(data: Path) -> Finding:
-    database = Database(data / admin.INDEX)
+def _index(data: Path, config: Config) -> Iterator[Finding]:
     try:
-        found = version.revision(database)
+        database = backends.database(data, config.database)
     except DavshareError as error:
-        return Finding("schema", BAD, error.message)
+        yield Finding("database", BAD, error.message)
+        return
+    try:
+        yield Finding("database", GOOD, f"{database.name} in {database.place}")
+        found = database.revision()
+        yield Finding("schema", GOOD if found == REVISION else BAD, f"{found or 'none'} (needed: {REVISION})")
+    except DavshareError as error:
+        yield Finding("schema", BAD, error.message)
     finally:
         database.close()
-    return Finding("schema", GOOD if found == REVISION else BAD, f"{found or 'none'} (needed: {REVISION})")
 
 
 def _space(data: Path) -> Finding:

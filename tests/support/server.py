@@ -10,9 +10,11 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from support import cluster
 from support.client import Dav
 from support.raw import exchange
 
@@ -34,6 +36,8 @@ def davshare(*args: str, input: str | None = None, check: bool = True) -> subpro
 
     :raises AssertionError: it failed although ``check`` is set.
     """
+    if args[:1] == ("init",) and "--database" not in args and (url := cluster.new_database()):
+        args = (*args, "--database", url)
     done = subprocess.run(
         [sys.executable, "-m", "davshare", *args],
         input=input if input is not None else "",
@@ -180,6 +184,18 @@ class Server:
         until = time.monotonic() + 10
         while time.monotonic() < until and alive_in(process.pid):
             time.sleep(0.005)
+
+    def discard(self) -> None:
+        """Kill it, and throw its database away."""
+        self.kill9()
+        if self.database:
+            cluster.Cluster.shared().drop(self.database)
+
+    @property
+    def database(self) -> str:
+        """The URL of its database; empty for SQLite."""
+        file = self.data / "davshare.toml"
+        return str(tomllib.loads(file.read_text("utf-8")).get("database", "")) if file.exists() else ""
 
     def restart(self, env: Mapping[str, str] | None = None) -> None:
         """Stop if running, and start again on the same data folder."""

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from davshare.files.service import Files
 from davshare.identity.people import add_user
-from davshare.index.database import Database
+from davshare.index.backends import database
 from davshare.index.migrate import upgrade
+from davshare.index.sqlite import SqliteDatabase
+from support import cluster
 
 SECRET = bytes(range(32))
 
@@ -20,7 +22,7 @@ def _template() -> tempfile.TemporaryDirectory[str]:
     """Removed when the tests end."""
     made = tempfile.TemporaryDirectory(prefix="davshare-template-")
     folder = Path(made.name)
-    upgrade(folder / "index.sqlite")
+    upgrade(SqliteDatabase(folder, durable=False))
     (folder / "secret.key").write_bytes(SECRET)
     for name in ("homes", "spaces"):
         (folder / name).mkdir()
@@ -31,7 +33,7 @@ def open_copy(folder: Path) -> Files:
     """The file service on a fresh data folder without anybody in it."""
     data = folder / "data"
     shutil.copytree(_template().name, data)
-    return Files(data, Database(data / "index.sqlite", durable=False), False)
+    return Files(data, database(data, cluster.new_database(template=True), durable=False), False)
 
 
 def with_people(folder: Path) -> Files:

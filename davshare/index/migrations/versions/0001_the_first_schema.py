@@ -6,12 +6,15 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+#: Names compare and sort by code point, whatever the database's own collation is.
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     """Apply."""
     op.create_table(
         "counter",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("value", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
         comment="node: last node id given out; epoch: raised by a restore; commits: of files; "
@@ -20,7 +23,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "digest",
-        sa.Column("node", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("node", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("stamp", sa.BigInteger(), nullable=False, comment="node.stamp that the values belong to"),
         sa.Column("sha256", sa.LargeBinary(), nullable=True),
         sa.Column("sha1", sa.LargeBinary(), nullable=True),
@@ -31,7 +34,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "follower",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("space", sa.BigInteger(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -45,7 +48,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.SmallInteger(), nullable=False, comment="model.journal.Kind"),
         sa.Column("deep", sa.SmallInteger(), nullable=False, comment="1: stands for everything below the node"),
         sa.Column("old_parent", sa.BigInteger(), nullable=True, comment="where a moved or deleted node was"),
-        sa.Column("old_name", sa.Text(), nullable=True),
+        sa.Column("old_name", TEXT, nullable=True),
         sa.Column("actor", sa.BigInteger(), nullable=True, comment="principal; NULL: the server itself"),
         sa.Column("device", sa.BigInteger(), nullable=True, comment="app token"),
         sa.Column("version", sa.BigInteger(), nullable=True, comment="stamp of the replaced content"),
@@ -69,13 +72,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "lock",
-        sa.Column("token", sa.Text(), nullable=False, comment="urn:uuid:..."),
+        sa.Column("token", TEXT, nullable=False, comment="urn:uuid:..."),
         sa.Column("space", sa.BigInteger(), nullable=False),
         sa.Column("node", sa.BigInteger(), nullable=False),
         sa.Column("exclusive", sa.SmallInteger(), nullable=False),
         sa.Column("infinite", sa.SmallInteger(), nullable=False, comment="0: Depth 0"),
         sa.Column("creator", sa.BigInteger(), nullable=False, comment="principal"),
-        sa.Column("owner", sa.Text(), nullable=False, comment="content of DAV:owner as it came"),
+        sa.Column("owner", TEXT, nullable=False, comment="content of DAV:owner as it came"),
         sa.Column("timeout", sa.BigInteger(), nullable=False, comment="seconds that were granted"),
         sa.Column("expires", sa.BigInteger(), nullable=False, comment="seconds since 1970"),
         sa.PrimaryKeyConstraint("token"),
@@ -86,11 +89,11 @@ def upgrade() -> None:
 
     op.create_table(
         "node",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("space", sa.BigInteger(), nullable=False),
         sa.Column("parent", sa.BigInteger(), nullable=False, comment="0 for the roots"),
-        sa.Column("name", sa.Text(), nullable=False, comment="NFC form, the key of comparison"),
-        sa.Column("spelling", sa.Text(), nullable=True, comment="the name as it came, when that is not NFC"),
+        sa.Column("name", TEXT, nullable=False, comment="NFC form, the key of comparison"),
+        sa.Column("spelling", TEXT, nullable=True, comment="the name as it came, when that is not NFC"),
         sa.Column("kind", sa.SmallInteger(), nullable=False, comment="0 file, 1 folder"),
         sa.Column("size", sa.BigInteger(), nullable=False, comment="bytes; of a folder: of all below it"),
         sa.Column("mtime_ns", sa.BigInteger(), nullable=False, comment="nanoseconds since 1970"),
@@ -113,11 +116,11 @@ def upgrade() -> None:
     op.create_table(
         "principal",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False, comment="user or group"),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("display_name", sa.Text(), server_default="", nullable=False),
-        sa.Column("email", sa.Text(), server_default="", nullable=False),
-        sa.Column("password", sa.Text(), nullable=True, comment="Argon2id; NULL: cannot sign in with a password"),
+        sa.Column("kind", TEXT, nullable=False, comment="user or group"),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("display_name", TEXT, server_default="", nullable=False),
+        sa.Column("email", TEXT, server_default="", nullable=False),
+        sa.Column("password", TEXT, nullable=True, comment="Argon2id; NULL: cannot sign in with a password"),
         sa.Column("admin", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("disabled", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("quota", sa.BigInteger(), nullable=True, comment="bytes for the home; NULL: no limit"),
@@ -129,9 +132,9 @@ def upgrade() -> None:
     op.create_table(
         "property",
         sa.Column("node", sa.BigInteger(), nullable=False),
-        sa.Column("namespace", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False, comment="the whole element"),
+        sa.Column("namespace", TEXT, nullable=False),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("value", TEXT, nullable=False, comment="the whole element"),
         sa.PrimaryKeyConstraint("node", "namespace", "name"),
         sqlite_with_rowid=False,
     )
@@ -153,8 +156,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "setting",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False, comment="JSON"),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("value", TEXT, nullable=False, comment="JSON"),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
@@ -166,10 +169,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "trash",
-        sa.Column("node", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("node", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("space", sa.BigInteger(), nullable=False),
         sa.Column("parent", sa.BigInteger(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("actor", sa.BigInteger(), nullable=True),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
@@ -182,7 +185,7 @@ def upgrade() -> None:
         "apptoken",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("user", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("label", sa.Text(), server_default="", nullable=False),
+        sa.Column("label", TEXT, server_default="", nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False, comment="SHA-256 of the secret"),
         sa.Column("mask", sa.BigInteger(), nullable=False, comment="permissions it can use at most"),
         sa.Column(
@@ -191,7 +194,7 @@ def upgrade() -> None:
             nullable=True,
             comment="reaches only this node and below; NULL: everything",
         ),
-        sa.Column("scope", sa.Text(), server_default="", nullable=False, comment="as it was asked for"),
+        sa.Column("scope", TEXT, server_default="", nullable=False, comment="as it was asked for"),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.Column("expires", sa.BigInteger(), nullable=True, comment="seconds since 1970; NULL: never"),
         sa.ForeignKeyConstraint(["user"], ["principal.id"], ondelete="CASCADE"),
@@ -228,17 +231,17 @@ def upgrade() -> None:
     op.create_table(
         "space",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False, comment="home or space"),
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kind", TEXT, nullable=False, comment="home or space"),
+        sa.Column("name", TEXT, nullable=False),
         sa.Column("owner", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True, comment="of a home"),
-        sa.Column("root", sa.Text(), nullable=False, comment="folder; relative to the data folder or absolute"),
+        sa.Column("root", TEXT, nullable=False, comment="folder; relative to the data folder or absolute"),
         sa.Column("node", sa.BigInteger(), nullable=False, comment="its root node"),
         sa.Column("trash", sa.BigInteger(), nullable=False, comment="its hidden trash node"),
         sa.Column("head", sa.BigInteger(), nullable=False, comment="number of the last journal entry"),
         sa.Column("floor", sa.BigInteger(), nullable=False, comment="oldest sync token that can be answered"),
         sa.Column("quota", sa.BigInteger(), nullable=True, comment="bytes; NULL: no limit"),
         sa.Column("read_only", sa.SmallInteger(), server_default="0", nullable=False),
-        sa.Column("description", sa.Text(), server_default="", nullable=False),
+        sa.Column("description", TEXT, server_default="", nullable=False),
         sa.Column("created", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["owner"],

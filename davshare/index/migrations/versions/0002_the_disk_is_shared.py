@@ -8,6 +8,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _UNREAD = sa.text("kind = 1 AND disk_ns IS NULL")
 
 
@@ -26,8 +27,8 @@ def upgrade() -> None:
     op.create_index("node_unread", "node", ["space"], sqlite_where=_UNREAD, postgresql_where=_UNREAD)
     op.create_table(
         "lease",
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
+        sa.Column("holder", _TEXT, nullable=False),
         sa.Column("expires", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )

@@ -1,0 +1,132 @@
+"""The index in one SQLite file.
+
+A connection is the plain ``sqlite3`` one: anything around it would cost more
+than the statements do.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from davshare.errors import Unavailable
+from davshare.index.database import Database, Taken
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+log = logging.getLogger("davshare.index")
+
+FILE = "index.sqlite"
+VERSION = sqlite3.sqlite_version
+#: RETURNING and STRICT comparison of rows; what Debian 12 and Python's own installers have is newer.
+NEW_ENOUGH = sqlite3.sqlite_version_info >= (3, 37)
+_PAGE_CACHE_KIB = 4096
+#: Pages in the log after which a commit writes them back: rarely, because it is the commit that waits.
+_CHECKPOINT_PAGES = 4000
+
+
+class SqliteDatabase(Database):
+    """The file ``index.sqlite`` in the data folder, made by :func:`davshare.index.migrate.upgrade`.
+
+    :param durable: fsync at every commit.
+    """
+
+    name = "SQLite"
+    broken = (sqlite3.OperationalError,)
+    _faults = (sqlite3.Error,)
+    _READ = "BEGIN"
+
+    def __init__(self, folder: Path, durable: bool = True) -> None:
+        self.path = folder / FILE
+        super().__init__(folder, folder / f"{FILE}.turn", durable)
+
+    def connect(self) -> sqlite3.Connection:
+        """A new connection; the caller closes it or leaves it to :meth:`close`.
+
+        :raises Unavailable: the file cannot be opened, or is no database.
+        """
+        try:
+            connection = sqlite3.connect(
+                self.path, timeout=10.0, isolation_level=None, check_same_thread=False, cached_statements=256
+            )
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute(f"PRAGMA synchronous={'FULL' if self.durable else 'NORMAL'}")
+            connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA cache_size=-{_PAGE_CACHE_KIB}")
+            connection.execute("PRAGMA foreign_keys=ON")
+        except sqlite3.OperationalError as error:
+            raise Unavailable("The index cannot be opened.") from error
+        except sqlite3.DatabaseError as error:
+            raise Unavailable("The index is damaged.") from error
+        return connection
+
+    def revision(self) -> str | None:
+        """Revision of the schema; None when the file is missing, or holds no index."""
+        if not self.path.is_file():
+            return None
+        with self.session() as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name='alembic_version'").fetchone():
+                return None
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        return None if row is None else str(row[0])
+
+    @property
+    def place(self) -> str:
+        """The file."""
+        return str(self.path)
+
+    def belong(self, site: str) -> None:
+        """It does: it is a file in the data folder."""
+
+    def claim(self) -> None:
+        """Whoever serves the data folder is the only one already."""
+
+    def unclaim(self) -> None:
+        """Nothing was claimed."""
+
+    def engine(self) -> Engine:
+        """The same database for SQLAlchemy; the file is made, for nobody else to read."""
+        from sqlalchemy import create_engine
+
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        return create_engine(f"sqlite:///{self.path}")
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+
+    def _commit(self, connection: sqlite3.Connection) -> None:
+        self.shared.committing()
+        try:
+            connection.execute("COMMIT")
+        finally:
+            self.shared.decided()
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        connection.execute("ROLLBACK")
+
+    def _take(self) -> sqlite3.Connection:
+        try:
+            taken: sqlite3.Connection = self._idle.pop()
+        except IndexError:
+            return self.connect()
+        return taken
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        """A transaction that is still open here could neither be committed nor rolled back."""
+        if connection.in_transaction:
+            try:
+                connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                connection.close()
+                return
+        self._idle.append(connection)
+
+    def _translated(self, error: Exception) -> Taken | Unavailable:
+        if isinstance(error, sqlite3.IntegrityError):
+            return Taken()
+        log.error("the index: %s", error)
+        return Unavailable("The index cannot be used at the moment.")

@@ -1,0 +1,99 @@
+"""The file whose lock is the right to write, and the numbers in it that all processes of this machine see."""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PROGRESS, _VERSION, _COMMITS, _INODE, _MARK = range(5)
+
+
+class Turn:
+    """One file per index; made when it is missing.
+
+    Reading and writing a number costs no system call.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._mutex = threading.Lock()
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if os.fstat(self._fd).st_size < mmap.PAGESIZE:
+            os.ftruncate(self._fd, mmap.PAGESIZE)
+        self._map = mmap.mmap(self._fd, mmap.PAGESIZE)
+        self._words = memoryview(self._map).cast("Q")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The turn, held by one thread of one process at a time.
+
+        Waiting for a file lock wakes up at once; SQLite's own waiting sleeps
+        for milliseconds and is not fair.
+        """
+        with self._mutex:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    @property
+    def progress(self) -> int:
+        """Number of the last effect on disk that was carried out; for whoever holds the turn."""
+        return self._words[_PROGRESS]
+
+    @progress.setter
+    def progress(self, number: int) -> None:
+        self._words[_PROGRESS] = number
+
+    @property
+    def version(self) -> int:
+        """A number that every change of the index raises; odd while one is being committed."""
+        return self._words[_VERSION]
+
+    def committing(self) -> None:
+        """From now on the index may be another one; for whoever holds the turn."""
+        self._words[_VERSION] |= 1
+
+    def decided(self) -> None:
+        """The change is there, or will never be."""
+        self._words[_VERSION] = (self._words[_VERSION] | 1) + 1
+
+    @property
+    def commits(self) -> int:
+        """How often the counter ``commits`` says that files were changed, as far as this machine knows."""
+        return self._words[_COMMITS]
+
+    @commits.setter
+    def commits(self, number: int) -> None:
+        self._words[_COMMITS] = number
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the file is the one that was made here, and not a copy of it."""
+        return self._words[_INODE] == os.fstat(self._fd).st_ino
+
+    def settle_in(self) -> None:
+        """From now on the file counts as made here."""
+        self._words[_INODE] = os.fstat(self._fd).st_ino
+
+    @property
+    def mark(self) -> str:
+        """What tells this file from every other one, and from every copy of it elsewhere."""
+        if not self._words[_MARK]:
+            with self.held():
+                self._words[_MARK] = self._words[_MARK] or secrets.randbits(63) + 1
+        return f"{self._words[_MARK]:x}.{os.fstat(self._fd).st_ino:x}"
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self._fd >= 0:
+            self._words.release()
+            self._map.close()
+            os.close(self._fd)
+            self._fd = -1
