@@ -12,7 +12,7 @@ import click
 from davshare.cli import output
 from davshare.cli.main import NO, OK
 from davshare.cli.opening import data_folder
-from davshare.errors import NotFound
+from davshare.errors import UsageError
 from davshare.server import admin
 
 if TYPE_CHECKING:
@@ -47,16 +47,21 @@ def command(discard: bool, as_json: bool) -> int:
 
 
 def _put_aside(data: Path) -> None:
+    """A new index takes the place of the present one, however damaged that is."""
+    from davshare.index import backends
     from davshare.index.migrate import upgrade
+    from davshare.index.sqlite import FILE
 
-    if not (data / admin.SECRET).is_file():
-        raise NotFound(f"{data} is not a data folder")
-    for suffix in ("", "-wal", "-shm", ".turn"):
-        path = data / f"{admin.INDEX}{suffix}"
-        if path.exists():
-            path.rename(data / f"{admin.INDEX}.aside-{int(time.time())}{suffix}")
-    upgrade(data / admin.INDEX)
-    (data / admin.INDEX).chmod(0o600)
+    config = admin.load_config(data).config
+    if config.database:
+        raise UsageError("an index in PostgreSQL is not put aside; give `davshare init` an empty database instead")
+    stamp = int(time.time())
+    for path in data.glob(f"{FILE}*"):
+        if ".aside-" not in path.name:
+            path.rename(path.with_name(f"{path.name}.aside-{stamp}"))
+    database = backends.database(data, "")
+    upgrade(database)
+    database.close()
 
 
 def _begin_anew(files: Files) -> list[str]:
