@@ -90,7 +90,7 @@ class Exchange:
     def notice(self) -> None:
         """Before the members of a folder are shown: the index follows where the disk has changed."""
         target = self.files.glimpse(self.asker, self.address)
-        if isinstance(target, Place):
+        if isinstance(target, Place) and (target.rights or target.passages):
             reconcile.notice(self.files, target)
 
     def depth(self, default: str, allowed: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from davshare.store.local import LocalStore
 #: A folder's time on disk tells only changes that are further apart than this; the kernel's clock ticks slowly.
 _TICK_NS = 50_000_000
 #: How long after our own change of a folder its time on disk may still be ours.
-_OURS_NS = 2_000_000_000
+_OURS_NS = 250_000_000
 
 
 @dataclass(slots=True)

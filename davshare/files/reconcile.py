@@ -106,7 +106,9 @@ def learn(files: Files, asker: Asker, address: Address) -> bool:
             place = view.locate(connection, asker.actor, address.segments, address.slash)
     except NotFound:
         return False
-    return isinstance(place, Place) and bool(place.missing) and _learn(files, place)
+    if not isinstance(place, Place) or not (place.rights or place.passages):
+        return False
+    return bool(place.missing) and _learn(files, place)
 
 
 def _learn(files: Files, place: Place) -> bool:

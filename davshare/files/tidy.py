@@ -18,6 +18,8 @@ log = logging.getLogger("davshare.keeper")
 _DAY = 86400
 #: Items that are purged in one round, so that others get their turn.
 _ROUND = 500
+#: Most rounds of one kind of work for one space at a time.
+_ROUNDS = 200
 #: Seconds after which a staged file that nobody finished is litter.
 _LITTER = 2 * _DAY
 
@@ -110,9 +112,11 @@ def purge_ghosts(files: Files, now: int) -> int:
     with files.db.session() as connection:
         known = spaces.all_spaces(connection)
     for space in known:
-        with files.db.session() as connection:
-            found = nodes.ghosts(connection, space.trash, space.id, _ROUND)
-        if found:
+        for _ in range(_ROUNDS):
+            with files.db.session() as connection:
+                found = nodes.ghosts(connection, space.trash, space.id, _ROUND)
+            if not found:
+                break
             with files.db.write() as connection:
                 for ghost in found:
                     nodes.remove(connection, [ghost, *nodes.below(connection, ghost)])
