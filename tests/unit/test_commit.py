@@ -19,6 +19,7 @@ from davshare.files import check, reading, reconcile, transfer, tree, upload
 from davshare.files.context import Address, Asker
 from davshare.files.service import Files
 from davshare.files.transfer import Order
+from davshare.files.upload import Sent
 from davshare.identity.gate import actor_of
 from davshare.index import people
 from davshare.model import names
@@ -64,7 +65,7 @@ def at(path: str) -> Address:
 
 def put(files: Files, asker: Asker, path: str, data: bytes) -> upload.Stored:
     """Store a file."""
-    return upload.put(files, asker, at(path), len(data), io.BytesIO(data).read)
+    return upload.put(files, asker, at(path), Sent(len(data), io.BytesIO(data).read))
 
 
 def move(files: Files, asker: Asker, source: str, target: str) -> transfer.Moved:
