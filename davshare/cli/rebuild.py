@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +10,6 @@ import click
 from davshare.cli import output
 from davshare.cli.main import NO, OK
 from davshare.cli.opening import data_folder
-from davshare.errors import UsageError
 from davshare.server import admin
 
 if TYPE_CHECKING:
@@ -36,7 +33,7 @@ def command(discard: bool, as_json: bool) -> int:
     data = data_folder()
     with admin.serving(data):
         if discard:
-            _put_aside(data)
+            admin.put_index_aside(data)
         with admin.files(data) as files, output.progress("indexed") as step:
             lost = _begin_anew(files) if discard else []
             if not discard:
@@ -44,24 +41,6 @@ def command(discard: bool, as_json: bool) -> int:
             report, missing = rebuild.read(files, step)
     output.facts({**asdict(report), "missing": [*lost, *missing]}, as_json)
     return NO if lost or missing else OK
-
-
-def _put_aside(data: Path) -> None:
-    """A new index takes the place of the present one, however damaged that is."""
-    from davshare.index import backends
-    from davshare.index.migrate import upgrade
-    from davshare.index.sqlite import FILE
-
-    config = admin.load_config(data).config
-    if config.database:
-        raise UsageError("an index in PostgreSQL is not put aside; give `davshare init` an empty database instead")
-    stamp = int(time.time())
-    for path in data.glob(f"{FILE}*"):
-        if ".aside-" not in path.name:
-            path.rename(path.with_name(f"{path.name}.aside-{stamp}"))
-    database = backends.database(data, "")
-    upgrade(database)
-    database.close()
 
 
 def _begin_anew(files: Files) -> list[str]:

@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -291,6 +292,26 @@ def administrators(data: Path, config: Config) -> list[str]:
     with index(data, config) as database, database.session() as connection:
         found = [user for user in people.users(connection) if user.admin and not user.disabled]
     return [user.name for user in sorted(found)]
+
+
+def put_index_aside(data: Path) -> None:
+    """A new index takes the place of the present one, however damaged that is.
+
+    :raises UsageError: it is in PostgreSQL.
+    """
+    from davshare.index.migrate import upgrade
+    from davshare.index.sqlite import FILE
+
+    config = load_config(data).config
+    if config.database:
+        raise UsageError("an index in PostgreSQL is not put aside; give `davshare init` an empty database instead")
+    stamp = int(time.time())
+    for path in data.glob(f"{FILE}*"):
+        if ".aside-" not in path.name:
+            path.rename(path.with_name(f"{path.name}.aside-{stamp}"))
+    database = backends.database(data, "")
+    upgrade(database)
+    database.close()
 
 
 def self_test(data: Path, config: Config) -> None:
