@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from davshare.errors import DavshareError, Unavailable
 from davshare.files.compare import compare, differing
@@ -24,13 +24,17 @@ _LOOK = 2.0
 
 @dataclass(slots=True)
 class _Watched:
-    """A space, the comparison that is going on in it, and when the last whole one ended."""
+    """A space, the comparison that is going on in it, and when the last whole one ended.
+
+    ``unwatched`` are folders that came into being without us, by requests.
+    """
 
     space: Space
     walk: Walk | None = None
     steps: Iterator[None] | None = None
     whole: bool = False
     scanned: float = 0.0
+    unwatched: set[int] = field(default_factory=set)
 
 
 class Attendant:
@@ -78,13 +82,14 @@ class Attendant:
             due = not watched.scanned or lost or (pause and now - watched.scanned >= pause)
             if due and not (watched.steps is not None and watched.whole and not lost):
                 self._begin(watched, True)
-            elif watched.steps is None and number in marked:
+            elif watched.steps is None and (number in marked or watched.unwatched):
                 self._begin(watched, False)
 
     def _begin(self, watched: _Watched, whole: bool) -> None:
         watched.walk = Walk(self._files, watched.space, visit=lambda folder, path: self._visit(watched, folder, path))
-        watched.steps = watched.walk.steps() if whole else watched.walk.unread()
+        watched.steps = watched.walk.steps() if whole else watched.walk.unread(sorted(watched.unwatched))
         watched.whole = whole
+        watched.unwatched.clear()
 
     def _visit(self, watched: _Watched, folder: int, path: Path) -> None:
         self._folders[folder] = watched.space.id
@@ -125,6 +130,8 @@ class Attendant:
         for number, hints in by_space.items():
             watched = self._spaces.get(number)
             if watched is not None:
+                if watched.space.held:
+                    watched.scanned = 0.0  # perhaps what was gone comes back
                 try:
                     self._follow(watched, hints)
                 except DavshareError as error:
@@ -146,13 +153,15 @@ class Attendant:
             )
             if look is None:
                 continue
+            watched.unwatched.update(each for each in look.folders if not self._watcher.watches(each))
             if look.names:
                 tasks.append(look.task)
                 proofs.update(look.proofs)
             if changed is None:
                 times.append((look.time if look.time is not None else -1, folder))
-        if not tasks and not times:
-            return
-        report = follow(self._files, watched.space, tasks, times=times, proofs=proofs)
-        if (report.added or report.moved) and watched.steps is None:
+        came = bool(watched.unwatched)
+        if tasks or times:
+            report = follow(self._files, watched.space, tasks, times=times, proofs=proofs)
+            came = came or bool(report.added or report.moved)
+        if came and watched.steps is None:
             self._begin(watched, False)

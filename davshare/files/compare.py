@@ -105,6 +105,8 @@ def differing(files: Files, space: Space, number: int, raw: Iterable[bytes]) -> 
         for name, row, facts in zip(wanted, rows, store.look(path, map(os.fsencode, wanted)), strict=True):
             if row is None and facts is None:
                 continue
+            if row is not None and row.is_folder:
+                found.folders.append(row.id)
             if row is None or facts is None or row.name != name or not _alike(row, facts):
                 found.names.append(name)
                 if row is None and facts is not None and facts.birth_ns is None and not facts.folder:

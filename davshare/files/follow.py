@@ -12,6 +12,7 @@ from davshare.files.commit import Transaction
 from davshare.files.locate import disk_path, trash_path
 from davshare.files.service import Files
 from davshare.index import nodes, trash
+from davshare.index.database import Connection
 from davshare.model import names
 from davshare.model.nodes import Node, Space
 from davshare.store.base import Facts, Missing, Path
@@ -91,6 +92,12 @@ def leave(files: Files, space: Space, gone: Sequence[Gone]) -> Report:
     return files.committer.run(work, [space.id], alone=True)
 
 
+def still_gone(connection: Connection, gone: Sequence[Gone]) -> list[Node]:
+    """Rows that are where they were when their places were found empty."""
+    found = ((each, nodes.get(connection, each.node)) for each in gone)
+    return [node for each, node in found if node is not None and (node.parent, node.name) == each[:2]]
+
+
 class _Follow:
     """The work of one transaction."""
 
@@ -114,14 +121,14 @@ class _Follow:
         if self._later is not None:
             self._later += self._gone
         elif self._gone:
-            self._remove(self._still_gone(self._gone))
+            self._remove(still_gone(self._tx.connection, self._gone))
         nodes.compared(self._tx.connection, times)
         return self._report
 
     def leave(self, gone: Sequence[Gone]) -> Report:
         """See :func:`leave`."""
         self._store.present()
-        found = [node for node in self._still_gone(gone) if not self._is_there(node)]
+        found = [node for node in still_gone(self._tx.connection, gone) if not self._is_there(node)]
         writer.forget_many(self._tx, found)
         self._report.removed += len(found)
         return self._report
@@ -263,11 +270,6 @@ class _Follow:
         if len(chain) < 2 or not trash.holds(self._tx.connection, chain[1].id):
             return None
         return trash_path(chain[1]) + disk_path([each.name for each in chain[2:]])
-
-    def _still_gone(self, gone: Sequence[Gone]) -> list[Node]:
-        """Rows that are where they were when their places were found empty."""
-        found = ((each, nodes.get(self._tx.connection, each.node)) for each in gone)
-        return [node for each, node in found if node is not None and (node.parent, node.name) == each[:2]]
 
     def _remove(self, found: list[Node]) -> bool:
         """Take their places from nodes that are gone, unless that is for a person to decide."""

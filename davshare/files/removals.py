@@ -37,7 +37,7 @@ def admit_count(files: Files, tx: Transaction, space: Space, count: int) -> bool
         tally = spaces.Tally(0, now, 0, 0)
     tally = tally._replace(vanished=tally.vanished + count)
     if tally.vanished >= files.settings.get("disk.removals_least"):
-        tally = tally._replace(population=tally.population or nodes.population(tx.connection, space.id))
+        tally = tally._replace(population=tally.population or _population(tx.connection, space) + tally.vanished - count)
         if tally.vanished * 100 > tally.population * files.settings.get("disk.removals_percent"):
             tally = tally._replace(held=tally.vanished)
             log.error(
@@ -47,6 +47,11 @@ def admit_count(files: Files, tx: Transaction, space: Space, count: int) -> bool
             )  # fmt: skip
     spaces.set_tally(tx.connection, space.id, tally)
     return not tally.held
+
+
+def _population(connection: Connection, space: Space) -> int:
+    """How many nodes have a place; what lies in the trash, or is remembered there, has none."""
+    return nodes.population(connection, space.id) - nodes.count_below(connection, space.trash)
 
 
 def release(files: Files, space: Space) -> None:

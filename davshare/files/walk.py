@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from davshare.errors import Forbidden
 from davshare.files import removals
 from davshare.files.commit import Transaction
 from davshare.files.compare import Comparison, compare
-from davshare.files.follow import Gone, Report, follow, leave
+from davshare.files.follow import Gone, Report, follow, leave, still_gone
 from davshare.files.service import Files
 from davshare.index import nodes, spaces
 from davshare.model.nodes import Space
@@ -55,6 +55,7 @@ class Walk:
         self._again: list[int] = []
         self._gone: list[Gone] = []
         self._stuck: set[int] = set()
+        self._blind = False
 
     def run(self) -> Report:
         """The whole pass."""
@@ -80,11 +81,12 @@ class Walk:
                 yield
             self._flush()
             yield from self._unread()
-        yield from self._leave()
+        yield from self._leave(whole=True)
 
-    def unread(self) -> Iterator[None]:
-        """Only folders that nobody has read yet."""
+    def unread(self, folders: Sequence[int] = ()) -> Iterator[None]:
+        """Only folders that nobody has read yet, and ``folders`` with all below them."""
         self._files.store(self._space).present()
+        yield from self._known(list(folders))
         yield from self._unread()
         yield from self._leave()
 
@@ -119,6 +121,7 @@ class Walk:
             found = compare(self._files, self._space, number, self._visit)
         except Forbidden:
             self.report.skipped += 1
+            self._blind = True  # what is gone from it is not known
             return []
         if found is None:
             return []
@@ -151,12 +154,12 @@ class Walk:
             now, times = ([], times) if tasks else (times, [])
             self.report.add(follow(self._files, self._space, part, times=now, proofs=proofs, later=self._gone))
 
-    def _leave(self) -> Iterator[None]:
+    def _leave(self, whole: bool = False) -> Iterator[None]:
         """What is gone and came up nowhere else; a large share of the space waits for a person."""
         gone, self._gone = self._gone, []
+        if whole and not self._again and not self._blind and self._held():
+            removals.release(self._files, self._space)  # what is gone now is all that is gone: judged anew
         if not gone:
-            if self._held() and not self._again:
-                removals.release(self._files, self._space)
             return
         if not self._accept and not self._files.committer.run(lambda tx: self._admitted(tx, gone), [self._space.id]):
             self.report.held += len(gone)
@@ -166,8 +169,7 @@ class Walk:
             yield
 
     def _admitted(self, tx: Transaction, gone: list[Gone]) -> bool:
-        found = [node for each in gone if (node := nodes.get(tx.connection, each.node)) is not None]
-        still = [node for node, each in zip(found, gone, strict=False) if (node.parent, node.name) == each[:2]]
+        still = still_gone(tx.connection, gone)
         return not still or removals.admit(self._files, tx, self._space, still)
 
     def _held(self) -> bool:

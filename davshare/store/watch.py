@@ -78,6 +78,10 @@ class Watcher:
             self._folders[wd] = folder
             self._watches[folder] = (wd, inode)
 
+    def watches(self, folder: int) -> bool:
+        """Whether hints of a folder come, or never will."""
+        return folder in self._watches or self.full or sys.platform != "linux"
+
     def take(self) -> dict[int, set[bytes] | None]:
         """Hints that are ready, by folder."""
         now = time.monotonic()
