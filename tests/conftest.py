@@ -26,6 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "rfc(number, section, requirement): the paragraph that a test checks")
     config.addinivalue_line("markers", "slow: left out of the quick run")
     config.addinivalue_line("markers", "root: needs root rights")
+    config.addinivalue_line("markers", "soak: takes many minutes; run with scripts/test -m soak")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

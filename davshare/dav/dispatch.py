@@ -53,7 +53,7 @@ class Dav:
         except (NotFound, Conflict):
             if not x.patient:
                 raise Waits from None
-            if not x.learn():
+            if x.taken or not x.learn():
                 raise
         return self._respond(x)
 

@@ -50,6 +50,7 @@ class Exchange:
     asker: Asker = field(init=False)
     preferences: frozenset[str] = frozenset()
     conditional: bool = False
+    taken: bool = False
     _document: bytes | None = None
 
     def __post_init__(self) -> None:
@@ -69,6 +70,11 @@ class Exchange:
     def headers(self) -> dict[str, str]:
         """The request's headers, names in lower case."""
         return self.request.headers
+
+    def read(self, size: int) -> bytes:
+        """A piece of the body; what was read once (``taken``) cannot be had again."""
+        self.taken = True
+        return self.request.body.read(size)
 
     def document(self) -> bytes:
         """The XML body; asked for again, the same.

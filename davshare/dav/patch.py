@@ -29,7 +29,7 @@ def handle(x: Exchange) -> Response:
     if body.length is None:
         raise LengthRequired
     # The digest fields are about the message (RFC 9530 appendix B), OC-Checksum is about the file.
-    change = Change(part, body.length, body.read, digests.stated(headers), digests.of_file(headers))
+    change = Change(part, body.length, x.read, digests.stated(headers), digests.of_file(headers))
     stored = patching.patch(x.files, x.asker, x.address, change)
     if x.prefers("return=representation"):
         return get.representation(x, x.address, 200)

@@ -43,7 +43,7 @@ def content(x: Exchange) -> Sent:
     hint = headers.get("x-expected-entity-length", "").strip()
     return Sent(
         x.request.body.length,
-        x.request.body.read,
+        x.read,
         mtime(headers.get("x-oc-mtime")),
         digests.expected(headers),
         int(hint) if _LENGTH.match(hint) else None,

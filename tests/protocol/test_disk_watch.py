@@ -404,6 +404,27 @@ def test_new_members_of_folders_that_only_the_disk_knows(place: Place) -> None:
     assert (place.disk / "z/y/made").is_dir()
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_is_never_taken_twice(place: Place, chunked: bool) -> None:
+    """The folder goes during an upload and comes back on disk: all of the content is stored, or none."""
+    place.dav.mkcol("folder")
+    other = place.dav.clone()
+
+    def pieces():
+        yield b"x" * 200_000
+        assert other.delete("folder/").status == 204
+        (place.disk / "folder").mkdir()
+        yield b"x" * 200_000
+
+    headers = {} if chunked else {"Content-Length": "400000"}
+    answer = place.dav.put("folder/file", pieces(), headers)
+    if answer.status == 201:
+        assert (place.disk / "folder/file").read_bytes() == b"x" * 400_000
+    else:
+        answer.refused(409, 503)
+        assert not (place.disk / "folder/file").exists()
+
+
 def fill(folder: Path) -> dict[str, bytes]:
     """Make a tree on disk; what is in it."""
     contents = {f"sub{n}/deeper/f{n}": f"content {n}".encode() for n in range(5)} | {"top": b"top"}
