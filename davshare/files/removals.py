@@ -37,7 +37,9 @@ def admit_count(files: Files, tx: Transaction, space: Space, count: int) -> bool
         tally = spaces.Tally(0, now, 0, 0)
     tally = tally._replace(vanished=tally.vanished + count)
     if tally.vanished >= files.settings.get("disk.removals_least"):
-        tally = tally._replace(population=tally.population or _population(tx.connection, space) + tally.vanished - count)
+        tally = tally._replace(
+            population=tally.population or _population(tx.connection, space) + tally.vanished - count
+        )
         if tally.vanished * 100 > tally.population * files.settings.get("disk.removals_percent"):
             tally = tally._replace(held=tally.vanished)
             log.error(

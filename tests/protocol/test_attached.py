@@ -8,8 +8,6 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -21,7 +19,7 @@ import pytest
 from support.client import Dav
 from support.follower import Follower, differences, walk
 from support.polling import eventually, soon_equal
-from support.server import Server, alive_in, environment
+from support.server import Server, environment
 from support.trees import tree
 
 ROOT = os.geteuid() == 0
@@ -274,17 +272,6 @@ def test_checksums_come_in_the_background(module_server: Server, folder: Path) -
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     if path.stat().st_ino == status.st_ino:  # rotten bits: same size, time and inode
         assert module_server.cli("check", "--hashes", space_of(dav), check=False).returncode == 1
-
-
-# -- the keeper ----------------------------------------------------------------------------------
-
-KEEPER = """
-import sys
-from pathlib import Path
-from davshare.config import load
-from davshare.server.build import keeper
-keeper(Path(sys.argv[1]), load(Path(sys.argv[1]), {}, {})[0])
-"""
 
 
 def test_detached_spaces_leave_everything(module_server: Server, folder: Path) -> None:

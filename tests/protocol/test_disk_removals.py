@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from support.client import Dav
 from support.follower import Follower, differences, walk
 from support.polling import eventually, soon_equal
 from support.server import Server
