@@ -117,7 +117,7 @@ def history(server: Server, source: Path, seed: int, steps: int) -> None:
         elif die < 0.9:
             seeds = [chance.random() for _ in range(4)]
             tasks = [lambda d=dav, s=s: request(d, random.Random(s)) for dav, s in zip(writers, seeds, strict=False)]
-            together([*tasks, lambda: on_disk(root, random.Random(seeds[3]))])
+            together([*tasks, lambda s=seeds[3]: on_disk(root, random.Random(s))])
         else:
             chance.choice(followers).page()
 
