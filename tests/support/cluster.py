@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -31,7 +31,6 @@ _TEMPLATE = "davshare_template"
 _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
-    "synchronous_commit": "off",
     "shared_buffers": "64MB",
     "max_connections": "300",
     "listen_addresses": "127.0.0.1",
@@ -152,6 +151,17 @@ class Cluster:
         """Throw a database away, whoever is connected."""
         with suppress(psycopg.Error):
             self.execute(f"DROP DATABASE IF EXISTS {name_of(url)} WITH (FORCE)")
+
+    def back_up(self, url: str) -> Callable[[], None]:
+        """Copy a database that nobody is connected to; the result puts it back."""
+        name = name_of(url)
+        self.execute(f"CREATE DATABASE {name}_old TEMPLATE {name}")
+
+        def restore() -> None:
+            self.drop(url)
+            self.execute(f"ALTER DATABASE {name}_old RENAME TO {name}")
+
+        return restore
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(binaries() / program), *arguments]
