@@ -71,7 +71,6 @@ class Cluster:
                 cluster.make()
                 cluster.start()
                 cluster.watch()
-                cluster.make_template()
                 (folder / "ready").write_text(json.dumps({"port": cluster.port}))
         cluster.port = json.loads((folder / "ready").read_text())["port"]
         return cluster
@@ -117,7 +116,9 @@ class Cluster:
             self._run("pg_ctl", "-D", str(self.folder / "pg"), "-w", "-t", "60", "-m", "immediate", "stop")
 
     def make_template(self) -> None:
-        """A database with the tables, to copy."""
+        """A database with the tables, to copy; made once."""
+        if self.execute(f"SELECT 1 FROM pg_database WHERE datname='{_TEMPLATE}'"):
+            return
         self.execute(f"CREATE DATABASE {_TEMPLATE}")
         with tempfile.TemporaryDirectory() as folder:
             code = (
@@ -144,6 +145,8 @@ class Cluster:
         more = f"TEMPLATE {_TEMPLATE}" if template else ""
         with open(self.folder / "copying", "a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            if template:
+                self.make_template()
             self.execute(f"CREATE DATABASE {name} {more}")
         return self.url(name)
 
@@ -215,7 +218,6 @@ def own() -> Iterator[Cluster]:
     try:
         cluster.make()
         cluster.start()
-        cluster.make_template()
         yield cluster
     finally:
         remove(folder)
