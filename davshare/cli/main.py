@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reconcile": ("reconcile", "Take over what was changed on disk behind the server's back."),
     "journal": ("journal", "Show what changed."),
     "lock": ("lock", "List and break WebDAV locks."),
+    "migrate-database": ("migrate_database", "Move the index into another database."),
     "doctor": ("doctor", "Examine the machine and the data folder."),
     "config": ("config", "Show the configuration and where it comes from."),
 }
@@ -94,7 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return _complain("interrupted", _INTERRUPTED)
     except DavshareError as error:
-        return _complain(error.message, code_of(error))
+        reason = getattr(error, "reason", "")
+        return _complain(f"{error.message.rstrip('.')}: {reason}" if reason else error.message, code_of(error))
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python must not complain at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

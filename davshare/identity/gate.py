@@ -266,7 +266,7 @@ def _parse_basic(value: str) -> _Basic:
         name, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         raise NotAuthenticated from None
-    if not colon or not name:
+    if not colon or not name or "\0" in name:
         raise NotAuthenticated
     return _Basic(names.key(name), password)
 

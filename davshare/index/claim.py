@@ -46,6 +46,8 @@ def take(database: Database) -> None:
 
     :raises Conflict: another one is.
     """
+    with database.session() as connection:
+        _demand(database, _get(connection, SERVER))
     text = f"{database.shared.mark} {socket.gethostname()}:{database.folder.resolve()}"
     with database.write() as connection:
         _demand(database, _get(connection, SERVER))

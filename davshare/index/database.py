@@ -128,6 +128,14 @@ class Database(ABC):
         """The server ends."""
 
     @abstractmethod
+    def last_id(self, connection: Any, table: str) -> int:
+        """The greatest id that was ever given out in a table whose ids the database makes; 0: none."""
+
+    @abstractmethod
+    def set_last_id(self, connection: Any, table: str, number: int) -> None:
+        """Let ids go on above a number: what is in the table now may have had greater ones before it."""
+
+    @abstractmethod
     def engine(self) -> Engine:
         """The same database for SQLAlchemy."""
 

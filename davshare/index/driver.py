@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import select
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache, lru_cache
 from importlib.util import find_spec
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import psycopg
 
 log = logging.getLogger("davshare.index")
+#: Commands say it themselves.
+log.addHandler(logging.NullHandler())
 
 #: Seconds to get a connection; libpq takes no less than two.
 _CONNECT = 3
@@ -41,6 +43,11 @@ class Broken(Unavailable):
     """The database does not answer, or this transaction cannot go on."""
 
     message = "The index cannot be used at the moment."
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__()
+        #: What the driver says; for administrators, never for clients.
+        self.reason = reason
 
 
 def demand() -> None:
@@ -143,17 +150,6 @@ class PostgresConnection:
             pass
         return cursor.fetchone()
 
-    def copy_in(self, sql: str, rows: Iterable[Any]) -> None:
-        """Feed rows to a COPY statement."""
-        with self._raw.cursor() as cursor, cursor.copy(sql) as copy:
-            for row in rows:
-                copy.write_row(row)
-
-    def stream(self, sql: str) -> Iterator[Any]:
-        """Rows of one statement as they come; memory does not grow with their number."""
-        with self._raw.cursor() as cursor:
-            yield from cursor.stream(sql, size=_BATCH)
-
     def close(self) -> None:
         """End it; what was not committed is gone."""
         with suppress(Exception):
@@ -189,6 +185,7 @@ def _answer(error: Exception) -> Exception:
     if isinstance(error, psycopg.IntegrityError):
         return Taken()
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError):
-        log.error("the index: %s", " ".join(str(error).split()))
-        return Broken()
+        reason = " ".join(str(error).split())
+        log.error("the index: %s", reason)
+        return Broken(reason)
     return error

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from davshare.config import shown
 from davshare.errors import Unavailable
@@ -69,9 +69,10 @@ class PostgresDatabase(Database):
     def revision(self) -> str | None:
         """Revision of the schema; None when there is no index yet."""
         with self.session() as connection:
-            if connection.execute("SELECT to_regclass('alembic_version')").fetchone()[0] is None:
+            known = connection.execute("SELECT 1 WHERE to_regclass('alembic_version') IS NOT NULL").fetchone()
+            if known is None:
                 return None
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            row: Any = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         return None if row is None else str(row[0])
 
     @property
@@ -96,6 +97,19 @@ class PostgresDatabase(Database):
     def unclaim(self) -> None:
         """The server ends."""
         claim.release(self)
+
+    def last_id(self, connection: PostgresConnection, table: str) -> int:
+        """The greatest id that was ever given out by a table's sequence."""
+        row: Any = connection.execute(
+            f"SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('{table}', 'id')), 0)"
+        ).fetchone()
+        return int(row[0])
+
+    def set_last_id(self, connection: PostgresConnection, table: str, number: int) -> None:
+        """Let ids go on above a number."""
+        connection.execute(
+            f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), greatest({number}, 1), {number > 0})"
+        )
 
     def engine(self) -> Engine:
         """The same database for SQLAlchemy."""

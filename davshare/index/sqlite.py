@@ -88,6 +88,16 @@ class SqliteDatabase(Database):
     def unclaim(self) -> None:
         """Nothing was claimed."""
 
+    def last_id(self, connection: sqlite3.Connection, table: str) -> int:
+        """The greatest id that was ever given out in a table with AUTOINCREMENT."""
+        row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name=?", (table,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def set_last_id(self, connection: sqlite3.Connection, table: str, number: int) -> None:
+        """Let ids go on above a number."""
+        connection.execute("DELETE FROM sqlite_sequence WHERE name=?", (table,))
+        connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?,?)", (table, number))
+
     def engine(self) -> Engine:
         """The same database for SQLAlchemy; the file is made, for nobody else to read."""
         from sqlalchemy import create_engine

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable
 from types import FrameType
 
-from davshare.errors import DavshareError
+from davshare.errors import Conflict, DavshareError
 from davshare.files import tidy
 from davshare.files.attend import Attendant
 from davshare.files.hashing import Hasher
@@ -24,9 +25,20 @@ _HOUR = 60
 _IDLE = 0.2
 _SOON = 0.02
 
+
+def _stay_the_only_one(files: Files, now: int) -> int:
+    """Renew the server's claim to the index; when another server has it, this one ends."""
+    try:
+        files.db.claim()
+    except Conflict as error:
+        log.error("%s; this one ends", error.message)
+        os.kill(os.getppid(), signal.SIGTERM)
+    return 0
+
+
 Task = Callable[[Files, int], int]
 #: Tasks that cost what there is to do, and tasks that cost something for every space of the site.
-_OFTEN: tuple[Task, ...] = (tidy.settle_effects, tidy.expire_locks, tidy.purge_trash)
+_OFTEN: tuple[Task, ...] = (_stay_the_only_one, tidy.settle_effects, tidy.expire_locks, tidy.purge_trash)
 _SELDOM: tuple[Task, ...] = (tidy.trim_journals, tidy.purge_ghosts, tidy.remove_litter)
 
 

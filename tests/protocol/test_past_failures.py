@@ -68,9 +68,7 @@ def test_restored_backup(own_server, tmp_path: Path) -> None:
     box = server.dav("alice").fresh_box()
     box.put("old", b"1")
     server.stop()
-    for name in ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm"):
-        if (server.data / name).exists():
-            shutil.copy2(server.data / name, tmp_path / name)
+    backup = server.back_up_index(tmp_path)
     server.run()
     box = server.dav("alice", box.base)
     follower = Follower(box)
@@ -79,10 +77,7 @@ def test_restored_backup(own_server, tmp_path: Path) -> None:
         box.put(f"new{n}", b"1")
     follower.catch_up()
     server.stop()
-    for name in ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm"):
-        (server.data / name).unlink(missing_ok=True)
-        if (tmp_path / name).exists():
-            shutil.copy2(tmp_path / name, server.data / name)
+    backup()
     server.run()
     server.cli("reconcile", "alice")
     box = server.dav("alice", box.base)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -31,7 +31,6 @@ _TEMPLATE = "davshare_template"
 _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
-    "synchronous_commit": "off",
     "shared_buffers": "64MB",
     "max_connections": "300",
     "listen_addresses": "127.0.0.1",
@@ -72,7 +71,6 @@ class Cluster:
                 cluster.make()
                 cluster.start()
                 cluster.watch()
-                cluster.make_template()
                 (folder / "ready").write_text(json.dumps({"port": cluster.port}))
         cluster.port = json.loads((folder / "ready").read_text())["port"]
         return cluster
@@ -118,7 +116,9 @@ class Cluster:
             self._run("pg_ctl", "-D", str(self.folder / "pg"), "-w", "-t", "60", "-m", "immediate", "stop")
 
     def make_template(self) -> None:
-        """A database with the tables, to copy."""
+        """A database with the tables, to copy; made once."""
+        if self.execute(f"SELECT 1 FROM pg_database WHERE datname='{_TEMPLATE}'"):
+            return
         self.execute(f"CREATE DATABASE {_TEMPLATE}")
         with tempfile.TemporaryDirectory() as folder:
             code = (
@@ -145,6 +145,8 @@ class Cluster:
         more = f"TEMPLATE {_TEMPLATE}" if template else ""
         with open(self.folder / "copying", "a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            if template:
+                self.make_template()
             self.execute(f"CREATE DATABASE {name} {more}")
         return self.url(name)
 
@@ -152,6 +154,17 @@ class Cluster:
         """Throw a database away, whoever is connected."""
         with suppress(psycopg.Error):
             self.execute(f"DROP DATABASE IF EXISTS {name_of(url)} WITH (FORCE)")
+
+    def back_up(self, url: str) -> Callable[[], None]:
+        """Copy a database that nobody is connected to; the result puts it back."""
+        name = name_of(url)
+        self.execute(f"CREATE DATABASE {name}_old TEMPLATE {name}")
+
+        def restore() -> None:
+            self.drop(url)
+            self.execute(f"ALTER DATABASE {name}_old RENAME TO {name}")
+
+        return restore
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(binaries() / program), *arguments]
@@ -205,7 +218,6 @@ def own() -> Iterator[Cluster]:
     try:
         cluster.make()
         cluster.start()
-        cluster.make_template()
         yield cluster
     finally:
         remove(folder)

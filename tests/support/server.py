@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from support import cluster
@@ -190,6 +191,23 @@ class Server:
         self.kill9()
         if self.database:
             cluster.Cluster.shared().drop(self.database)
+
+    def back_up_index(self, folder: Path) -> Callable[[], None]:
+        """A copy of the stopped server's index, in ``folder`` or beside its database; call the result to restore it."""
+        if self.database:
+            return cluster.Cluster.shared().back_up(self.database)
+        names = ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm")
+        for name in names:
+            if (self.data / name).exists():
+                shutil.copy2(self.data / name, folder / name)
+
+        def restore() -> None:
+            for name in names:
+                (self.data / name).unlink(missing_ok=True)
+                if (folder / name).exists():
+                    shutil.copy2(folder / name, self.data / name)
+
+        return restore
 
     @property
     def database(self) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,8 @@ from davshare import config
 from davshare.http.application import Application
 from davshare.http.request import BytesBody, Request
 from davshare.http.responses import FileBody, Response
-from davshare.index.database import Connection, Database
+from davshare.index.driver import PostgresConnection
+from davshare.index.sqlite import SqliteDatabase
 from davshare.server import build
 from support.server import davshare
 
@@ -54,19 +57,30 @@ def content(answer: Response) -> bytes:
     return b"".join(answer.body)
 
 
+def count_statements(statements: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every statement noted, whichever database it goes to."""
+    connect: Callable[[SqliteDatabase], sqlite3.Connection] = SqliteDatabase.connect
+    execute: Callable[..., Any] = PostgresConnection.execute
+
+    def traced(database: SqliteDatabase) -> sqlite3.Connection:
+        connection = connect(database)
+        connection.set_trace_callback(statements.append)
+        return connection
+
+    def noted(connection: PostgresConnection, sql: str, parameters: Any = None) -> Any:
+        statements.append(sql)
+        return execute(connection, sql, parameters)
+
+    monkeypatch.setattr(SqliteDatabase, "connect", traced)
+    monkeypatch.setattr(PostgresConnection, "execute", noted)
+
+
 @pytest.fixture
 def counter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter]:
     """A fresh data folder."""
     davshare("init", str(tmp_path / "data"), "--admin", "admin", "--password-stdin", input="admin-pass-0000")
     statements: list[str] = []
-    connect: Callable[[Database], Connection] = Database.connect
-
-    def traced(database: Database) -> Connection:
-        connection = connect(database)
-        connection.set_trace_callback(statements.append)
-        return connection
-
-    monkeypatch.setattr(Database, "connect", traced)
+    count_statements(statements, monkeypatch)
     loaded = config.load(tmp_path / "data", {"DAVSHARE_DURABILITY": "relaxed"}, {})
     application = build.make_application(tmp_path / "data", loaded.config)
     yield Counter(application, statements)

@@ -281,8 +281,10 @@ def test_only_the_hash_of_a_token_is_kept(files: Files) -> None:
     """Whoever reads the index gets no token."""
     alice = accounts.user_named(files.db, "alice")
     _, secret = apptokens.create(files.db, alice, "laptop")
+    with files.db.session() as connection:
+        assert secret not in repr(connection.execute("SELECT * FROM apptoken").fetchall())
     files.db.close()
-    assert all(secret.encode() not in path.read_bytes() for path in files.data.glob("index.sqlite*"))
+    assert all(secret.encode() not in path.read_bytes() for path in files.data.glob("index.*"))
     assert len(secret) == 47 and apptokens.looks_like(secret)
 
 
