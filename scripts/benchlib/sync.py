@@ -48,6 +48,9 @@ def measure(folder: Path, guard: Guard, note: Callable[[str], None], sizes: Sequ
         for nodes in sizes:
             subjects.append(_Subject(stack, Davshare(folder / f"sync-{nodes}", guard), nodes))
             note(f"sync: a home with {nodes:,} files and folders is ready")
+        for subject in subjects:
+            # Its server may have ended a connection that was idle while larger homes were made.
+            subject.reconnect()
         for _ in range(REPORTS):
             for subject in subjects:
                 subject.take()
@@ -86,6 +89,10 @@ class _Subject:
 
     def _put(self, number: int, size: int) -> bytes:
         return self._server.request("PUT", f"changes/{number}.bin", bytes(size))
+
+    def reconnect(self) -> None:
+        """Open the connection anew."""
+        self._connection.reopen()
 
     def take(self) -> None:
         """Time one report, and one that has nothing to tell."""
