@@ -7,10 +7,11 @@ from itertools import chain as chain_of
 from typing import NamedTuple
 
 from davshare.index.database import Connection, advance
-from davshare.index.schema import UNREAD
 from davshare.model import names
 from davshare.model.nodes import FOLDER, Node
 
+#: Folders whose members have to be compared with the disk.
+UNREAD = "kind = 1 AND disk_ns IS NULL"
 COLUMNS = (
     "id, space, parent, coalesce(spelling, name), kind, size, mtime_ns, disk_ns, inode, seq, place_seq, stamp, created"
 )

@@ -21,14 +21,13 @@ from sqlalchemy import (
     text,
 )
 
+from davshare.index.nodes import UNREAD
+
 metadata = MetaData()
 #: SQLite gives rowid speed only to INTEGER PRIMARY KEY; PostgreSQL needs 64 bits.
 Id = BigInteger().with_variant(Integer, "sqlite")
 #: Names compare and sort by code point, whatever the database's own collation is.
 String = Text().with_variant(Text(collation="C"), "postgresql")
-
-#: Folders whose members have to be compared with the disk.
-UNREAD = "kind = 1 AND disk_ns IS NULL"
 
 counter = Table(
     "counter",
