@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, Conflict, DavshareError, Forbidden, NotFound, PreconditionFailed, Unavailable
@@ -17,6 +17,7 @@ from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index import nodes
 from davshare.index.database import Connection
+from davshare.model import names
 from davshare.model.access import Permission
 from davshare.model.nodes import Node
 from davshare.store.base import Facts, Missing, Path
@@ -200,8 +201,28 @@ def _staged(files: Files, asker: Asker, order: Order, source: Place, target: Pla
     if order.move:
         with contextlib.suppress(DavshareError, OSError):
             files.committer.idle()  # first nothing may name the old inodes any more
-            here.remove((*STAGING, b"moved-" + name))
+            _let_go(here, (*STAGING, b"moved-" + name), source, [read for read, _ in made])
     return moved
+
+
+def _let_go(store: LocalStore, moved: Path, source: Place, copied: list[Facts]) -> None:
+    """Remove the original of a move between spaces; what was changed on disk since it was copied goes back instead."""
+    top = store.facts(moved)
+    if {fact for fact in copied if not fact.folder} >= set(_contents(store, moved, top)):
+        store.remove(moved)
+    else:
+        name = source.path[-1] + b" (changed during the move)"
+        short = name if len(name) <= names.LONGEST else b"changed during the move"
+        store.move(moved, (*source.path[:-1], short), top.inode)
+
+
+def _contents(store: LocalStore, path: Path, facts: Facts) -> Iterator[Facts]:
+    """Facts of every file at and below a path, as they are compared: without the birth of the inode."""
+    if not facts.folder:
+        yield facts._replace(birth_ns=None)
+        return
+    for name, member in store.scan(path):
+        yield from _contents(store, (*path, name), member)
 
 
 class _Stale(Unavailable):
