@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -64,11 +63,10 @@ def test_fix_follows_the_disk(folder: tuple[Server, Path]) -> None:
 def test_fix_corrects_rows(folder: tuple[Server, Path]) -> None:
     """Sizes, orphans and changes that the journal does not tell of."""
     server, _ = folder
-    with sqlite3.connect(server.data / "index.sqlite") as index:
+    with server.index() as index:
         index.execute("UPDATE node SET size=77 WHERE kind=1 AND parent>0")
         index.execute("INSERT INTO digest (node, stamp) VALUES (999999, 1)")
         index.execute("DELETE FROM journal WHERE seq=(SELECT max(seq) FROM node WHERE name='deep')")
-    index.close()
     told = " ".join(each["what"] for each in problems(server))
     assert "size is 77" in told and "do not exist" in told and "missing in the journal" in told
     assert problems(server, "--fix") == []
@@ -77,9 +75,10 @@ def test_fix_corrects_rows(folder: tuple[Server, Path]) -> None:
 def test_changed_content_is_left_to_a_person(folder: tuple[Server, Path]) -> None:
     """Bytes that differ from their checksum while size and time are the same are told and not touched."""
     server, source = folder
-    with sqlite3.connect(server.data / "index.sqlite") as index:
-        index.execute("INSERT INTO digest (node, stamp, sha256) SELECT id, stamp, x'00' FROM node WHERE name='deep'")
-    index.close()
+    with server.index() as index:
+        index.execute(
+            "INSERT INTO digest (node, stamp, sha256) SELECT id, stamp, ? FROM node WHERE name='deep'", (b"0",)
+        )
     assert problems(server) == []
     (found,) = problems(server, "--hashes", "--fix")
     assert (found["path"], found["remedy"]) == ("/a/b/deep", "a person has to look")

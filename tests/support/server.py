@@ -12,9 +12,11 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from davshare.index.backends import database
+from davshare.index.database import Connection
 from support import cluster
 from support.client import Dav
 from support.raw import exchange
@@ -208,6 +210,14 @@ class Server:
                     shutil.copy2(folder / name, self.data / name)
 
         return restore
+
+    @contextlib.contextmanager
+    def index(self) -> Iterator[Connection]:
+        """A transaction on the index, to break something in it; all ``?`` need a value."""
+        index = database(self.data, self.database)
+        with index.write() as connection:
+            yield connection
+        index.close()
 
     @property
     def database(self) -> str:

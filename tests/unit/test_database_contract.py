@@ -140,7 +140,7 @@ def test_facts_of_a_copy_may_have_no_time(database: Database) -> None:
     fill(database, "x")
     for disk_ns in (None, 5, None):
         with database.write() as connection:
-            nodes.set_facts(connection, 10, 3, disk_ns)
+            nodes.set_facts(connection, 10, 3, None, disk_ns)
         with database.session() as connection:
             assert nodes.get(connection, 10)[7:9] == (disk_ns, 3)
 
