@@ -52,15 +52,18 @@ def _space(files: Files, number: int) -> Space | None:
         return spaces.get(connection, number)
 
 
-def refresh_folder(files: Files, number: int) -> None:
-    """Let the members of one folder follow the disk; what new folders hold is found out when somebody looks."""
+def refresh_folder(files: Files, number: int, note: bool = True) -> None:
+    """Let the members of one folder follow the disk; what new folders hold is found out when somebody looks.
+
+    :param note: write down that nothing differs, so that the next listing need not look.
+    """
     with files.db.session() as connection:
         chain = nodes.chain(connection, number)
     space = _space(files, chain[0].space) if chain else None
     found = None if space is None else compare(files, space, number)
     if space is None or found is None:
         return
-    times = [] if found.noted is None else [found.noted]
+    times = [] if found.noted is None or not (note or found.names) else [found.noted]
     for start in range(0, max(1, len(found.names)), _NAMES):
         last = start + _NAMES >= len(found.names)
         task = Task(number, found.names[start : start + _NAMES])
@@ -73,7 +76,7 @@ def refresh_tree(files: Files, node: Node) -> None:
     pending = [node.id] if node.is_folder else []
     while pending:
         number = pending.pop()
-        refresh_folder(files, number)
+        refresh_folder(files, number, note=False)
         with files.db.session() as connection:
             pending += [child.id for child in nodes.each_child(connection, number) if child.is_folder]
 
