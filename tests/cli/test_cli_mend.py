@@ -108,6 +108,10 @@ def test_rebuild_from_nothing(folder: tuple[Server, Path]) -> None:
     """A damaged index is put aside; homes become accounts, folders become spaces again."""
     server, _ = folder
     (server.data / "index.sqlite").write_bytes(b"damaged " * 1000)
+    if server.database:
+        refused = server.cli("rebuild-index", "--discard", check=False)
+        assert refused.returncode == 2 and "empty database" in refused.stderr
+        return
     server.cli("rebuild-index", "--discard")
     assert problems(server) == []
     found = spaces(server)
