@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import os
 import re
@@ -15,6 +16,7 @@ import pytest
 from support.client import Dav, enc
 from support.follower import Follower, differences, walk
 from support.parallel import together
+from support.polling import eventually
 from support.raw import answers, connect, cut_off, message, read_all
 from support.server import Server, alive_in
 
@@ -468,6 +470,17 @@ def open_files(server: Server) -> int:
     return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in alive_in(server.process.pid))
 
 
+def watches(server: Server) -> bool:
+    """Whether the keeper has begun to watch the disks, for which it opens what it needs."""
+    assert server.process is not None
+    for pid in alive_in(server.process.pid):
+        for fd in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if "inotify" in os.readlink(fd):
+                    return True
+    return False
+
+
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="descriptors are counted in /proc")
 def test_no_descriptor_leaks(own_server) -> None:
     """Past failure 52: requests of every kind, also failing and broken ones, give their descriptors back."""
@@ -494,6 +507,7 @@ def test_no_descriptor_leaks(own_server) -> None:
             link.sendall(message("GET", box.path("file"), auth=box.auth))
             link.recv(100)
 
+    eventually(lambda: watches(server))
     for _ in range(10):
         round_trip()
     before = open_files(server)
