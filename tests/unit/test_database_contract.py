@@ -51,7 +51,7 @@ def node(number: int, name: str, **facts: int) -> Node:
 def fill(database: Database, *names: str) -> None:
     """Files of these names."""
     with database.write() as connection:
-        nodes.insert_many(connection, [(node(10 + n, name), name, None) for n, name in enumerate(names)])
+        nodes.insert_many(connection, [(node(10 + n, name), name, None, None) for n, name in enumerate(names)])
 
 
 def test_an_error_takes_everything_back(database: Database) -> None:
@@ -69,7 +69,7 @@ def test_a_savepoint_takes_back_its_part_even_after_an_error(database: Database)
         connection.execute("SAVEPOINT change")
         advance(connection, "node", 10)
         with pytest.raises((Taken, *database._faults)):
-            nodes.insert(connection, node(99, "taken"), "taken", None)
+            nodes.insert(connection, node(99, "taken"), "taken", None, None)
         connection.execute("ROLLBACK TO change")
         connection.execute("RELEASE change")
         advance(connection, "node", 100)
@@ -120,7 +120,7 @@ def test_large_folders_and_journals_come_whole_and_in_order(database: Database) 
 def test_numbers_keep_all_their_bits(database: Database) -> None:
     facts = {"size": MOST_INODE, "inode": MOST_INODE, "disk_ns": -(1 << 62), "seq": 1 << 60, "stamp": (1 << 62) + 1}
     with database.write() as connection:
-        nodes.insert(connection, node(MOST_INODE, "x", **facts), "x", None)
+        nodes.insert(connection, node(MOST_INODE, "x", **facts), "x", None, None)
     with database.session() as connection:
         found = nodes.get(connection, MOST_INODE)
         assert found == node(MOST_INODE, "x", **facts)
