@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
@@ -74,8 +75,11 @@ class Hasher:
         """Some entries of every space; whether there were any."""
         with self._files.db.session() as connection:
             known = spaces.all_spaces(connection)
-        busy = [self._some(space) for space in known]
-        return any(busy)
+        busy = False
+        for space in known:
+            with suppress(DavshareError):  # a missing storage holds up nobody else
+                busy |= self._some(space)
+        return busy
 
     def _some(self, space: Space) -> bool:
         """The next entries of one space; false when there are none."""
