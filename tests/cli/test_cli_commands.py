@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from davshare.server.tomlfile import set_key
 from support.server import davshare, environment, free_port
 
 
@@ -191,7 +192,7 @@ def test_names_do_nothing_to_the_terminal(shell: Shell) -> None:
 
 def test_doctor(shell: Shell) -> None:
     """Good on a fresh folder; bad when others can read the key."""
-    (shell.data / "davshare.toml").write_text(f'listen = "127.0.0.1:{free_port()}"\n')
+    set_key(shell.data, "listen", f"127.0.0.1:{free_port()}")
     found = {each["what"]: each for each in shell.json("doctor")}
     assert found["schema"]["state"] == "ok" and "sqlite" in found and "rename over a file" in found
     (shell.data / "secret.key").chmod(0o644)
@@ -203,9 +204,11 @@ def test_doctor(shell: Shell) -> None:
 
 def test_config_show_names_origins(shell: Shell) -> None:
     """File and default; the sample is valid."""
-    (shell.data / "davshare.toml").write_text("workers = 3\n")
+    file = shell.data / "davshare.toml"
+    before = file.read_text()
+    file.write_text(f"workers = 3\n{before}")
     told = shell.ok("config", "show", "--origin")
-    (shell.data / "davshare.toml").unlink()
+    file.write_text(before)
     assert "workers = 3  # davshare.toml\n" in told and '# default\n' in told
     assert davshare("config", "sample").stdout.startswith("# Configuration of davshare")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -64,6 +65,7 @@ class Cluster:
     def shared(cls) -> Cluster:
         """The one of this run; started by whoever comes first."""
         folder = Path(os.environ[VARIABLE])
+        folder.mkdir(mode=0o700, exist_ok=True)
         cluster = cls(folder)
         with open(folder / "lock", "a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -192,7 +194,7 @@ def new_database(template: bool = False) -> str:
 
 def begin() -> None:
     """In the main process of a run: where its cluster will be, should there be one."""
-    os.environ[VARIABLE] = tempfile.mkdtemp(prefix="davshare-pg-", suffix=f"-{os.getpid()}")
+    os.environ[VARIABLE] = f"{tempfile.gettempdir()}/davshare-pg-{secrets.token_hex(8)}-{os.getpid()}"
 
 
 def end() -> None:
