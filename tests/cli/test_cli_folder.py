@@ -150,7 +150,7 @@ def test_serve_says_where_it_is_and_stops_cleanly(tmp_path: Path) -> None:
 
 
 def test_settings_are_quick(tmp_path: Path) -> None:
-    """Under 0.3 s of processor time a call, which does not depend on what else the machine does; the best of five."""
+    """Under 0.3 s of processor time a call (0.6 with psycopg), whatever else the machine does; the best of five."""
     data = tmp_path / "data"
     init(data)
     for arguments in (["get", "dav.depth_infinity"], ["set", "dav.depth_infinity", "on"]):
@@ -160,7 +160,7 @@ def test_settings_are_quick(tmp_path: Path) -> None:
             davshare("--data", str(data), "settings", *arguments)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        assert min(taken) < 0.3, taken
+        assert min(taken) < (0.6 if cluster.wanted() else 0.3), taken
 
 
 def test_quick_commands_import_nothing_heavy(tmp_path: Path) -> None:
