@@ -13,6 +13,7 @@ from davshare.files.follow import Task, follow
 from davshare.files.service import Files
 from davshare.files.walk import Walk
 from davshare.index import nodes, spaces
+from davshare.index.database import Connection
 from davshare.model.nodes import Space
 from davshare.store.base import Path
 from davshare.store.watch import Watcher
@@ -26,7 +27,8 @@ _LOOK = 2.0
 class _Watched:
     """A space, the comparison that is going on in it, and when the last whole one ended.
 
-    ``unwatched`` are folders that came into being without us, by requests.
+    ``unwatched`` are folders that came into being without us, by requests;
+    ``stuck`` those that the last comparison could not read.
     """
 
     space: Space
@@ -35,6 +37,7 @@ class _Watched:
     whole: bool = False
     scanned: float = 0.0
     unwatched: set[int] = field(default_factory=set)
+    stuck: frozenset[int] = frozenset()
 
 
 class Attendant:
@@ -64,9 +67,10 @@ class Attendant:
     def _look(self, now: float) -> None:
         with self._files.db.session() as connection:
             found = {space.id: space for space in spaces.all_spaces(connection)}
-            marked = {space for space in found if nodes.unread(connection, space, 0, 1)}
+            marked = {space for space in found if self._marked(connection, space)}
         for number in self._spaces.keys() - found.keys():
             del self._spaces[number]
+            self._unwatch(number)
         lost, self._watcher.lost = self._watcher.lost, False
         if lost:
             log.warning("events of the disk were lost; everything is compared")
@@ -84,6 +88,18 @@ class Attendant:
                 self._begin(watched, True)
             elif watched.steps is None and (number in marked or watched.unwatched):
                 self._begin(watched, False)
+
+    def _marked(self, connection: Connection, space: int) -> bool:
+        """Whether somebody has marked folders of a space, besides those that cannot be read."""
+        watched = self._spaces.get(space)
+        stuck = frozenset[int]() if watched is None else watched.stuck
+        return not stuck.issuperset(nodes.unread(connection, space, 0, len(stuck) + 1))
+
+    def _unwatch(self, space: int) -> None:
+        """A space is gone."""
+        for folder in [folder for folder, of in self._folders.items() if of == space]:
+            del self._folders[folder]
+            self._watcher.remove(folder)
 
     def _begin(self, watched: _Watched, whole: bool) -> None:
         watched.walk = Walk(self._files, watched.space, visit=lambda folder, path: self._visit(watched, folder, path))
@@ -116,8 +132,11 @@ class Attendant:
         watched.steps = None
         if watched.whole:
             watched.scanned = time.monotonic()
-        report = watched.walk.report if watched.walk is not None else None
-        if report is not None and (report.added or report.changed or report.removed or report.moved or report.held):
+        if watched.walk is None:
+            return
+        watched.stuck = watched.walk.stuck
+        report = watched.walk.report
+        if report.added or report.changed or report.removed or report.moved or report.held:
             log.info("%s %s followed its disk: %s", watched.space.kind, watched.space.name, report)
 
     # -- hints ------------------------------------------------------------------------------------

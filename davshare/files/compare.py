@@ -54,9 +54,14 @@ class Comparison:
 
 def is_current(folder: Node, disk_ns: int) -> bool:
     """Whether the members of a folder are those that were compared the last time, as far as its time tells."""
-    if folder.disk_ns is None:
+    if folder.disk_ns is None or folder.disk_ns < 0:
         return False
-    return disk_ns == folder.disk_ns or -_TICK_NS <= disk_ns - folder.mtime_ns <= _OURS_NS
+    return disk_ns == folder.disk_ns or _is_ours(folder, disk_ns)
+
+
+def _is_ours(folder: Node, disk_ns: int) -> bool:
+    """Whether a folder's time on disk is that of our own last change."""
+    return -_TICK_NS <= disk_ns - folder.mtime_ns <= _OURS_NS
 
 
 def compare(
@@ -77,7 +82,7 @@ def compare(
         visit(number, path)
     try:
         before = store.facts(path).mtime_ns
-        fresh = time.time_ns() - before < _TICK_NS
+        fresh = time.time_ns() - before < _TICK_NS and not _is_ours(chain[-1], before)
         found = Comparison(chain[-1], path, None if fresh else before)
         _look(files, store, found)
     except Missing:

@@ -109,6 +109,7 @@ class _Follow:
         self._proofs = proofs
         self._later = later
         self._gone: list[Gone] = []
+        self._touched: set[int] = set()
         self._report = Report()
 
     def run(self, tasks: Iterable[Task], times: Sequence[tuple[int | None, int]]) -> Report:
@@ -122,6 +123,7 @@ class _Follow:
             self._later += self._gone
         elif self._gone:
             self._remove(still_gone(self._tx.connection, self._gone))
+        nodes.uncertain(self._tx.connection, self._touched)
         nodes.compared(self._tx.connection, times)
         return self._report
 
@@ -154,6 +156,7 @@ class _Follow:
                     fresh.append((name, facts))
             elif facts is None:
                 if node is not None:
+                    self._touched.add(task.folder)
                     self._gone.append(Gone(task.folder, name, node.id))
             elif node is None or (node.is_folder != facts.folder and self._make_way(node)):
                 fresh.append((name, facts))
@@ -202,6 +205,8 @@ class _Follow:
     def _arrive(self, chain: list[Node], fresh: Sequence[tuple[str, Facts]]) -> None:
         """New names: known things that have moved, or new things."""
         folder = chain[-1]
+        if fresh:
+            self._touched.add(folder.id)
         above = {node.id for node in chain}
         made: list[tuple[str, Facts]] = []
         keys: set[str] = set()
@@ -224,6 +229,7 @@ class _Follow:
             if trash.remove(self._tx.connection, node.id):
                 nodes.touch(self._tx.connection, node.parent, node.seq, -node.size)
             writer.revive(self._tx, node, folder, name)
+            nodes.unread_below(self._tx.connection, node.id)  # nobody was told what happened to it elsewhere
         else:
             writer.place(self._tx, node, folder, name)
         self._report.moved += 1

@@ -119,6 +119,8 @@ class Hasher:
                     if agrees(node, facts_of(os.fstat(fd))):
                         part.append((node, values))
                         size += node.size
+            except OSError as error:
+                log.warning("checksums: a file of the %s %s cannot be read: %s", space.kind, space.name, error.strerror)
             finally:
                 os.close(fd)
             if size >= _BYTES:
@@ -130,8 +132,8 @@ class Hasher:
     def _keep(self, part: list[tuple[Node, Values]]) -> None:
         with self._files.db.write() as connection:
             for node, values in part:
-                row = digests_row(values)
-                if row is not None and nodes.get(connection, node.id) is not None:
+                row, now = digests_row(values), nodes.get(connection, node.id)
+                if row is not None and now is not None and now.stamp == node.stamp:
                     digests.put(connection, node.id, node.stamp, row)
 
 

@@ -8,20 +8,30 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from davshare.errors import DavshareError
+from davshare.errors import DavshareError, Unavailable
 from davshare.files import restore, spaces
 from davshare.files.follow import Report
 from davshare.files.service import Files
 from davshare.files.walk import Walk
+from davshare.index import redo, wipe
 from davshare.index import spaces as rows
-from davshare.index import wipe
 
 log = logging.getLogger("davshare.files")
 Progress = Callable[[int], None]
 
 
 def forget_files(files: Files) -> None:
-    """Forget what is known of files; no sync token and no ETag of before is valid any more."""
+    """Forget what is known of files; no sync token and no ETag of before is valid any more.
+
+    What was acknowledged and is not in its place yet gets there first.
+
+    :raises Unavailable: it cannot, because a storage is missing; nothing was forgotten.
+    """
+    restore.notice(files.db)
+    files.redoer.replay()
+    with files.db.session() as connection:
+        if redo.any_stuck(connection):
+            raise Unavailable("Changes wait for a missing storage; bring it back first.")
     with files.db.write() as connection:
         wipe.files(connection)
         restore.raise_epoch(connection)

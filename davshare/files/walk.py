@@ -57,6 +57,11 @@ class Walk:
         self._stuck: set[int] = set()
         self._blind = False
 
+    @property
+    def stuck(self) -> frozenset[int]:
+        """Folders that are still marked as unread, because they cannot be read or are not in the space any more."""
+        return frozenset(self._stuck)
+
     def run(self) -> Report:
         """The whole pass."""
         for _ in self.steps():

@@ -243,8 +243,8 @@ class Database(ABC):
         """A connection that is not needed now; it is used again unless something is wrong with it."""
 
     def _translated(self, error: Exception) -> Taken | Unavailable:
-        """What an error of the driver means."""
-        raise NotImplementedError
+        """What an error of the driver means; those of a driver that translates its own never come here."""
+        return Unavailable("The index cannot be used at the moment.")
 
 
 def count(connection: Connection, name: str) -> int:

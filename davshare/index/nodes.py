@@ -183,6 +183,18 @@ def compared(connection: Connection, times: Sequence[tuple[int | None, int]]) ->
     connection.executemany("UPDATE node SET disk_ns=? WHERE id=? AND kind=1", times)
 
 
+def unread_below(connection: Connection, node: int) -> None:
+    """Note that the members of every folder below one have to be compared."""
+    connection.execute(f"UPDATE node SET disk_ns=NULL WHERE kind=1 AND id IN ({_BELOW})", (node,))
+
+
+def uncertain(connection: Connection, folders: Iterable[int]) -> None:
+    """Note that only some members of folders were compared, so their times on disk tell nothing (yet)."""
+    connection.executemany(
+        "UPDATE node SET disk_ns=-1 WHERE id=? AND disk_ns IS NOT NULL", ((folder,) for folder in folders)
+    )
+
+
 def births(connection: Connection, inode: int, space: int) -> list[tuple[int, int | None]]:
     """(id, birth of the inode) of the nodes of a space that were last seen with an inode."""
     return connection.execute(

@@ -19,6 +19,7 @@ def files(connection: Connection) -> None:
     connection.execute(f"DELETE FROM node WHERE id NOT IN ({roots})")
     connection.execute("UPDATE space SET floor=head, vanished=0, vanished_at=0, population=0, held=0")
     connection.execute("UPDATE node SET size=0, disk_ns=NULL, stamp=(SELECT head FROM space WHERE space.id=node.space)")
+    connection.execute("UPDATE node SET disk_ns=-1 WHERE id IN (SELECT trash FROM space)")  # nobody compares the trash
 
 
 def raise_counter(connection: Connection, name: str, least: int) -> None:

@@ -78,6 +78,13 @@ class Watcher:
             self._folders[wd] = folder
             self._watches[folder] = (wd, inode)
 
+    def remove(self, folder: int) -> None:
+        """Watch a folder no longer."""
+        known = self._watches.get(folder)
+        if known is not None and sys.platform == "linux":
+            InotifyFD.get_instance().remove_callbacks([(known[0], id(self))])  # type: ignore[list-item]
+            self.on_watch_deleted(known[0])
+
     def watches(self, folder: int) -> bool:
         """Whether hints of a folder come, or never will."""
         return folder in self._watches or self.full or sys.platform != "linux"

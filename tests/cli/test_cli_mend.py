@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 from pathlib import Path
 
@@ -121,3 +123,16 @@ def test_rebuild_from_nothing(folder: tuple[Server, Path]) -> None:
     server.run()
     assert server.dav("alice").get("mine").body == b"1"
     server.stop()
+
+
+def test_rebuild_finishes_what_was_acknowledged(folder: tuple[Server, Path]) -> None:
+    """A server that died between commit and rename has left an upload in the staging folder only."""
+    server, _ = folder
+    server.run({"DAVSHARE_CRASH_AT": "commit.done"}, workers=1)
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        server.dav("alice").put("late", b"committed")
+    server.kill9()
+    assert not (server.home() / "late").exists(), "it did not get as far as its place"
+    server.cli("rebuild-index")
+    assert (server.home() / "late").read_bytes() == b"committed"
+    assert problems(server) == []

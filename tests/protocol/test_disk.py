@@ -370,6 +370,15 @@ def test_added_and_removed(module_server: Server, box: Dav) -> None:
     assert module_server.cli("check", "alice", check=False).returncode == 0
 
 
+def test_one_name_looked_up_says_nothing_of_the_others(module_server: Server, box: Dav) -> None:
+    """A listing right after the lookup of one new file shows the other new ones, too."""
+    box.put("known", b"0")
+    for name in ("first", "second"):
+        (on_disk(module_server, box) / name).write_bytes(b"1")
+    assert box.get("first").body == b"1"
+    assert box.names() == {"known", "first", "second"}
+
+
 def test_odd_names_on_disk(module_server: Server, box: Dav) -> None:
     """Names that no URL can hold stay on disk and never break a listing."""
     folder = os.fsencode(on_disk(module_server, box))

@@ -23,6 +23,11 @@ def upgrade() -> None:
     ):
         op.add_column("space", column)
     op.add_column("node", sa.Column("birth_ns", sa.BigInteger(), nullable=True))
+    # Nobody compares what is in the trash with the disk.
+    op.execute(
+        "UPDATE node SET disk_ns=-1 WHERE kind=1 AND id IN (WITH RECURSIVE down(id) AS (SELECT trash FROM space"
+        " UNION ALL SELECT node.id FROM node JOIN down ON node.parent=down.id) SELECT id FROM down)"
+    )
     op.create_index("node_inode", "node", ["inode"])
     op.create_index("node_unread", "node", ["space"], sqlite_where=_UNREAD, postgresql_where=_UNREAD)
     op.create_table(
