@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -42,10 +41,8 @@ build.keeper(data, config.load(data, {}, {}).config)
 
 def holder(server: Server) -> int:
     """The process that has the keeper's lease; 0 when there is none."""
-    link = sqlite3.connect(f"file:{server.data / 'index.sqlite'}?mode=ro", uri=True, timeout=10)
-    with contextlib.closing(link):
-        row = link.execute("SELECT holder FROM lease WHERE name='keeper'").fetchone()
-    return int(row[0].split()[-2]) if row else 0
+    found = server.rows("SELECT holder FROM lease WHERE name='keeper'")
+    return int(found[0][0].split()[-2]) if found else 0
 
 
 def children(server: Server) -> list[int]:
@@ -145,10 +142,4 @@ def test_only_one_keeper_works(own_server, tmp_path: Path) -> None:
 
 def journal_names(server: Server) -> str:
     """The names in the index of alice's home."""
-    return " ".join(name for (name,) in _rows(server, "SELECT name FROM node WHERE parent>0"))
-
-
-def _rows(server: Server, statement: str) -> list[tuple[str, ...]]:
-    link = sqlite3.connect(f"file:{server.data / 'index.sqlite'}?mode=ro", uri=True, timeout=10)
-    with contextlib.closing(link):
-        return link.execute(statement).fetchall()
+    return " ".join(name for (name,) in server.rows("SELECT name FROM node WHERE parent>0"))

@@ -14,6 +14,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from davshare.index.backends import database
 from davshare.index.database import Connection
@@ -218,6 +219,15 @@ class Server:
         with index.write() as connection:
             yield connection
         index.close()
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """What the index answers to a statement without parameters."""
+        index = database(self.data, self.database)
+        try:
+            with index.session() as connection:
+                return list(connection.execute(statement).fetchall())
+        finally:
+            index.close()
 
     @property
     def database(self) -> str:
