@@ -66,7 +66,8 @@ def overwrite(
         size=facts.size, mtime_ns=time, disk_ns=disk_ns(facts, time), inode=facts.inode, seq=seq, stamp=seq
     )
     nodes.overwrite(tx.connection, new, facts.birth_ns)
-    nodes.touch(tx.connection, node.parent, seq, new.size - node.size)
+    # The rename that follows changes the folder's time on disk, too.
+    nodes.touch(tx.connection, node.parent, seq, new.size - node.size, tx.now)
     if known is not None:
         digests.put(tx.connection, new.id, new.stamp, known)
     return new
