@@ -50,6 +50,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     return Shell(data)
 
 
+@pytest.mark.slow
 def test_a_user_from_beginning_to_end(shell: Shell) -> None:
     """add, list, show, set, disable, enable, passwd, remove."""
     shell.ok("group", "add", "lab")
@@ -69,6 +70,7 @@ def test_a_user_from_beginning_to_end(shell: Shell) -> None:
     assert shell.code("user", "show", "eve") == 3
 
 
+@pytest.mark.slow
 def test_exit_codes(shell: Shell) -> None:
     """2 called wrongly, 3 not found, 4 exists."""
     assert shell.code("user", "add", "admin", "--password-stdin", input="long-enough-1") == 4
@@ -141,6 +143,7 @@ def test_groups(shell: Shell) -> None:
     assert "staff" not in shell.ok("group", "list")
 
 
+@pytest.mark.slow
 def test_spaces(shell: Shell, tmp_path: Path) -> None:
     """add, list, set, remove; an attached folder stays what it is."""
     shell.ok("space", "add", "project", "--quota", "1MiB", "--member", "admin:editor")
@@ -156,6 +159,7 @@ def test_spaces(shell: Shell, tmp_path: Path) -> None:
     assert shell.code("space", "remove", "data") == 3
 
 
+@pytest.mark.slow
 def test_settings(shell: Shell) -> None:
     """get, set, list, reset."""
     assert shell.ok("settings", "get", "dav.depth_infinity") == "off\n"

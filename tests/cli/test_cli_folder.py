@@ -71,6 +71,7 @@ def test_a_final_line_end_on_standard_input_is_optional(tmp_path: Path, ending: 
     assert done.stdout == "True\n", done.stderr
 
 
+@pytest.mark.slow
 def test_init_never_touches_what_is_there(tmp_path: Path) -> None:
     """A folder with something in it stays as it is, and so does an existing data folder."""
     (tmp_path / "thesis.tex").write_text("years of work")
@@ -84,6 +85,7 @@ def test_init_never_touches_what_is_there(tmp_path: Path) -> None:
     assert (data / "secret.key").read_bytes() == key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "more, password", [(["--admin", "../x"], ADMIN), ([], "short"), ([], ""), (["--admin", "a b\n"], ADMIN)]
 )
@@ -109,6 +111,7 @@ def test_commands_say_what_is_no_data_folder(tmp_path: Path) -> None:
     assert done.returncode == 2 and "--data" in done.stderr
 
 
+@pytest.mark.slow
 def test_serve_refuses_mistakes(tmp_path: Path) -> None:
     """Before anything listens."""
     data = tmp_path / "data"
@@ -149,6 +152,7 @@ def test_serve_says_where_it_is_and_stops_cleanly(tmp_path: Path) -> None:
         process.wait()
 
 
+@pytest.mark.slow
 def test_settings_are_quick(tmp_path: Path) -> None:
     """Under 0.3 s of processor time a call (0.6 with psycopg), whatever else the machine does; the best of five."""
     data = tmp_path / "data"

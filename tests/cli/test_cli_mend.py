@@ -87,6 +87,7 @@ def test_changed_content_is_left_to_a_person(folder: tuple[Server, Path]) -> Non
     assert (source / "a" / "b" / "deep").read_bytes() == b"12345"
 
 
+@pytest.mark.slow
 def test_rebuild_keeps_people(folder: tuple[Server, Path]) -> None:
     """Sync tokens and ETags of before are invalid; members and files are as before."""
     server, _ = folder
@@ -106,6 +107,7 @@ def test_rebuild_keeps_people(folder: tuple[Server, Path]) -> None:
     server.stop()
 
 
+@pytest.mark.slow
 def test_rebuild_from_nothing(folder: tuple[Server, Path]) -> None:
     """A damaged index is put aside; homes become accounts, folders become spaces again."""
     server, _ = folder

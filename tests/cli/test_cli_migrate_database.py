@@ -59,6 +59,7 @@ def rows(data: Path, url: str) -> dict[str, list[tuple]]:
     return found
 
 
+@pytest.mark.slow
 def test_there_and_back(on_sqlite: Server, url: str, tmp_path: Path) -> None:
     """Rows, ids, ETags and sync tokens are the same; ids that were given out never come back."""
     server = on_sqlite
@@ -108,6 +109,7 @@ def test_not_while_it_is_served(on_sqlite: Server, url: str) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["mysql://x", "elsewhere", "postgresql://u:hidden@127.0.0.1:1/x"])
 def test_what_cannot_be_a_target(tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line that has no password in it, and the old database stays in use."""
@@ -120,6 +122,7 @@ def test_what_cannot_be_a_target(tmp_path: Path, target: str, monkeypatch: pytes
     assert davshare("--data", str(data), "user", "list").returncode == 0
 
 
+@pytest.mark.slow
 def test_an_index_belongs_to_one_data_folder(url: str, tmp_path: Path) -> None:
     """Another folder that names the same database is refused, by every command."""
     one, two = tmp_path / "one", tmp_path / "two"

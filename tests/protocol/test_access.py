@@ -395,6 +395,7 @@ def test_expired_token(module_server: Server) -> None:
         assert Dav(module_server.port, "/dav/home/", f"Bearer {token[-1]}").get("").status == 401
 
 
+@pytest.mark.slow
 def test_guessing_is_slowed_and_the_right_password_gets_in(own_server) -> None:
     """Many wrong guesses end in 429 with Retry-After; who is signed in goes on, and the right password gets in."""
     server: Server = own_server(workers=2)

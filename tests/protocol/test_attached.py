@@ -104,6 +104,7 @@ def test_usable_at_once(module_server: Server, folder: Path) -> None:
     assert clean(module_server, space_of(dav))
 
 
+@pytest.mark.slow
 def test_refused_roots(module_server: Server, tmp_path: Path) -> None:
     """A folder that is missing, is a file, lies in the data folder or in another space, or holds one."""
     (tmp_path / "file").write_bytes(b"")
@@ -217,6 +218,7 @@ def test_a_folder_that_cannot_be_written(module_server: Server, sealed: Path) ->
         assert module_server.cli("reconcile", space_of(dav), check=False).returncode == 5
 
 
+@pytest.mark.slow
 @pytest.mark.root
 def test_unmounted_and_mounted_late(module_server: Server, tmp_path: Path) -> None:
     """While the disk is away 503 and no deletions; when it is back it is found, with what changed elsewhere."""
@@ -252,6 +254,7 @@ def test_unmounted_and_mounted_late(module_server: Server, tmp_path: Path) -> No
 # -- checksums -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_checksums_come_in_the_background(module_server: Server, folder: Path) -> None:
     """Files that were found on disk get the checksums that uploads have."""
     dav = attach(module_server, folder)
@@ -273,6 +276,7 @@ def test_checksums_come_in_the_background(module_server: Server, folder: Path) -
         assert module_server.cli("check", "--hashes", space_of(dav), check=False).returncode == 1
 
 
+@pytest.mark.slow
 def test_detached_spaces_leave_everything(module_server: Server, folder: Path) -> None:
     """A space that is removed keeps its files, and can be attached again."""
     dav = attach(module_server, folder)

@@ -149,6 +149,7 @@ def workers_of(server: Server) -> list[int]:
     return [int(pid) for pid in listed.stdout.split()]
 
 
+@pytest.mark.slow
 def test_lost_processes_are_replaced(own_server: Callable[..., Server]) -> None:
     server = own_server(workers=2)
     server.raw(put("/dav/home/file", b"kept", CLOSE))
@@ -166,6 +167,7 @@ def test_lost_processes_are_replaced(own_server: Callable[..., Server]) -> None:
     assert server.stop() == 0
 
 
+@pytest.mark.slow
 def test_stopping_finishes_uploads(own_server: Callable[..., Server]) -> None:
     server = own_server(workers=1)
     request = put("/dav/home/file", bytes(300_000))
@@ -184,6 +186,7 @@ def test_stopping_finishes_uploads(own_server: Callable[..., Server]) -> None:
     assert (server.home() / "file").stat().st_size == 300_000
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_an_error_with_a_clear_text(own_server: Callable[..., Server]) -> None:
     first = own_server(workers=1)
     second = own_server(workers=1, serve=False)

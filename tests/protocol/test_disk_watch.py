@@ -522,6 +522,7 @@ def test_rsync_into_a_folder(place: Place, tmp_path: Path) -> None:
 # -- while the server is down --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_what_happened_while_the_server_was_stopped(own_server) -> None:
     """Renames, changes, removals and new things are found at the next start, renames as renames."""
     server: Server = own_server()

@@ -64,6 +64,7 @@ def test_bytes_are_there_before_the_answer(box: Dav, server: Server) -> None:
         assert (folder / f"f{n % 3}").read_bytes() == data
 
 
+@pytest.mark.slow
 def test_restored_backup(own_server, tmp_path: Path) -> None:
     """Past failure 5: after an old index was restored, newer tokens are refused with valid-sync-token."""
     server: Server = own_server(workers=1)
@@ -248,6 +249,7 @@ def test_locks_of_others(module_server: Server) -> None:
 # -- paths ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_traversal(box: Dav, server: Server) -> None:
     """Past failure 40: no encoding leads out of the home, and a user's name is never a path."""
     before = {path: path.stat().st_mtime_ns for path in server.data.iterdir() if path.suffix == ".toml"}
@@ -273,6 +275,7 @@ def test_traversal(box: Dav, server: Server) -> None:
     assert before == {path: path.stat().st_mtime_ns for path in server.data.iterdir() if path.suffix == ".toml"}
 
 
+@pytest.mark.slow
 def test_symlinks_lead_nowhere(own_server, tmp_path: Path) -> None:
     """Past failure 41: a link on disk is not followed, as a file, as a folder on the way, or as a target."""
     server: Server = own_server(workers=1)
@@ -426,6 +429,7 @@ def test_no_smuggling(box: Dav, server: Server, lines: list[str]) -> None:
     assert box.names() == {"file"}
 
 
+@pytest.mark.slow
 def test_unread_bodies_are_no_requests(box: Dav, server: Server) -> None:
     """Past failure 49: the body of a refused or bodyless method never becomes the next request."""
     box.put("file", b"1")
@@ -448,6 +452,7 @@ def test_unread_bodies_are_no_requests(box: Dav, server: Server) -> None:
             assert box.get("file").body == b"1"
 
 
+@pytest.mark.slow
 def test_guesses_are_counted(own_server) -> None:
     """Past failure 50: wrong passwords are counted over all workers and a restart, without any cache service."""
     server: Server = own_server(workers=2)
@@ -481,6 +486,7 @@ def watches(server: Server) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="descriptors are counted in /proc")
 def test_no_descriptor_leaks(own_server) -> None:
     """Past failure 52: requests of every kind, also failing and broken ones, give their descriptors back."""

@@ -212,6 +212,7 @@ def test_quota(module_server: Server) -> None:
     assert dav.text("", "quota-available-bytes") == "0"
 
 
+@pytest.mark.slow
 def test_body_cut_short(file: Dav, server: Server) -> None:
     """A body that ends early changes nothing and leaves nothing behind."""
     head = [f"Content-Type: {TYPE}", "X-Update-Range: bytes=0-", "Content-Length: 100"]

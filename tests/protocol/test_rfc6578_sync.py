@@ -396,6 +396,7 @@ def test_views_have_their_own_hrefs(tree: Dav) -> None:
     assert set(other.report_sync("", token).multistatus) == {other.href("top")}
 
 
+@pytest.mark.slow
 def test_restart_keeps_tokens(own_server) -> None:
     """Tokens survive a restart of the server."""
     server: Server = own_server(workers=1)

@@ -412,6 +412,7 @@ def test_an_idle_connection_is_closed(hasty: Toy) -> None:
     assert 0.8 < seconds < 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/file?20000000", "/endless", "/quick/big"])
 def test_a_reader_that_takes_nothing_is_dropped(hasty: Toy, path: str) -> None:
     with socket.socket() as link:
@@ -442,6 +443,7 @@ def test_many_idle_connections_and_stalled_senders(toy: Toy) -> None:
         assert read_all(idle[-1]).endswith(b"quick")
 
 
+@pytest.mark.slow
 def test_too_many_waiting_requests_are_refused() -> None:
     with running(queue=0) as toy, contextlib.ExitStack() as stack:
         links = [stack.enter_context(toy.connect()) for _ in range(300)]
