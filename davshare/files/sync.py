@@ -83,7 +83,7 @@ class Changes:
         self._limit = limit
         self._head, floor = spaces.head_and_floor(connection, self._space)
         self._sent: set[int] = set()
-        self._gone: set[tuple[str, ...]] = set()
+        self._gone: set[tuple[tuple[str, ...], bool]] = set()
         if since is not None:
             self._check(since, floor, chain)
         self._since = since
@@ -274,9 +274,10 @@ class Changes:
                 continue
             folder = bool(entry.deep)
             for change, node in self._compare(entry.node, path, folder, moment, folder):
-                if change.path in self._gone or (passed is not None and _order(change.path) <= passed):
+                known = (change.path, change.folder) in self._gone
+                if known or (passed is not None and _order(change.path) <= passed):
                     continue
-                self._gone.add(change.path)
+                self._gone.add((change.path, change.folder))
                 yield change, node * 2 + part
 
     def _compare(

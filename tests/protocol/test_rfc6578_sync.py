@@ -410,6 +410,22 @@ def test_restart_keeps_tokens(own_server) -> None:
     assert set(box.report_sync("", token).multistatus) == {box.href("b")}
 
 
+def test_gone_in_both_forms(box: Dav) -> None:
+    """A follower that missed a folder's end while a file stood there hears of the folder, whatever it compares."""
+    box.mkcol("a")
+    box.put("a/x", b"1")
+    token = start(box)
+    box.delete("a/")
+    box.put("a", b"file")
+    page = box.report_sync("", token, "infinite", 1).multistatus
+    assert [href for href, response in page.items() if response.status == 404] == [box.href("a/x")]
+    box.delete("a")
+    box.mkcol("a")
+    box.delete("a/")
+    page = box.report_sync("", page.sync_token).multistatus
+    assert {href: response.status for href, response in page.items()} == {box.href("a"): 404, box.href("a/"): 404}
+
+
 def test_many_hrefs_with_odd_names(box: Dav) -> None:
     """Names that need escaping come in the same spelling as in PROPFIND."""
     for name in ("50%25", "a%23b", "gr%C3%BC%C3%9Fe", "a%20b", "a%26b", "%F0%9F%98%80"):

@@ -78,11 +78,11 @@ class Follower:
         assert href.startswith(own) and href != own, f"{href} is not below {own}"
         if self.level == "1":
             assert "/" not in href[len(own) :].rstrip("/"), f"{href} is no direct member of {own}"
+        # A folder's URL with and without its slash is one resource: what is known by the other form is replaced, too.
+        self._forget(href[:-1] if href.endswith("/") else href + "/")
         if report[href].status == 404:
             self._forget(href)
             return
-        # A folder's URL with and without its slash is one resource: a file in the place of a folder replaces it.
-        self._forget(href[:-1] if href.endswith("/") else href + "/")
         self.state[href] = fact(report[href])
 
     def _forget(self, href: str) -> None:
