@@ -55,6 +55,8 @@ def _space(files: Files, number: int) -> Space | None:
 def refresh_folder(files: Files, number: int, note: bool = True) -> None:
     """Let the members of one folder follow the disk; what new folders hold is found out when somebody looks.
 
+    A folder that is marked as unread stays so: the keeper goes through those, and watches them from then on.
+
     :param note: write down that nothing differs, so that the next listing need not look.
     """
     with files.db.session() as connection:
@@ -63,7 +65,8 @@ def refresh_folder(files: Files, number: int, note: bool = True) -> None:
     found = None if space is None else compare(files, space, number)
     if space is None or found is None:
         return
-    times = [] if found.noted is None or not (note or found.names) else [found.noted]
+    known = found.folder.disk_ns is not None
+    times = [found.noted] if found.noted is not None and known and (note or found.names) else []
     for start in range(0, max(1, len(found.names)), _NAMES):
         last = start + _NAMES >= len(found.names)
         task = Task(number, found.names[start : start + _NAMES])
