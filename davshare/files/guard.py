@@ -1,32 +1,57 @@
-"""The one decision about who may do what."""
+"""The one decision about who may do what.
+
+The nearest node that says something about a permission decides; on one node a
+denial goes before a grant; a person and all groups of that person count
+together.  Owners may do everything in their home and administrators in every
+project space.  An app token takes away, never gives.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from davshare.errors import Forbidden, NotFound
 from davshare.index import grants, nodes
 from davshare.index.database import Connection
+from davshare.index.grants import Grant
 from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node, Space
 from davshare.model.people import Actor
 
 _READING = Permission.READ | Permission.READ_ACL
+#: What nodes say about one person: grants and denials by node id.
+Said = Mapping[int, Sequence[Grant]]
+_NOTHING: Said = {}
+#: Nodes whose decided rights are remembered while an answer goes down a tree.
+_REMEMBERED = 10_000
 
 
-def rights(connection: Connection, actor: Actor, space: Space, chain: Sequence[Node]) -> Rights:
-    """What ``actor`` may do with the last node of ``chain`` (a space's root first).
+def said(connection: Connection, actor: Actor) -> Said:
+    """Every grant and denial that concerns the actor: one statement, once in a generation."""
+    key = (actor.user, actor.generation)
+    found: dict[int, list[Grant]] | None = actor.memo.get(key) if actor.generation else None
+    if found is None:
+        found = {}
+        rows = grants.of_principals(connection, tuple(actor.principals))
+        for grant in rows:
+            found.setdefault(grant.node, []).append(grant)
+        if actor.generation:
+            actor.memo.put(key, found, 1 + len(rows))
+    return found
 
-    Owners may do everything in their home and administrators in every project
-    space; everyone else what the grants on the way down add up to.  An app
-    token takes away, never gives.
-    """
-    if actor.node is not None and all(node.id != actor.node for node in chain):
-        return Permission.NONE
-    allowed = Permission.ALL if rules(actor, space) else _granted(connection, actor, chain)
-    allowed &= actor.mask
-    return allowed & _READING if space.read_only else allowed
+
+def step(above: Rights, here: Iterable[Grant], now: float) -> Rights:
+    """Rights on a node that says ``here``, below one with the rights ``above``: the whole rule."""
+    allowed = denied = Permission.NONE
+    for grant in here:
+        if grant.expires is None or grant.expires > now:
+            if grant.deny:
+                denied |= grant.rights
+            else:
+                allowed |= grant.rights
+    return (above | allowed) & ~denied
 
 
 def rules(actor: Actor, space: Space) -> bool:
@@ -34,14 +59,104 @@ def rules(actor: Actor, space: Space) -> bool:
     return space.owner == actor.user if space.kind == "home" else actor.admin
 
 
-def _granted(connection: Connection, actor: Actor, chain: Sequence[Node]) -> Rights:
-    found = grants.on_nodes(connection, [node.id for node in chain], tuple(actor.principals))
-    now = time.time()
-    allowed = Permission.NONE
-    for grant in found:
-        if grant.expires is None or grant.expires > now:
-            allowed |= grant.allow
-    return allowed
+def limited(actor: Actor, space: Space, granted: Rights) -> Rights:
+    """What is left of rights within the limits of the app token and of an archived space."""
+    allowed = granted & actor.mask
+    return allowed & _READING if space.read_only else allowed
+
+
+def granted(connection: Connection, actor: Actor, space: Space, chain: Sequence[Node]) -> Rights:
+    """Rights on the last node of ``chain`` (a space's root first) before the limits of token and space."""
+    if rules(actor, space):
+        return Permission.ALL
+    known, now, have = said(connection, actor), time.time(), Permission.NONE
+    for node in chain:
+        here = known.get(node.id)
+        if here is not None:
+            have = step(have, here, now)
+    return have
+
+
+def rights(connection: Connection, actor: Actor, space: Space, chain: Sequence[Node]) -> Rights:
+    """What ``actor`` may do with the last node of ``chain`` (a space's root first)."""
+    if actor.node is not None and all(node.id != actor.node for node in chain):
+        return Permission.NONE
+    return limited(actor, space, granted(connection, actor, space, chain))
+
+
+class Sight:
+    """What one actor may do with everything below a place, decided while an answer goes down the tree.
+
+    None stands for it where all below is like the place itself.
+    """
+
+    def __init__(self, connection: Connection, actor: Actor, space: Space, known: Said) -> None:
+        self._connection = connection
+        self._actor = actor
+        self._space = space
+        self._known = known
+        self._now = time.time()
+        self._granted: dict[int, Rights] = {}
+        self._passages: frozenset[int] | None = None
+
+    def rights(self, node: Node) -> Rights:
+        """What the actor may do with a node; costs no statement when its folder was asked about before."""
+        return limited(self._actor, self._space, self._of(node))
+
+    def reads(self, node: Node) -> bool:
+        """Whether the actor may read a node."""
+        return bool(self.rights(node) & Permission.READ)
+
+    def shows(self, node: Node) -> bool:
+        """Whether the actor may know of a node: by reading it, or on the way to something that can be read."""
+        return self.reads(node) or node.id in self.passages
+
+    def hides(self, node: int) -> bool:
+        """Whether a node itself says that the actor may not read it, wherever it is by now."""
+        here = self._known.get(node)
+        return here is not None and not step(Permission.READ, here, self._now) & Permission.READ
+
+    @property
+    def passages(self) -> frozenset[int]:
+        """See :func:`passages`."""
+        if self._passages is None:
+            self._passages = passages(self._connection, self._actor, self._space)
+        return self._passages
+
+    def _of(self, node: Node) -> Rights:
+        found = self._granted.get(node.id)
+        if found is None:
+            above = self._granted.get(node.parent)
+            if above is None:
+                above = self._from_root(node.parent)
+            here = self._known.get(node.id)
+            found = above if here is None else step(above, here, self._now)
+            if node.is_folder:
+                self._remember(node.id, found)
+        return found
+
+    def _from_root(self, number: int) -> Rights:
+        have = Permission.NONE
+        for node in nodes.chain(self._connection, number) if number else ():
+            here = self._known.get(node.id)
+            have = have if here is None else step(have, here, self._now)
+            self._remember(node.id, have)
+        return have
+
+    def _remember(self, number: int, have: Rights) -> None:
+        if len(self._granted) >= _REMEMBERED:
+            self._granted.clear()
+        self._granted[number] = have
+
+
+def sight(connection: Connection, actor: Actor, space: Space, root: Node) -> Sight | None:
+    """For what is below: None where no node but the space's root can say anything about the actor."""
+    if rules(actor, space):
+        return None
+    known = said(connection, actor)
+    if not known or (len(known) == 1 and root.id in known):
+        return None
+    return Sight(connection, actor, space, known)
 
 
 def may_enter(actor: Actor, space: Space) -> bool:
@@ -53,23 +168,58 @@ def passages(connection: Connection, actor: Actor, space: Space) -> frozenset[in
     """Nodes of ``space`` on the way to something that ``actor`` may read, and those things themselves.
 
     A folder in this set may be walked through by someone who may not read it.
+    One statement for every few hundred grants.
     """
-    goals: set[int] = set()
+    known, now = _NOTHING, time.time()
     if actor.node is not None:
-        goals.add(actor.node)
+        goals = [actor.node]
     elif rules(actor, space):
-        goals.add(space.node)
+        goals = [space.node]
     else:
-        now = time.time()
-        for grant in grants.of_principals(connection, tuple(actor.principals)):
-            if grant.allow & Permission.READ and (grant.expires is None or grant.expires > now):
-                goals.add(grant.node)
+        known = said(connection, actor)
+        goals = [node for node, here in known.items() if step(Permission.NONE, here, now) & Permission.READ]
+    above = nodes.above(connection, goals, space.id)
     found: set[int] = set()
     for goal in goals:
-        chain = nodes.chain(connection, goal)
-        if chain and chain[0].id == space.node and rights(connection, actor, space, chain) & Permission.READ:
-            found.update(node.id for node in chain)
+        way = _way(above, goal)
+        if not way or way[-1] != space.node:
+            continue
+        if actor.node is None or rules(actor, space) or _reads(said(connection, actor), way, now):
+            found.update(way)
     return frozenset(found)
+
+
+def _way(above: Mapping[int, int], node: int) -> list[int]:
+    """A node and everything above it, by their parents; empty when it is unknown."""
+    way: list[int] = []
+    while node in above:
+        way.append(node)
+        node = above[node]
+    return way
+
+
+def _reads(known: Said, way: Sequence[int], now: float) -> bool:
+    have = Permission.NONE
+    for node in reversed(way):
+        have = step(have, known.get(node, ()), now)
+    return bool(have & Permission.READ)
+
+
+def demand_whole(connection: Connection, actor: Actor, space: Space, chain: Sequence[Node]) -> None:
+    """Return when nothing below the last node of ``chain`` is kept from the actor, who is about to take it away.
+
+    :raises Forbidden: something is.
+    """
+    if rules(actor, space):
+        return
+    now, top = time.time(), chain[-1].id
+    known = said(connection, actor)
+    kept = Permission.READ | Permission.UNBIND
+    denied = [n for n, here in known.items() if step(kept, here, now) & kept != kept]
+    above = nodes.above(connection, denied, space.id) if denied else {}
+    for node in denied:
+        if node != top and top in _way(above, node):
+            raise Forbidden("Something in here may not be removed by you.", condition="need-privileges")
 
 
 def demand(have: Rights, want: Rights) -> None:
@@ -82,3 +232,42 @@ def demand(have: Rights, want: Rights) -> None:
         if not have & Permission.READ:
             raise NotFound
         raise Forbidden(condition="need-privileges")
+
+
+class Reason(NamedTuple):
+    """One grant or denial that was considered: on which node, and which permissions it decided in the end."""
+
+    grant: Grant
+    node: Node
+    decided: Rights
+    expired: bool
+
+
+class Decision(NamedTuple):
+    """What somebody may do, and why: ``rule`` names what goes before all grants, if anything does."""
+
+    rights: Rights
+    rule: str
+    granted: Rights
+    reasons: list[Reason]
+
+
+def explain(connection: Connection, actor: Actor, space: Space, chain: Sequence[Node]) -> Decision:
+    """The decision of :func:`rights` with everything that was considered for it, nearest node first."""
+    now, known, left = time.time(), said(connection, actor), Permission.ALL
+    reasons: list[Reason] = []
+    for node in reversed(chain):
+        here = sorted(known.get(node.id, ()), key=lambda grant: not grant.deny)
+        told = left
+        for grant in here:
+            expired = grant.expires is not None and grant.expires <= now
+            decides = Permission.NONE if expired else grant.rights & told
+            reasons.append(Reason(grant, node, decides, expired))
+            if grant.deny and not expired:
+                told &= ~grant.rights
+        for reason in reasons[len(reasons) - len(here) :]:
+            left &= ~reason.decided
+    rule = ""
+    if rules(actor, space):
+        rule = "owner" if space.kind == "home" else "administrator"
+    return Decision(rights(connection, actor, space, chain), rule, granted(connection, actor, space, chain), reasons)

@@ -207,7 +207,7 @@ def revoke_member(files: Files, name: str, who: str) -> bool:
 def _grant(connection: Connection, space: Space, who: str, role: str) -> None:
     if role not in ROLES:
         raise BadRequest(f"A role is one of {', '.join(ROLES)}.")
-    grants.put(connection, grants.Grant(space.node, _principal(connection, who), ROLES[role], None))
+    grants.put(connection, grants.Grant(space.node, _principal(connection, who), False, ROLES[role]))
 
 
 def _principal(connection: Connection, who: str) -> int:
@@ -260,9 +260,9 @@ def list_spaces(files: Files) -> list[SpaceInfo]:
             members = []
             for grant in grants.of_node(connection, space.node):
                 who = people.principal_by_id(connection, grant.principal)
-                if who is not None:
+                if who is not None and not grant.deny:
                     kind = "user" if isinstance(who, User) else "group"
-                    members.append((kind, who.name, _role(grant.allow)))
+                    members.append((kind, who.name, _role(grant.rights)))
             found.append(SpaceInfo(space, 0 if root is None else root.size, files.data / space.root, members))
         return found
 

@@ -28,6 +28,7 @@ from davshare.identity.throttle import Throttle, network_of
 from davshare.index import people
 from davshare.index.database import Connection, Database
 from davshare.model import names
+from davshare.model.memo import Memo
 from davshare.model.people import Actor, User
 
 #: Seconds for which good credentials are remembered at most.
@@ -91,6 +92,7 @@ class Gate:
         self._throttle = Throttle(database, read_secret(database) if secret is None else secret, clock)
         self._lines = Lines(sleep, seats)
         self._salt = os.urandom(32)
+        self._memo = Memo()
         self._known: dict[bytes, _Known] = {}
         self._wrong: dict[bytes, None] = {}
         self._mutex = threading.Lock()
@@ -160,7 +162,7 @@ class Gate:
         with self._db.snapshot() as connection:
             user = people.user_by_id(connection, known.actor.user)
             if user is not None and not user.disabled and user.password == known.stored:
-                fresh = known._replace(actor=actor_of(connection, user), generation=generation)
+                fresh = known._replace(actor=self._actor(connection, user, generation), generation=generation)
                 return self._remember(authorization, fresh)
         with self._mutex:
             self._known.pop(key, None)
@@ -192,7 +194,7 @@ class Gate:
             with self._db.write() as connection:
                 people.set_password(connection, user.id, old, stored)
         with self._db.session() as connection:
-            actor = actor_of(connection, user)
+            actor = self._actor(connection, user, generation)
         known = _Known(actor, generation, time.monotonic() + REMEMBER_FOR, stored=stored)
         return self._remember(authorization, known)
 
@@ -214,12 +216,18 @@ class Gate:
             user = None if token is None else people.user_by_id(connection, token.user)
             if token is not None and user is not None and not user.disabled and name in (None, user.name):
                 expires = float("inf") if token.expires is None else float(token.expires)
-                known = _Known(actor_of(connection, user, token), generation, time.monotonic() + REMEMBER_FOR, expires)
+                actor = self._actor(connection, user, generation, token)
+                known = _Known(actor, generation, time.monotonic() + REMEMBER_FOR, expires)
                 if not known.is_over():
                     return self._remember(authorization, known)
         with self._mutex:
             self._known.pop(self._hash(authorization), None)
         return None
+
+    def _actor(
+        self, connection: Connection, user: User, generation: int, token: people.AppToken | None = None
+    ) -> Actor:
+        return replace(actor_of(connection, user, token), generation=generation, memo=self._memo)
 
     def _remember(self, authorization: str, known: _Known) -> Actor:
         with self._mutex:

@@ -7,66 +7,81 @@ from typing import NamedTuple
 
 from davshare.index.database import Connection, changed
 
+_COLUMNS = "node, principal, deny, rights, expires"
+
 
 class Grant(NamedTuple):
-    """What a node says about a principal's permissions; ``expires`` in seconds, None: never."""
+    """What a node says about some of a principal's permissions; ``expires`` in seconds, None: never."""
 
     node: int
     principal: int
-    allow: int
-    expires: int | None
+    deny: bool
+    rights: int
+    expires: int | None = None
 
 
-def on_nodes(connection: Connection, nodes: Sequence[int], principals: Sequence[int]) -> list[Grant]:
-    """Grants of some nodes that concern some principals; one statement."""
-    here, who = ",".join("?" * len(nodes)), ",".join("?" * len(principals))
-    rows = connection.execute(
-        f'SELECT node, principal, allow, expires FROM "grant" WHERE node IN ({here}) AND principal IN ({who})',
-        (*nodes, *principals),
-    )
-    return [Grant._make(row) for row in rows]
+def _grants(rows: Sequence[tuple[int, int, int, int, int | None]]) -> list[Grant]:
+    return [Grant(node, principal, bool(deny), rights, expires) for node, principal, deny, rights, expires in rows]
 
 
 def of_principals(connection: Connection, principals: Sequence[int]) -> list[Grant]:
-    """All grants that concern some principals."""
+    """All grants that concern some principals; one statement."""
     who = ",".join("?" * len(principals))
-    rows = connection.execute(
-        f'SELECT node, principal, allow, expires FROM "grant" WHERE principal IN ({who})', tuple(principals)
+    return _grants(
+        connection.execute(f'SELECT {_COLUMNS} FROM "grant" WHERE principal IN ({who})', tuple(principals)).fetchall()
     )
-    return [Grant._make(row) for row in rows]
+
+
+def on_nodes(connection: Connection, nodes: Sequence[int]) -> list[Grant]:
+    """All grants on some nodes; one statement."""
+    here = ",".join("?" * len(nodes))
+    return _grants(
+        connection.execute(
+            f'SELECT {_COLUMNS} FROM "grant" WHERE node IN ({here}) ORDER BY node, deny DESC, principal', tuple(nodes)
+        ).fetchall()
+    )
+
+
+def of_node(connection: Connection, node: int) -> list[Grant]:
+    """All grants on one node: denials first, each kind by principal."""
+    return on_nodes(connection, [node])
 
 
 def spaces_of(connection: Connection, principals: Sequence[int]) -> list[int]:
     """Ids of the spaces in which something is granted to some principals: one statement."""
     who = ",".join("?" * len(principals))
     rows = connection.execute(
-        f'SELECT DISTINCT node.space FROM "grant" g JOIN node ON node.id=g.node WHERE g.principal IN ({who})',
+        f'SELECT DISTINCT node.space FROM "grant" g JOIN node ON node.id=g.node'
+        f" WHERE g.principal IN ({who}) AND g.deny=0",
         tuple(principals),
     )
     return [row[0] for row in rows]
 
 
-def of_node(connection: Connection, node: int) -> list[Grant]:
-    """All grants on one node."""
-    rows = connection.execute(
-        'SELECT node, principal, allow, expires FROM "grant" WHERE node=? ORDER BY principal', (node,)
+def expired(connection: Connection, now: int, limit: int) -> list[Grant]:
+    """Grants whose time is over, the oldest first."""
+    return _grants(
+        connection.execute(
+            f'SELECT {_COLUMNS} FROM "grant" WHERE expires IS NOT NULL AND expires<=? ORDER BY expires LIMIT ?',
+            (now, limit),
+        ).fetchall()
     )
-    return [Grant._make(row) for row in rows]
 
 
 def put(connection: Connection, grant: Grant) -> None:
     """Set a grant; every worker decides by it from its next request on."""
     connection.execute(
-        'INSERT INTO "grant" (node, principal, allow, expires) VALUES (?,?,?,?)'
-        " ON CONFLICT (node, principal) DO UPDATE SET"
-        " allow=excluded.allow, expires=excluded.expires",
-        grant,
+        f'INSERT INTO "grant" ({_COLUMNS}) VALUES (?,?,?,?,?)'
+        " ON CONFLICT (node, principal, deny) DO UPDATE SET rights=excluded.rights, expires=excluded.expires",
+        (grant.node, grant.principal, int(grant.deny), grant.rights, grant.expires),
     )
     changed(connection)
 
 
-def remove(connection: Connection, node: int, principal: int) -> bool:
-    """Take a grant back; whether there was one."""
-    done = connection.execute('DELETE FROM "grant" WHERE node=? AND principal=?', (node, principal)).rowcount
+def remove(connection: Connection, node: int, principal: int, deny: bool = False) -> bool:
+    """Take a grant, or a denial, back; whether there was one."""
+    done = connection.execute(
+        'DELETE FROM "grant" WHERE node=? AND principal=? AND deny=?', (node, principal, int(deny))
+    ).rowcount
     changed(connection)
     return bool(done)

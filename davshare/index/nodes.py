@@ -21,6 +21,8 @@ _CHILDREN = f"SELECT {COLUMNS} FROM node WHERE parent=? ORDER BY name"
 _AFTER = f"SELECT {COLUMNS} FROM node WHERE parent=? AND name>? ORDER BY name LIMIT ?"
 #: Rows that are read at once where memory must not grow with the folder.
 _PAGE = 1000
+#: Ids that go into one statement.
+_FEW_HUNDRED = 500
 _QUALIFIED = (
     "node.id, node.space, node.parent, coalesce(node.spelling, node.name), node.kind, node.size, node.mtime_ns,"
     " node.disk_ns, node.inode, node.seq, node.place_seq, node.stamp, node.created"
@@ -236,6 +238,22 @@ def touch(connection: Connection, folder: int, seq: int, grown: int, mtime_ns: i
     ``mtime_ns``, if given, becomes the folder's own time: its membership has changed.
     """
     connection.execute(_TOUCH, (seq, grown, None if mtime_ns is None else folder, mtime_ns, folder))
+
+
+def above(connection: Connection, numbers: Sequence[int], space: int) -> dict[int, int]:
+    """The parent of each of some nodes of a space and of everything above them (0 above its root)."""
+    found: dict[int, int] = {}
+    for start in range(0, len(numbers), _FEW_HUNDRED):
+        part = numbers[start : start + _FEW_HUNDRED]
+        here = ",".join("?" * len(part))
+        found.update(
+            connection.execute(
+                f"WITH RECURSIVE up(id, parent) AS (SELECT id, parent FROM node WHERE id IN ({here}) AND space=?"
+                " UNION SELECT node.id, node.parent FROM node JOIN up ON node.id=up.parent) SELECT id, parent FROM up",
+                (*part, space),
+            ).fetchall()
+        )
+    return found
 
 
 def tree(connection: Connection, node: int) -> list[Node]:

@@ -6,13 +6,26 @@ worker forgets what it remembered.  Failed sign-ins do not: anyone can cause the
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from davshare.index.database import Connection, changed
 from davshare.model.people import Group, User
 
-_USER = "id, name, display_name, email, password, admin, disabled, quota, created"
-_GROUP = "id, name, display_name"
+_USER = "id, name, display_name, email, password, admin, disabled, quota, created, guest, second_factor, totp, source"
+#: Columns of a user that are flags.
+_FLAGS = (5, 6, 9, 10)
+_GROUP = "id, name, display_name, source"
+#: Every group that holds a principal, directly or through other groups.
+_ABOVE = (
+    'WITH RECURSIVE above(id) AS (SELECT "group" FROM member WHERE "user"=?'
+    ' UNION SELECT m."group" FROM member m JOIN above ON m."user"=above.id)'
+)
+#: Every principal in a group, directly or through other groups.
+_WITHIN = (
+    'WITH RECURSIVE within(id) AS (SELECT "user" FROM member WHERE "group"=?'
+    ' UNION SELECT m."user" FROM member m JOIN within ON m."group"=within.id)'
+)
 _TOKEN = 'id, "user", label, mask, node, scope, created, expires'
 
 
@@ -29,8 +42,11 @@ class AppToken(NamedTuple):
     expires: int | None
 
 
-def _user(row: tuple[int, str, str, str, str | None, int, int, int | None, int]) -> User:
-    return User(*row[:5], bool(row[5]), bool(row[6]), *row[7:])
+def _user(row: Sequence[Any]) -> User:
+    values = list(row)
+    for flag in _FLAGS:
+        values[flag] = bool(values[flag])
+    return User._make(values)
 
 
 # users
@@ -56,9 +72,9 @@ def users(connection: Connection) -> list[User]:
 def add_user(connection: Connection, new: User) -> int:
     """Add a user (``id`` is ignored) and return the id; the transaction ends in Taken if the name is."""
     row = connection.execute(
-        "INSERT INTO principal (kind, name, display_name, email, password, admin, disabled, quota, created)"
-        " VALUES ('user',?,?,?,?,?,?,?,?) RETURNING id",
-        (*new[1:5], int(new.admin), int(new.disabled), new.quota, new.created),
+        "INSERT INTO principal (kind, name, display_name, email, password, admin, disabled, quota, created,"
+        " guest, second_factor, totp, source) VALUES ('user',?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id",
+        (*new[1:5], int(new.admin), int(new.disabled), *new[7:9], int(new.guest), int(new.second_factor), *new[11:]),
     ).fetchone()
     changed(connection)
     return int(row[0])
@@ -67,8 +83,12 @@ def add_user(connection: Connection, new: User) -> int:
 def update_user(connection: Connection, user: User) -> None:
     """Write everything but the name of a user."""
     connection.execute(
-        "UPDATE principal SET display_name=?, email=?, password=?, admin=?, disabled=?, quota=? WHERE id=?",
-        (*user[2:5], int(user.admin), int(user.disabled), user.quota, user.id),
+        "UPDATE principal SET display_name=?, email=?, password=?, admin=?, disabled=?, quota=?,"
+        " guest=?, second_factor=?, totp=?, source=? WHERE id=?",
+        (
+            *(*user[2:5], int(user.admin), int(user.disabled), user.quota),
+            *(int(user.guest), int(user.second_factor), user.totp, user.source, user.id),
+        ),
     )
     changed(connection)
 
@@ -123,7 +143,7 @@ def add_group(connection: Connection, name: str, display_name: str, now: int) ->
 
 
 def groups_of(connection: Connection, number: int) -> list[Group]:
-    """The groups of a user by name."""
+    """The groups that a user, or a group, is put into by name; not those that these lie in."""
     rows = connection.execute(
         f'SELECT {_GROUP} FROM principal WHERE id IN (SELECT "group" FROM member WHERE "user"=?) ORDER BY name',
         (number,),
@@ -132,18 +152,34 @@ def groups_of(connection: Connection, number: int) -> list[Group]:
 
 
 def members_of(connection: Connection, number: int) -> list[User]:
-    """The users in a group by name."""
+    """The users who were put into a group by name; not those of groups in it."""
     rows = connection.execute(
-        f'SELECT {_USER} FROM principal WHERE id IN (SELECT "user" FROM member WHERE "group"=?) ORDER BY name',
+        f"SELECT {_USER} FROM principal WHERE kind='user'"
+        ' AND id IN (SELECT "user" FROM member WHERE "group"=?) ORDER BY name',
         (number,),
     )
     return [_user(row) for row in rows]
 
 
 def principals_of(connection: Connection, number: int) -> frozenset[int]:
-    """A user's own id and the ids of all groups: everything that grants can name."""
-    rows = connection.execute('SELECT "group" FROM member WHERE "user"=?', (number,))
+    """A user's own id and the ids of all groups, nested ones too: everything that grants can name."""
+    rows = connection.execute(f"{_ABOVE} SELECT id FROM above", (number,))
     return frozenset([number, *[row[0] for row in rows]])
+
+
+def subgroups_of(connection: Connection, number: int) -> list[Group]:
+    """The groups that were put into a group, by name."""
+    rows = connection.execute(
+        f"SELECT {_GROUP} FROM principal WHERE kind='group'"
+        ' AND id IN (SELECT "user" FROM member WHERE "group"=?) ORDER BY name',
+        (number,),
+    )
+    return [Group._make(row) for row in rows]
+
+
+def within(connection: Connection, number: int) -> frozenset[int]:
+    """Ids of all users and groups in a group, through nested groups too."""
+    return frozenset(row[0] for row in connection.execute(f"{_WITHIN} SELECT id FROM within", (number,)))
 
 
 def add_member(connection: Connection, group: int, user: int) -> bool:

@@ -58,16 +58,73 @@ principal = Table(
     Column("disabled", SmallInteger, nullable=False, server_default="0"),
     Column("quota", BigInteger, comment="bytes for the home; NULL: no limit"),
     Column("created", BigInteger, nullable=False, comment="seconds since 1970"),
+    Column("guest", SmallInteger, nullable=False, server_default="0", comment="1: no home, only what was granted"),
+    Column("second_factor", SmallInteger, nullable=False, server_default="0", comment="1: a password is not enough"),
+    Column("totp", LargeBinary, comment="secret of the second factor, encrypted; NULL: none is set up"),
+    Column("source", String, nullable=False, server_default="", comment="who keeps it: empty, ldap, oidc"),
     UniqueConstraint("kind", "name"),
     sqlite_autoincrement=True,
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("issuer", String, primary_key=True, comment="of OpenID Connect, or ldap"),
+    Column("subject", String, primary_key=True),
+    Column("principal", ForeignKey("principal.id", ondelete="CASCADE"), nullable=False),
+    Index("identity_principal", "principal"),
 )
 
 member = Table(
     "member",
     metadata,
     Column("group", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
-    Column("user", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
+    Column("user", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True, comment="or a group in the group"),
+    Column("source", String, nullable=False, server_default="", comment="who says so: empty, ldap, an issuer"),
     Index("member_user", "user"),
+)
+
+manager = Table(
+    "manager",
+    metadata,
+    Column("group", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
+    Column("user", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
+    Index("manager_user", "user"),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", String, primary_key=True, comment="random; the jti of our own JWT"),
+    Column("user", ForeignKey("principal.id", ondelete="CASCADE"), nullable=False),
+    Column("label", String, nullable=False, server_default=""),
+    Column("mask", BigInteger, nullable=False, comment="permissions it can use at most"),
+    Column("node", BigInteger, comment="reaches only this node and below; NULL: everything"),
+    Column("issuer", String, nullable=False, server_default="", comment="of the OpenID provider that vouched"),
+    Column("subject", String, nullable=False, server_default="", comment="sub there"),
+    Column("sid", String, nullable=False, server_default="", comment="session there, for back-channel logout"),
+    Column("created", BigInteger, nullable=False, comment="seconds since 1970"),
+    Column("expires", BigInteger, nullable=False, comment="seconds since 1970"),
+    Index("session_user", "user"),
+    Index("session_issuer", "issuer", "subject"),
+)
+
+signing_key = Table(
+    "signing_key",
+    metadata,
+    Column("kid", String, primary_key=True, comment="the key itself is derived from the site's key and this"),
+    Column("created", BigInteger, nullable=False, comment="seconds since 1970; the newest signs"),
+)
+
+onetime = Table(
+    "onetime",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True, comment="SHA-256 of what comes back once"),
+    Column("purpose", String, nullable=False, comment="reset, login, logout"),
+    Column("user", ForeignKey("principal.id", ondelete="CASCADE")),
+    Column("payload", String, nullable=False, server_default="", comment="JSON"),
+    Column("expires", BigInteger, nullable=False, comment="seconds since 1970"),
+    Index("onetime_expires", "expires"),
 )
 
 apptoken = Table(
@@ -240,9 +297,16 @@ grant = Table(
     metadata,
     Column("node", BigInteger, primary_key=True),
     Column("principal", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
-    Column("allow", BigInteger, nullable=False),
+    Column("deny", SmallInteger, primary_key=True, comment="0: allows, 1: denies"),
+    Column("rights", BigInteger, nullable=False, comment="model.access.Permission"),
     Column("expires", BigInteger, comment="seconds since 1970; NULL: never"),
     Index("grant_principal", "principal"),
+    Index(
+        "grant_expires",
+        "expires",
+        sqlite_where=text("expires IS NOT NULL"),
+        postgresql_where=text("expires IS NOT NULL"),
+    ),
 )
 
 follower = Table(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from davshare.model.access import Permission, Rights
+from davshare.model.memo import Memo
 
 
 class User(NamedTuple):
-    """One account."""
+    """One account.
+
+    ``guest``: has no home, only what others granted.  ``second_factor``: a
+    password alone does not sign in; ``totp`` is the encrypted secret of the
+    authenticator.  ``source`` names who keeps the account: empty for us.
+    """
 
     id: int
     name: str
@@ -20,6 +26,10 @@ class User(NamedTuple):
     disabled: bool
     quota: int | None
     created: int
+    guest: bool = False
+    second_factor: bool = False
+    totp: bytes | None = None
+    source: str = ""
 
 
 class Group(NamedTuple):
@@ -28,6 +38,7 @@ class Group(NamedTuple):
     id: int
     name: str
     display_name: str
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +58,7 @@ class Actor:
     mask: Rights = Permission.ALL
     node: int | None = None
     device: int | None = None
+    #: The generation of the index that all this was read in; 0: nothing is remembered about the actor.
+    generation: int = 0
+    #: Shared by all actors of a process: what was granted to them, by user and generation.
+    memo: Memo = field(default_factory=Memo, compare=False, repr=False)
