@@ -130,10 +130,12 @@ class Attendant:
 
     def _ended(self, watched: _Watched) -> None:
         watched.steps = None
-        if watched.whole:
-            watched.scanned = time.monotonic()
         if watched.walk is None:
             return
+        if watched.whole:
+            # What is missing was not judged anew while folders were being changed.
+            undecided = watched.space.held and watched.walk.unsettled
+            watched.scanned = 0.0 if undecided else time.monotonic()
         watched.stuck = watched.walk.stuck
         report = watched.walk.report
         if report.added or report.changed or report.removed or report.moved or report.held:

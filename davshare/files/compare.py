@@ -67,7 +67,7 @@ def _is_ours(folder: Node, disk_ns: int) -> bool:
 def compare(
     files: Files, space: Space, number: int, visit: Callable[[int, Path], None] | None = None
 ) -> Comparison | None:
-    """Look at one folder; None when it is not in the space or not on disk.
+    """Look at one folder; None when it is not in the space or not where its row says.
 
     :param visit: called with id and path before anything is read.
     :raises Unavailable: the storage is missing.
@@ -81,7 +81,10 @@ def compare(
     if visit is not None:
         visit(number, path)
     try:
-        before = store.facts(path).mtime_ns
+        there = store.facts(path)
+        if len(chain) > 1 and there.inode != chain[-1].inode:
+            return None  # another folder has taken its place, which is for its parent to find
+        before = there.mtime_ns
         fresh = time.time_ns() - before < _TICK_NS and not _is_ours(chain[-1], before)
         found = Comparison(chain[-1], path, None if fresh else before)
         _look(files, store, found)

@@ -144,6 +144,8 @@ class _Follow:
     def _folder(self, chain: list[Node], task: Task) -> None:
         path = disk_path([node.name for node in chain[1:]])
         try:
+            if len(chain) > 1 and self._store.facts(path).inode != chain[-1].inode:
+                return  # another folder has taken its place, which is for its parent to find, too
             found = list(self._store.look(path, [os.fsencode(name) for name in task.names]))
         except Missing:
             return  # the folder itself is gone, which is for its parent to find

@@ -62,6 +62,11 @@ class Walk:
         """Folders that are still marked as unread, because they cannot be read or are not in the space any more."""
         return frozenset(self._stuck)
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether some folders were being changed each time they were looked at."""
+        return bool(self._again)
+
     def run(self) -> Report:
         """The whole pass."""
         for _ in self.steps():
