@@ -66,6 +66,11 @@ class Scope:
         """Whether the place may only be walked through: then nothing is told of what is in it."""
         return not self.place.rights & Permission.READ
 
+    def rights(self, node: Node) -> Rights:
+        """The asker's rights on the place's node, or on one below it."""
+        sight = self.place.sight
+        return self.place.rights if sight is None or node.id == self.place.chain[-1].id else sight.rights(node)
+
 
 def creationdate(scope: Scope) -> Value:
     """When the resource came into being."""
@@ -185,11 +190,14 @@ def principal_collection_set(scope: Scope) -> Value:
 
 
 def current_user_privilege_set(scope: Scope) -> Value:
-    """RFC 3744 section 5.4; members inherit what the collection grants."""
+    """RFC 3744 section 5.5."""
+    if scope.place.sight is not None:
+        return lambda node: privileges(scope.rights(node))
     told = privileges(scope.place.rights)
     return lambda node: told
 
 
+@lru_cache(maxsize=256)
 def privileges(rights: Rights) -> str:
     """Privilege elements for a set of permissions."""
     found = [name for permission, name in _PRIVILEGES.items() if permission & rights]

@@ -198,21 +198,28 @@ class Listing:
     def _way(self, place: Place, folder: Node) -> Iterator[str]:
         """Members of a folder that the asker may only walk through: each with rights of its own."""
         for node in listing.members(self._connection, place, folder):
-            member = self._x.files.target(
-                self._connection, self._x.asker, Address((*place.segments, node.name), node.is_folder)
-            )
-            if isinstance(member, Place):
-                yield from self._real(member, True, self._depth == "infinity")
+            yield from self._apart((*place.segments, node.name), node)
+
+    def _apart(self, segments: tuple[str, ...], node: Node) -> Iterator[str]:
+        """A member whose rights have little to do with those of its folder."""
+        member = self._x.files.target(self._connection, self._x.asker, Address(segments, node.is_folder))
+        if isinstance(member, Place):
+            yield from self._real(member, True, self._depth == "infinity")
 
     def _members(self, place: Place, scope: Scope, renderer: Renderer, folder: Node) -> Iterator[str]:
         """Members of one folder, each followed by its own for Depth infinity."""
         infinite = self._depth == "infinity"
         quoted, respond = names.quoted, renderer.response
         nothing: Mapping[Name, str] = {}
+        sight = place.sight
         stack = [self._open(place, folder, place.href, place.chain)]
         while stack:
             members, base, scope.above, dead, scope.checksums = stack[-1]
             for node in members:
+                if sight is not None and not sight.reads(node):
+                    way = [each.name for each in (*scope.above, node)[1:]]
+                    yield from self._apart((*place.mount.base, *way), node)
+                    continue
                 href = f"{base}{quoted(node.name)}/" if node.kind else base + quoted(node.name)
                 yield respond(node, href, dead.get(node.id, nothing) if dead else nothing)
                 if infinite and node.kind:

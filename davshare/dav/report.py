@@ -79,6 +79,6 @@ def handle(x: Exchange) -> Response:
         since = tokens.parse(question.token) if question.token else None
         if question.token and since is None:
             raise Forbidden("The sync token is none of ours.", condition="valid-sync-token")
-        changes = Changes(connection, x.files.epoch, target.chain, since, question.deep, question.limit)
+        changes = Changes(connection, x.files.epoch, target.chain, since, question.deep, question.limit, target.sight)
         parts = TreeReport(x, connection, target, question.asked).parts(changes)
         return propfind.answer(x, propfind.pieces_of(parts))

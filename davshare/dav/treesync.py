@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from davshare.dav import xml
 from davshare.dav.exchange import Exchange
@@ -14,6 +15,7 @@ from davshare.files.context import Connection
 from davshare.files.locate import Place
 from davshare.files.sync import Changes
 from davshare.model import names
+from davshare.model.access import Permission
 
 
 class TreeReport:
@@ -25,6 +27,9 @@ class TreeReport:
         self._asked = asked
         self._scope = Scope(x.files, connection, x.actor, place, listing.Locks(connection, place), place.chain)
         self._renderer = Renderer(self._scope, asked, x.prefers("return=minimal"))
+        #: For folders that may only be walked through.
+        way = replace(self._scope, place=replace(place, rights=Permission.NONE))
+        self._way = Renderer(way, asked, x.prefers("return=minimal"))
 
     def parts(self, changes: Changes) -> Iterator[str]:
         """One response a change, the note that there is more, and the token."""
@@ -36,11 +41,15 @@ class TreeReport:
     def members(self, changes: Changes) -> Iterator[str]:
         """One response a change."""
         base = self._place.href
+        sight = self._place.sight
         checksums = self._asked.wants((OC, "checksums"))
         for path, node, folder in changes:
             href = base + "/".join([names.quoted(name) for name in path]) + ("/" if folder else "")
             if node is None:
                 yield gone(href)
+                continue
+            if sight is not None and not sight.reads(node):
+                yield self._way.response(node, href)
                 continue
             if checksums:
                 self._scope.checksums = listing.checksums(self._connection, [node])

@@ -163,7 +163,7 @@ class ViewReport:
             budget.more = True
             told[key] = Seen(since, root.stamp)
             return
-        changes = Changes(connection, x.files.epoch, place.chain, since, True, budget.left)
+        changes = Changes(connection, x.files.epoch, place.chain, since, True, budget.left, place.sight)
         for part in TreeReport(x, connection, place, self._asked).members(changes):
             budget.left -= 1
             yield part

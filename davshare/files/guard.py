@@ -87,7 +87,8 @@ def rights(connection: Connection, actor: Actor, space: Space, chain: Sequence[N
 class Sight:
     """What one actor may do with everything below a place, decided while an answer goes down the tree.
 
-    None stands for it where all below is like the place itself.
+    None stands for it where all below is like the place itself.  A limited app
+    token sees nothing but its own node and what is below that.
     """
 
     def __init__(self, connection: Connection, actor: Actor, space: Space, known: Said) -> None:
@@ -98,6 +99,7 @@ class Sight:
         self._now = time.time()
         self._granted: dict[int, Rights] = {}
         self._passages: frozenset[int] | None = None
+        self._ruled = rules(actor, space)
 
     def rights(self, node: Node) -> Rights:
         """What the actor may do with a node; costs no statement when its folder was asked about before."""
@@ -113,8 +115,12 @@ class Sight:
 
     def hides(self, node: int) -> bool:
         """Whether a node itself says that the actor may not read it, wherever it is by now."""
-        here = self._known.get(node)
+        here = None if self._ruled else self._known.get(node)
         return here is not None and not step(Permission.READ, here, self._now) & Permission.READ
+
+    def concerns(self, principal: int | None) -> bool:
+        """Whether a change of access concerns the actor; None concerns anybody."""
+        return not self._ruled and (principal is None or principal in self._actor.principals)
 
     @property
     def passages(self) -> frozenset[int]:
@@ -127,21 +133,25 @@ class Sight:
         found = self._granted.get(node.id)
         if found is None:
             above = self._granted.get(node.parent)
-            if above is None:
-                above = self._from_root(node.parent)
-            here = self._known.get(node.id)
-            found = above if here is None else step(above, here, self._now)
+            if above is None or node.id == self._actor.node:
+                return self._from_root(node.id)
+            found = self._step(above, node.id)
             if node.is_folder:
                 self._remember(node.id, found)
         return found
 
+    def _step(self, above: Rights, number: int) -> Rights:
+        here = None if self._ruled else self._known.get(number)
+        return above if here is None else step(above, here, self._now)
+
     def _from_root(self, number: int) -> Rights:
-        have = Permission.NONE
-        for node in nodes.chain(self._connection, number) if number else ():
-            here = self._known.get(node.id)
-            have = have if here is None else step(have, here, self._now)
-            self._remember(node.id, have)
-        return have
+        have = Permission.ALL if self._ruled else Permission.NONE
+        inside = self._actor.node is None
+        for node in nodes.chain(self._connection, number):
+            have = self._step(have, node.id)
+            inside = inside or node.id == self._actor.node
+            self._remember(node.id, have if inside else Permission.NONE)
+        return have if inside else Permission.NONE
 
     def _remember(self, number: int, have: Rights) -> None:
         if len(self._granted) >= _REMEMBERED:
@@ -149,12 +159,13 @@ class Sight:
         self._granted[number] = have
 
 
-def sight(connection: Connection, actor: Actor, space: Space, root: Node) -> Sight | None:
-    """For what is below: None where no node but the space's root can say anything about the actor."""
+def sight(connection: Connection, actor: Actor, space: Space, chain: Sequence[Node]) -> Sight | None:
+    """For what is below the last node of ``chain``: None where no other node says anything about the actor."""
+    outside = actor.node is not None and all(node.id != actor.node for node in chain)
     if rules(actor, space):
-        return None
+        return Sight(connection, actor, space, _NOTHING) if outside else None
     known = said(connection, actor)
-    if not known or (len(known) == 1 and root.id in known):
+    if not outside and (not known or (len(known) == 1 and chain[0].id in known)):
         return None
     return Sight(connection, actor, space, known)
 

@@ -23,10 +23,10 @@ __all__ = ["Lock", "Locks", "Name"]
 def members(connection: Connection, place: Place, folder: Node) -> Iterator[Node]:
     """Members of a folder that the asker of ``place`` may see, in the order of their names, row by row."""
     found = nodes.each_child(connection, folder.id)
-    if place.passages is None:
-        return found
-    passages = place.passages
-    return (node for node in found if node.id in passages)
+    if place.passages is not None:
+        passages = place.passages
+        return (node for node in found if node.id in passages)
+    return found if place.sight is None else filter(place.sight.shows, found)
 
 
 def way(connection: Connection, node: Node) -> list[str]:

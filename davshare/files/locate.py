@@ -36,7 +36,8 @@ class Place:
     ``chain`` are the nodes from the space's root to the last one that exists,
     ``missing`` the names below it that do not.  ``rights`` are the asker's on
     the last node of the chain.  ``passages`` is None for those who may read
-    the last node, otherwise the members that may be shown.
+    the last node, otherwise the members that may be shown.  ``sight`` decides
+    about everything below; None: all of it is like the last node.
     """
 
     mount: Mount
@@ -46,6 +47,7 @@ class Place:
     twin: bool
     rights: Rights
     passages: frozenset[int] | None
+    sight: guard.Sight | None = None
     #: What a door has prepared for the next reader of the same place.
     ready: object = None
 
@@ -144,12 +146,13 @@ def walk(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[
     if slash and not missing and not chain[-1].is_folder:
         missing = (chain.pop().name, "")
     have = guard.rights(connection, actor, mount.space, chain)
+    sight = guard.sight(connection, actor, mount.space, chain)
     passages = None
     if not have & Permission.READ:
         passages = guard.passages(connection, actor, mount.space)
         if chain[-1].id not in passages:
             passages = frozenset()
-    return Place(mount, tuple(chain), missing, slash, twin, have, passages)
+    return Place(mount, tuple(chain), missing, slash, twin, have, passages, sight)
 
 
 def _hidden(mount: Mount, root: Node, missing: tuple[str, ...], slash: bool) -> Place:

@@ -10,7 +10,7 @@ from types import EllipsisType
 from typing import NamedTuple, TypeVar
 
 from davshare.errors import BadRequest, Conflict, Forbidden, NotFound
-from davshare.files import writer
+from davshare.files import access
 from davshare.files.commit import Transaction
 from davshare.files.service import Files
 from davshare.index import grants, nodes, people, spaces
@@ -162,9 +162,7 @@ def set_space(
             ),
         )
         for who, role in members:
-            _grant(tx.connection, space, who, role)
-        if members:
-            writer.note_access(tx, space)
+            _grant(tx, space, who, role)
         changed(tx.connection)
         return _named(tx.connection, name)
 
@@ -196,26 +194,18 @@ def revoke_member(files: Files, name: str, who: str) -> bool:
 
     def work(tx: Transaction) -> bool:
         space = _named(tx.connection, name)
-        removed = grants.remove(tx.connection, space.node, _principal(tx.connection, who))
-        if removed:
-            writer.note_access(tx, space)
-        return removed
+        root = nodes.get(tx.connection, space.node)
+        return root is not None and access.drop(tx, root, access.principal_named(tx.connection, who).id)
 
     return _run(files, name, work)
 
 
-def _grant(connection: Connection, space: Space, who: str, role: str) -> None:
+def _grant(tx: Transaction, space: Space, who: str, role: str) -> None:
     if role not in ROLES:
         raise BadRequest(f"A role is one of {', '.join(ROLES)}.")
-    grants.put(connection, grants.Grant(space.node, _principal(connection, who), False, ROLES[role]))
-
-
-def _principal(connection: Connection, who: str) -> int:
-    """The id of a user, else of a group."""
-    found = people.user(connection, names.key(who)) or people.group(connection, names.key(who))
-    if found is None:
-        raise NotFound("There is no such user or group.")
-    return found.id
+    root = nodes.get(tx.connection, space.node)
+    if root is not None:
+        access.put(tx, root, access.Rule(access.principal_named(tx.connection, who).id, False, ROLES[role]))
 
 
 def _named(connection: Connection, name: str) -> Space:

@@ -10,6 +10,9 @@ has a later entry.  Each entry is answered with what is true *now*:
 3. for a folder that came as a whole, everything below it;
 4. (without a token) everything there is.
 
+An entry that says that somebody's access has changed is answered to that one
+only: with what is there now, as if it had just come, or with its end.
+
 What a later entry brings as a whole is left to that entry.  A page may end
 after any of these; its token says where.
 """
@@ -21,10 +24,11 @@ from itertools import chain as chain_of
 from typing import NamedTuple
 
 from davshare.errors import Forbidden
+from davshare.files.guard import Sight
 from davshare.index import journal, nodes, spaces
 from davshare.index.database import Connection
 from davshare.model import names
-from davshare.model.journal import Entry
+from davshare.model.journal import Entry, Kind
 from davshare.model.nodes import Node
 from davshare.model.tokens import Cursor, SyncToken
 
@@ -63,6 +67,7 @@ class Changes:
     :param since: the token; None for everything.
     :param deep: all levels, or direct members only.
     :param limit: the most changes to give.
+    :param sight: what the follower may see; None: everything.
     :raises Forbidden: the token is not usable (``valid-sync-token``); the follower has to begin anew.
     """
 
@@ -74,8 +79,10 @@ class Changes:
         since: SyncToken | None,
         deep: bool,
         limit: int | None,
+        sight: Sight | None = None,
     ) -> None:
         self._connection = connection
+        self._sight = sight
         self._collection = chain[-1]
         self._space = chain[0].space
         self._epoch = epoch
@@ -87,6 +94,8 @@ class Changes:
         if since is not None:
             self._check(since, floor, chain)
         self._since = since
+        #: The last change of the follower's access to a node.
+        self._access = {} if sight is None or since is None else _access(connection, self._space, since.seq, sight)
         #: What the follower had read before the entry that is being answered.
         self._left_since = 0
         self.truncated = False
@@ -101,7 +110,7 @@ class Changes:
 
     def __iter__(self) -> Iterator[Change]:
         last: tuple[int, _Step] | None = None
-        for given, (seq, step) in enumerate(self._steps()):
+        for given, (seq, step) in enumerate(self._seen()):
             if self._limit is not None and given >= self._limit:
                 assert last is not None
                 self.truncated = True
@@ -109,6 +118,30 @@ class Changes:
                 return
             yield step.change
             last = (seq, step)
+
+    def _seen(self) -> Iterator[tuple[int, _Step]]:
+        """The steps that the follower may know of."""
+        if self._sight is None:
+            return self._steps()
+        return ((seq, step) for seq, step in self._steps() if self._shown(step.change))
+
+    def _shown(self, change: Change) -> bool:
+        sight = self._sight
+        assert sight is not None
+        if change.node is not None:
+            return sight.shows(change.node)
+        above = self._deepest(change.path[:-1])
+        return sight.shows(above)
+
+    def _deepest(self, path: Sequence[str]) -> Node:
+        """The last node on a path below the collection that exists."""
+        node = self._collection
+        for name in path:
+            below = nodes.child(self._connection, node.id, names.key(name))
+            if below is None:
+                break
+            node = below
+        return node
 
     def _token_after(self, last: tuple[int, _Step], following: int) -> SyncToken:
         seq, step = last
@@ -152,11 +185,21 @@ class Changes:
             for change, key in self._left(entry, since, cursor):
                 yield entry.seq, _Step(change, _LEFT, key)
         path = self._path_of(nodes.chain(self._connection, entry.node))
-        if path and stage < _SELF and self._tells(entry, path):
-            yield entry.seq, _Step(self._change(path), _SELF, entry.node)
+        if path and stage < _SELF:
+            if self._lost(entry, path):
+                way = tuple(node.name for node in path)
+                yield entry.seq, _Step(Change(way, None, path[-1].is_folder), _SELF, entry.node)
+            elif self._tells(entry, path):
+                yield entry.seq, _Step(self._change(path), _SELF, entry.node)
         yield from self._above(entry, path, cursor.key if cursor is not None and stage == _ABOVE else 0)
         if entry.deep and self._deep and self._arrived(entry, path):
             yield from self._below(entry, None)
+
+    def _lost(self, entry: Entry, path: list[Node]) -> bool:
+        """Whether the follower may not know of a node any more since this entry."""
+        if self._sight is None or self._access.get(entry.node) != entry.seq:
+            return False
+        return not self._sight.shows(path[-1]) and (self._deep or len(path) == 1)
 
     def _tells(self, entry: Entry, path: list[Node]) -> bool:
         """Whether the node itself is to be told with this entry."""
@@ -169,12 +212,15 @@ class Changes:
 
     def _arrived(self, entry: Entry, path: list[Node]) -> bool:
         """Whether the entry brought its node, with all below, to where it is now."""
-        return bool(path) and path[-1].place_seq == entry.seq and not self._comes_later(entry, path[:-1])
+        if not path or self._comes_later(entry, path[:-1]):
+            return False
+        return path[-1].place_seq == entry.seq or (
+            entry.kind == Kind.ACCESS and self._access.get(entry.node) == entry.seq
+        )
 
-    @staticmethod
-    def _comes_later(entry: Entry, above: Sequence[Node]) -> bool:
+    def _comes_later(self, entry: Entry, above: Sequence[Node]) -> bool:
         """Whether a later entry brings one of these folders as a whole."""
-        return any(node.place_seq > entry.seq for node in above)
+        return any(node.place_seq > entry.seq or self._access.get(node.id, 0) > entry.seq for node in above)
 
     def _above(self, entry: Entry, path: list[Node], told: int) -> Iterator[tuple[int, _Step]]:
         """Folders whose ETag this entry was the last to change; the one with the id ``told`` was the last told."""
@@ -203,8 +249,16 @@ class Changes:
             where = self._path_at(cursor.key, cursor.head)
             after = [names.key(name) for name in (where or ())[len(base) :]]
         for below, node in self._walk(entry.node, base, entry.seq, after):
-            if self._once(node, entry.seq):
+            if self._ended(entry, path[-1], node):
+                yield entry.seq, _Step(Change(below, None, node.is_folder), _BELOW, node.id)
+            elif self._once(node, entry.seq):
                 yield entry.seq, _Step(Change(below, node, node.is_folder), _BELOW, node.id)
+
+    def _ended(self, entry: Entry, top: Node, node: Node) -> bool:
+        """Whether a node went out of sight with ``top``, of which only the way to something else is left."""
+        if self._sight is None or entry.kind != Kind.ACCESS or self._sight.reads(top):
+            return False
+        return not self._sight.shows(node) and not self._never_seen(node.id)
 
     def _once(self, node: Node, seq: int) -> bool:
         """Whether a node has not been told yet; remembered only where an entry after ``seq`` would tell it again."""
@@ -226,7 +280,7 @@ class Changes:
             if node is None:
                 stack.pop()
                 continue
-            if node.place_seq > seq:
+            if node.place_seq > seq or self._access.get(node.id, 0) > seq:
                 continue
             path = (*above, node.name)
             told = passed[:1] == (names.key(node.name),)
@@ -274,11 +328,15 @@ class Changes:
                 continue
             folder = bool(entry.deep)
             for change, node in self._compare(entry.node, path, folder, moment, folder):
-                known = (change.path, change.folder) in self._gone
+                known = (change.path, change.folder) in self._gone or self._never_seen(node)
                 if known or (passed is not None and _order(change.path) <= passed):
                     continue
                 self._gone.add((change.path, change.folder))
                 yield change, node * 2 + part
+
+    def _never_seen(self, node: int) -> bool:
+        """Whether what is gone was kept from the follower all the time."""
+        return self._sight is not None and node not in self._access and self._sight.hides(node)
 
     def _compare(
         self, node: int, path: tuple[str, ...], descend: bool, since: int, folder: bool
@@ -345,6 +403,15 @@ class Changes:
     @staticmethod
     def _change(path: list[Node]) -> Change:
         return Change(tuple(node.name for node in path), path[-1], path[-1].is_folder)
+
+
+def _access(connection: Connection, space: int, seq: int, sight: Sight) -> dict[int, int]:
+    """The last change after entry ``seq`` of what somebody may do, by node."""
+    found: dict[int, int] = {}
+    for node, last, principal in journal.access(connection, space, seq):
+        if sight.concerns(principal):
+            found[node] = max(last, found.get(node, 0))
+    return found
 
 
 def _order(path: Sequence[str]) -> list[str]:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, Conflict, DavshareError, Forbidden, NotFound, PreconditionFailed, Unavailable
-from davshare.files import locking, newcomer, quota, tree, writer
+from davshare.files import guard, locking, newcomer, quota, tree, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
+from davshare.files.guard import Sight
 from davshare.files.locate import DEEPEST, Place, disk_path
 from davshare.files.occupied import all_decided
 from davshare.files.reconcile import agrees, refresh_tree
@@ -65,6 +66,7 @@ def decide(files: Files, connection: Connection, asker: Asker, order: Order) -> 
         if source.is_root:
             raise Forbidden("The root of a space cannot be moved.")
         tree.demand_parent(connection, asker, source, Permission.UNBIND)
+        guard.demand_whole(connection, asker.actor, source.space, source.chain)
     if target.node is None:
         if target.folder is None:
             raise Conflict
@@ -74,6 +76,7 @@ def decide(files: Files, connection: Connection, asker: Asker, order: Order) -> 
         if target.is_root:
             raise Forbidden("The root of a space cannot be replaced.")
         tree.demand_parent(connection, asker, target, Permission.BIND | Permission.UNBIND)
+        guard.demand_whole(connection, asker.actor, target.space, target.chain)
     if (order.members or order.move) and (not order.move or source.space.id != target.space.id):
         newcomer.judge_tree(connection, target, node)
     asker.check(connection)
@@ -125,7 +128,7 @@ def transfer(files: Files, asker: Asker, order: Order) -> Moved:
         if order.members or order.move:
             refresh_tree(files, source.chain[-1])
         with files.db.snapshot() as connection:
-            originals = _originals(connection, order, source.chain[-1])
+            originals = _originals(connection, order, source)
         try:
             return _staged(files, asker, order, source, target, originals)
         except (_Changed, Missing):
@@ -133,14 +136,33 @@ def transfer(files: Files, asker: Asker, order: Order) -> Moved:
     raise Unavailable("The source keeps changing; try again later.", 2)
 
 
-def _originals(connection: Connection, order: Order, node: Node) -> list[Node]:
-    """What is to be copied: each folder before its members."""
+def _originals(connection: Connection, order: Order, source: Place) -> list[Node]:
+    """What is to be copied: each folder before its members, without what the asker may not read."""
+    node = source.chain[-1]
     if node.is_folder and not (order.members or order.move):
         return [node._replace(size=0)]
     found = nodes.tree(connection, node.id)
     if not found:
         raise NotFound
-    return found
+    return found if order.move or source.sight is None else _readable(source.sight, found)
+
+
+def _readable(sight: Sight, tree: list[Node]) -> list[Node]:
+    """A tree without what may not be read and all below that; folders are smaller by what is left out."""
+    kept: dict[int, Node] = {}
+    out: set[int] = set()
+    for node in tree:
+        if node.parent in out:
+            out.add(node.id)
+        elif kept and not sight.reads(node):
+            out.add(node.id)
+            above = node.parent
+            while above in kept:
+                kept[above] = kept[above]._replace(size=kept[above].size - node.size)
+                above = kept[above].parent
+        else:
+            kept[node.id] = node
+    return list(kept.values())
 
 
 def _run(

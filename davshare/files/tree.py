@@ -73,6 +73,7 @@ def decide_removal(files: Files, connection: Connection, asker: Asker, address: 
     if place.is_root:
         raise Forbidden("The root of a space cannot be removed.")
     demand_parent(connection, asker, place, Permission.UNBIND)
+    guard.demand_whole(connection, asker.actor, place.space, place.chain)
     asker.check(connection)
     locking.demand_member(connection, place, asker)
     return place

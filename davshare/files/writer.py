@@ -14,7 +14,7 @@ from davshare.index import digests, locks, nodes, properties, spaces, trash
 from davshare.index.digests import Digests
 from davshare.model import names
 from davshare.model.journal import Kind
-from davshare.model.nodes import FILE, FOLDER, Node, Space
+from davshare.model.nodes import FILE, FOLDER, Node
 from davshare.store.base import Facts
 
 
@@ -218,10 +218,14 @@ def set_time(tx: Transaction, node: Node, mtime_ns: int, disk_ns: int | None) ->
     return node._replace(mtime_ns=mtime_ns, disk_ns=disk_ns, seq=seq)
 
 
-def note_access(tx: Transaction, space: Space) -> None:
-    """Who may do what in a space has changed: one entry, for everything in it."""
-    seq = tx.note(space.id, space.node, Kind.ACCESS, deep=True)
-    nodes.mark(tx.connection, space.node, seq)
+def note_access(tx: Transaction, node: Node, principal: int | None, *, deep: bool) -> None:
+    """What a principal (None: anybody) may do with a node has changed; ``deep``: what is below it comes or goes.
+
+    Folders get new ETags, up to the root: what somebody sees in them may be something else now.
+    """
+    seq = tx.note(node.space, node.id, Kind.ACCESS, deep=deep and node.is_folder, version=principal)
+    nodes.mark(tx.connection, node.id, seq)
+    nodes.touch(tx.connection, node.id if node.is_folder else node.parent, seq, 0)
 
 
 def note_properties(tx: Transaction, node: Node) -> None:

@@ -50,6 +50,14 @@ def place_before(connection: Connection, space: int, node: int, seq: int) -> tup
     return None if row is None else (row[0], row[1])
 
 
+def access(connection: Connection, space: int, seq: int) -> list[tuple[int, int, int | None]]:
+    """(node, last number, principal) of the changes of access after entry ``seq``; None: they concern anybody."""
+    return connection.execute(
+        "SELECT node, max(seq), version FROM journal WHERE space=? AND seq>? AND kind=6 GROUP BY node, version",
+        (space, seq),
+    ).fetchall()
+
+
 def left_from(connection: Connection, space: int, parent: int, seq: int) -> list[tuple[int, str]]:
     """(node, name) of everything that has left the folder ``parent`` after entry ``seq``."""
     return connection.execute(

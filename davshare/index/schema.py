@@ -229,9 +229,10 @@ journal = Table(
     Column("old_name", String),
     Column("actor", BigInteger, comment="principal; NULL: the server itself"),
     Column("device", BigInteger, comment="app token"),
-    Column("version", BigInteger, comment="stamp of the replaced content"),
+    Column("version", BigInteger, comment="stamp of the replaced content; of ACCESS: whose (NULL: anybody's)"),
     Column("at", BigInteger, nullable=False, comment="seconds since 1970"),
     Index("journal_left", "node", "seq", sqlite_where=text("old_parent > 0"), postgresql_where=text("old_parent > 0")),
+    Index("journal_access", "space", "seq", sqlite_where=text("kind = 6"), postgresql_where=text("kind = 6")),
     Index(
         "journal_from",
         "old_parent",

@@ -67,6 +67,8 @@ def upgrade() -> None:
         sa.Column("expires", sa.BigInteger(), nullable=False),
     )
     op.create_index("onetime_expires", "onetime", ["expires"])
+    of_access = sa.text("kind = 6")
+    op.create_index("journal_access", "journal", ["space", "seq"], sqlite_where=of_access, postgresql_where=of_access)
     _grants()
 
 

@@ -1,0 +1,215 @@
+"""Grants and denials changed: rows, and the journal entries that tell those whom they concern."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from davshare.errors import BadRequest, Forbidden, NotFound
+from davshare.files import guard, locking, writer
+from davshare.files.commit import Transaction
+from davshare.files.context import Address, Asker
+from davshare.files.locate import Place
+from davshare.files.service import Files
+from davshare.index import grants, nodes, people, spaces
+from davshare.index.database import Connection
+from davshare.index.grants import Grant
+from davshare.model import names
+from davshare.model.access import Permission, Rights
+from davshare.model.nodes import Node
+from davshare.model.people import Actor, Group, User
+
+#: Most grants and denials on one node.
+MOST = 1000
+#: Grants that one transaction lets expire.
+_BATCH = 200
+
+
+class Rule(NamedTuple):
+    """What a node says to one principal; ``expires`` in seconds since 1970, None: never."""
+
+    principal: int
+    deny: bool
+    rights: Rights
+    expires: int | None = None
+
+
+def principal_named(connection: Connection, who: str) -> User | Group:
+    """A user, else a group; ``user:NAME`` and ``group:NAME`` say which.
+
+    :raises NotFound: there is none.
+    """
+    kind, colon, rest = who.partition(":")
+    name = names.key(rest if colon and kind in ("user", "group") else who)
+    found: User | Group | None = None
+    if not colon or kind != "group":
+        found = people.user(connection, name)
+    if found is None and (not colon or kind != "user"):
+        found = people.group(connection, name)
+    if found is None:
+        raise NotFound("There is no such user or group.")
+    return found
+
+
+def put(tx: Transaction, node: Node, rule: Rule) -> None:
+    """Let a node say something to a principal; what it said before is replaced.
+
+    :raises BadRequest: it says too much already, or the time is over.
+    """
+    if rule.expires is not None and rule.expires <= time.time():
+        raise BadRequest("That time is over already.")
+    before = grants.of_node(tx.connection, node.id)
+    if len(before) >= MOST:
+        raise BadRequest("There are too many grants on this.")
+    grants.put(tx.connection, Grant(node.id, rule.principal, rule.deny, rule.rights, rule.expires))
+    old = [each for each in before if each.principal == rule.principal]
+    if Grant(node.id, *rule) not in old:
+        _note(tx, node, rule.principal, old)
+
+
+def drop(tx: Transaction, node: Node, principal: int, deny: bool = False) -> bool:
+    """Take back what a node says to a principal; whether there was something."""
+    old = [each for each in grants.of_node(tx.connection, node.id) if each.principal == principal]
+    if not grants.remove(tx.connection, node.id, principal, deny):
+        return False
+    _note(tx, node, principal, old)
+    return True
+
+
+def _note(tx: Transaction, node: Node, principal: int, old: Sequence[Grant]) -> None:
+    """Everything below comes or goes for the principal only where reading is at stake."""
+    new = [each for each in grants.of_node(tx.connection, node.id) if each.principal == principal]
+    writer.note_access(tx, node, principal, deep=_reading(old) != _reading(new))
+
+
+def _reading(said: Iterable[Grant]) -> set[tuple[bool, int | None]]:
+    return {(each.deny, each.expires) for each in said if each.rights & Permission.READ}
+
+
+# -- by somebody who asks -----------------------------------------------------------------------
+
+
+def decide(files: Files, connection: Connection, asker: Asker, address: Address) -> Place:
+    """What is at an address, whose access is about to be changed.
+
+    :raises NotFound: nothing that the asker may know of.
+    :raises Forbidden: the asker may not change it.
+    """
+    place = files.place(connection, asker, address)
+    place.found()
+    if asker.actor.node is not None and place.chain[-1].id != asker.actor.node and not place.rights:
+        raise NotFound
+    place.demand(Permission.WRITE_ACL)
+    asker.check(connection)
+    locking.demand_content(connection, place, asker)
+    return place
+
+
+def demand_own(place: Place, actor: Actor, rights: Rights) -> None:
+    """Return when nobody is given more than the giver has.
+
+    :raises Forbidden: somebody would be.
+    """
+    if rights & ~place.rights & ~(Permission.ALL if guard.rules(actor, place.space) else Permission.NONE):
+        raise Forbidden("Nobody can grant more than they may do themselves.", condition="need-privileges")
+
+
+def replace(files: Files, asker: Asker, address: Address, rules: Sequence[Rule]) -> None:
+    """Let a node say exactly this, all of it or nothing (RFC 3744 section 8.1).
+
+    Grants that stay keep their end.
+    """
+    with files.db.session() as connection:
+        space = decide(files, connection, asker, address).space.id
+
+    def work(tx: Transaction) -> None:
+        place = decide(files, tx.connection, asker, address)
+        node = place.found()
+        old = {(each.principal, each.deny): each for each in grants.of_node(tx.connection, node.id)}
+        new = {(each.principal, each.deny): each for each in rules}
+        for key, rule in new.items():
+            known = old.get(key)
+            if known is not None and known.rights == rule.rights and rule.expires in (None, known.expires):
+                continue
+            if not rule.deny:
+                demand_own(place, asker.actor, rule.rights & ~(known.rights if known is not None else 0))
+            put(tx, node, rule)
+        for principal, deny in old.keys() - new.keys():
+            drop(tx, node, principal, deny)
+
+    files.committer.run(work, [space], asker.actor.user, asker.actor.device)
+
+
+def change(files: Files, asker: Asker, address: Address, rule: Rule) -> None:
+    """Let a node say one thing to one principal; without any rights: nothing of that kind."""
+    with files.db.session() as connection:
+        space = decide(files, connection, asker, address).space.id
+
+    def work(tx: Transaction) -> None:
+        place = decide(files, tx.connection, asker, address)
+        if not rule.rights:
+            if not drop(tx, place.found(), rule.principal, rule.deny):
+                raise NotFound("There is no such grant.")
+            return
+        if not rule.deny:
+            demand_own(place, asker.actor, rule.rights)
+        put(tx, place.found(), rule)
+
+    files.committer.run(work, [space], asker.actor.user, asker.actor.device)
+
+
+def said(connection: Connection, node: Node) -> list[tuple[Grant, User | Group]]:
+    """Everything that a node says, denials first, with whom it is said to."""
+    found = []
+    for grant in grants.of_node(connection, node.id):
+        who = people.principal_by_id(connection, grant.principal)
+        if who is not None:
+            found.append((grant, who))
+    return found
+
+
+# -- by time, and by a change of groups ---------------------------------------------------------
+
+
+def expire(files: Files) -> bool:
+    """Take back what has expired, and tell those whom it concerned; whether there was anything."""
+    now = int(time.time())
+    with files.db.session() as connection:
+        over = grants.expired(connection, now, _BATCH)
+        there = [nodes.get(connection, grant.node) for grant in over]
+    for number in sorted({node.space for node in there if node is not None}):
+
+        def work(tx: Transaction, number: int = number) -> None:
+            for grant in over:
+                node = nodes.get(tx.connection, grant.node)
+                if node is not None and node.space == number and grant in grants.of_node(tx.connection, node.id):
+                    drop(tx, node, grant.principal, grant.deny)
+
+        files.committer.run(work, [number])
+    return bool(over)
+
+
+def note_membership(files: Files, member: int | None, groups: Iterable[int]) -> None:
+    """Tell a user, or the users of a group, that they have come into ``groups`` or left them.
+
+    Called after the rows of members have changed; entries go to every node that
+    says something to one of these groups, or to those that they lie in.
+
+    :param member: None: anybody may be concerned.
+    """
+    with files.db.session() as connection:
+        all_groups: set[int] = set()
+        for group in groups:
+            all_groups |= people.principals_of(connection, group)
+        found = {grant.node for grant in grants.of_principals(connection, tuple(all_groups))} if all_groups else set()
+        there = [node for node in (nodes.get(connection, number) for number in found) if node is not None]
+    for number in sorted({node.space for node in there}):
+
+        def work(tx: Transaction, number: int = number) -> None:
+            space = spaces.get(tx.connection, number)
+            for chain in (nodes.chain(tx.connection, node.id) for node in there):
+                if space is not None and chain and chain[0].id == space.node:
+                    writer.note_access(tx, chain[-1], member, deep=True)
+
+        files.committer.run(work, [number])
