@@ -15,7 +15,8 @@ class DavshareError(Exception):
     """Base of all refusals.
 
     ``hrefs`` are the URLs that the condition element names (lock roots);
-    ``headers`` go into the answer as they are.
+    ``headers`` go into the answer as they are; ``needs`` is the resource and the
+    permissions on it that are missing (RFC 3744 section 7.1.1).
     """
 
     status = 500
@@ -31,6 +32,7 @@ class DavshareError(Exception):
         hrefs: Sequence[str] = (),
         headers: Sequence[tuple[str, str]] = (),
         close: bool = False,
+        needs: tuple[str, int] | None = None,
     ) -> None:
         self.message = message or type(self).message
         if condition is not None:
@@ -38,6 +40,7 @@ class DavshareError(Exception):
         self.hrefs = tuple(hrefs)
         self.headers = tuple(headers)
         self.close = close
+        self.needs = needs
         super().__init__(self.message)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from davshare.dav import get, lock, options, patch, post, propfind, proppatch, put, report, tree
+from davshare.dav import acl, get, lock, options, patch, post, propfind, proppatch, put, report, tree
 from davshare.dav.exchange import Exchange
 from davshare.errors import Conflict, DavshareError, MethodNotAllowed, NotFound, NotImplementedHere, PreconditionFailed
 from davshare.files import methods
@@ -29,6 +29,7 @@ _WRITERS: dict[str, Callable[[Exchange], Response]] = {
     "LOCK": lock.lock,
     "UNLOCK": lock.unlock,
     "REPORT": report.handle,
+    "ACL": acl.handle,
 }
 
 #: Methods whose failed conditions are about the resource at the request's address (RFC 8144 section 3.2).
@@ -69,7 +70,7 @@ class Dav:
             return options.handle()
         writer = _WRITERS.get(method)
         if writer is None:
-            if method in ("ACL", "SEARCH"):
+            if method == "SEARCH":
                 raise MethodNotAllowed(methods.ALL)
             raise NotImplementedHere
         if not x.patient:

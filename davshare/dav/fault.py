@@ -5,11 +5,18 @@ from __future__ import annotations
 from davshare.dav import xml
 from davshare.errors import DavshareError, NotAuthenticated
 from davshare.http.responses import Response
+from davshare.model.access import privileges_of
 
 
 def error_element(error: DavshareError) -> str:
     """``d:error`` for a refusal."""
     hrefs = "".join(xml.href(url) for url in error.hrefs)
+    if error.needs is not None:
+        url, rights = error.needs
+        hrefs = "".join(
+            f"<d:resource>{xml.href(url)}<d:privilege><d:{name}/></d:privilege></d:resource>"
+            for name in privileges_of(rights)
+        )
     condition = f"<d:{error.condition}>{hrefs}</d:{error.condition}>" if error.condition else ""
     return (
         f'<d:error xmlns:d="{xml.DAV}" xmlns:s="{xml.SABRE}">{condition}'

@@ -7,7 +7,7 @@ from davshare.files import methods
 from davshare.http.responses import Response
 
 #: The same on every resource; "1, 2" first, because some clients look no further.
-CLASSES = "1, 2, 3, extended-mkcol, sabredav-partialupdate"
+CLASSES = "1, 2, 3, access-control, extended-mkcol, sabredav-partialupdate"
 
 
 def handle(allow: str = methods.ALL) -> Response:

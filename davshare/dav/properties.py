@@ -8,68 +8,31 @@ content, or None where the property is not defined.
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import lru_cache
 from time import gmtime, strftime
 
+from davshare.dav.acl_properties import acl, acl_restrictions, inherited_acl_set, supported_privilege_set
+from davshare.dav.scope import Scope, Value, principal_url, privileges
 from davshare.dav.xml import DAV, MICROSOFT, OC, Name, empty, escape, href
 from davshare.files import listing, lookup, methods
-from davshare.files.context import Connection
-from davshare.files.listing import Lock, Locks
-from davshare.files.locate import Place
-from davshare.files.service import Files
+from davshare.files.listing import Lock
 from davshare.http.conditions import http_date
 from davshare.model import names
-from davshare.model.access import Permission, Rights
 from davshare.model.nodes import FOLDER, Node
-from davshare.model.people import Actor
-
-Value = Callable[[Node], str | None]
 
 COLLECTION = "<d:collection/>"
+#: Reports that there are on files as well.
+FILE_REPORTS = "<d:supported-report><d:report><d:acl-principal-prop-set/></d:report></d:supported-report>"
 SUPPORTED_LOCK = "".join(
     f"<d:lockentry><d:lockscope><d:{scope}/></d:lockscope><d:locktype><d:write/></d:locktype></d:lockentry>"
     for scope in ("exclusive", "shared")
 )
-REPORTS = "<d:supported-report><d:report><d:sync-collection/></d:report></d:supported-report>"
-_PRIVILEGES = {
-    Permission.READ: "read",
-    Permission.WRITE_CONTENT: "write-content",
-    Permission.BIND: "bind",
-    Permission.UNBIND: "unbind",
-    Permission.WRITE_PROPERTIES: "write-properties",
-    Permission.UNLOCK: "unlock",
-    Permission.READ_ACL: "read-acl",
-    Permission.WRITE_ACL: "write-acl",
-}
-
-
-@dataclass(slots=True)
-class Scope:
-    """What the properties of one answer have in common.
-
-    ``above`` are the nodes that hold the one that is being told; it changes
-    while the answer goes down the tree.
-    """
-
-    files: Files
-    connection: Connection
-    actor: Actor
-    place: Place
-    locks: Locks
-    above: tuple[Node, ...] = ()
-    checksums: Mapping[int, Mapping[str, bytes]] = field(default_factory=dict)
-
-    @property
-    def limited(self) -> bool:
-        """Whether the place may only be walked through: then nothing is told of what is in it."""
-        return not self.place.rights & Permission.READ
-
-    def rights(self, node: Node) -> Rights:
-        """The asker's rights on the place's node, or on one below it."""
-        sight = self.place.sight
-        return self.place.rights if sight is None or node.id == self.place.chain[-1].id else sight.rights(node)
+REPORTS = "".join(
+    f"<d:supported-report><d:report><d:{name}/></d:report></d:supported-report>"
+    for name in ("sync-collection", "acl-principal-prop-set", "principal-match", "principal-property-search",
+                 "principal-search-property-set")
+)  # fmt: skip
 
 
 def creationdate(scope: Scope) -> Value:
@@ -171,14 +134,9 @@ def current_user_principal(scope: Scope) -> Value:
     return lambda node: mine
 
 
-def principal_url(name: str) -> str:
-    """The address of a user."""
-    return f"/dav/principals/users/{names.quoted(name)}/"
-
-
 def owner(scope: Scope) -> Value:
     """RFC 3744 section 5.1."""
-    name = listing.owner_name(scope.connection, scope.place)
+    name = scope.owner
     told = "" if name is None else href(principal_url(name))
     return lambda node: told
 
@@ -197,22 +155,9 @@ def current_user_privilege_set(scope: Scope) -> Value:
     return lambda node: told
 
 
-@lru_cache(maxsize=256)
-def privileges(rights: Rights) -> str:
-    """Privilege elements for a set of permissions."""
-    found = [name for permission, name in _PRIVILEGES.items() if permission & rights]
-    if rights & Permission.WRITE == Permission.WRITE:
-        found.append("write")
-    if rights & Permission.READ:
-        found.append("read-current-user-privilege-set")
-    if rights == Permission.ALL:
-        found.append("all")
-    return "".join(f"<d:privilege><d:{name}/></d:privilege>" for name in found)
-
-
 def supported_report_set(scope: Scope) -> Value:
     """RFC 3253 section 3.1.5."""
-    return lambda node: REPORTS if node.kind == FOLDER else ""
+    return lambda node: REPORTS if node.kind == FOLDER else FILE_REPORTS
 
 
 def supported_method_set(scope: Scope) -> Value:
@@ -318,6 +263,10 @@ LIVE: dict[Name, Callable[[Scope], Value]] = {
     (DAV, "owner"): owner,
     (DAV, "principal-collection-set"): principal_collection_set,
     (DAV, "current-user-privilege-set"): current_user_privilege_set,
+    (DAV, "supported-privilege-set"): supported_privilege_set,
+    (DAV, "acl"): acl,
+    (DAV, "acl-restrictions"): acl_restrictions,
+    (DAV, "inherited-acl-set"): inherited_acl_set,
     (DAV, "supported-report-set"): supported_report_set,
     (DAV, "supported-method-set"): supported_method_set,
     (DAV, "supported-live-property-set"): supported_live_property_set,
@@ -341,7 +290,7 @@ BY_KIND = frozenset(
     for name in (
         "resourcetype", "supportedlock", "quota-available-bytes", "current-user-principal", "owner", "iscollection",
         "principal-collection-set", "current-user-privilege-set", "supported-report-set", "supported-method-set",
-        "supported-live-property-set", "sync-token",
+        "supported-live-property-set", "sync-token", "supported-privilege-set", "acl-restrictions",
     )
 )  # fmt: skip
 #: All that is told of a folder that the asker may only walk through.
@@ -349,8 +298,8 @@ WAY = frozenset(
     (DAV, name)
     for name in (
         "resourcetype", "displayname", "current-user-principal", "current-user-privilege-set", "iscollection",
-        "principal-collection-set", "supported-method-set",
+        "principal-collection-set", "supported-method-set", "supported-privilege-set", "acl-restrictions",
     )
 )  # fmt: skip
-#: Properties that one file has and the next may not have.
-VARYING = frozenset({(OC, "checksums")})
+#: Properties that one member has and the next may not have, or not for the asker.
+VARYING = frozenset({(OC, "checksums"), (DAV, "acl")})

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from davshare.dav import xml
 from davshare.dav.exchange import Exchange
-from davshare.dav.properties import Scope
 from davshare.dav.render import Asked, Renderer
+from davshare.dav.scope import Scope
 from davshare.dav.virtual import Describer
 from davshare.dav.xml import DAV, OC, Name
 from davshare.errors import BadRequest, Forbidden

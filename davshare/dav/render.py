@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from davshare.dav.properties import ALLPROP, BY_KIND, LIVE, SETTABLE, VARYING, WAY, Scope, Value
+from davshare.dav.properties import ALLPROP, BY_KIND, LIVE, SETTABLE, VARYING, WAY
+from davshare.dav.scope import REFUSED, Scope, Value
 from davshare.dav.xml import DAV, Name, empty, escape, tag
 from davshare.model.nodes import FOLDER, Node
 
 OK = "</d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat>"
 NOT_FOUND = "</d:prop><d:status>HTTP/1.1 404 Not Found</d:status></d:propstat>"
+FORBIDDEN = "</d:prop><d:status>HTTP/1.1 403 Forbidden</d:status></d:propstat>"
 _NONE: Mapping[Name, str] = {}
 
 
@@ -83,6 +85,7 @@ class Renderer:
             return whole % (href, *[value(node) for value in values])
         found: list[str] = []
         missing: list[str] = []
+        refused: list[str] = []
         for name, value, start, end, nothing in self._columns:
             if dead and name in dead:
                 found.append(dead[name])
@@ -90,6 +93,8 @@ class Renderer:
             text = None if value is None else value(node)
             if text is None:
                 missing.append(nothing)
+            elif text == REFUSED:
+                refused.append(nothing)
             elif text:
                 found.append(start + text + end)
             else:
@@ -97,7 +102,7 @@ class Renderer:
         if self._kind == "allprop":
             found += [text for name, text in dead.items() if name not in self._names]
             missing = [text for text in missing if text not in self._implied]
-        return _response(href, found, [] if self._minimal else missing)
+        return _response(href, found, [] if self._minimal else missing, refused)
 
     def _plan(self, node: Node) -> _Plan:
         """The whole response of a node of this kind with gaps for what differs from one to the next.
@@ -133,10 +138,12 @@ class Renderer:
         return _response(href, found + [empty(name) for name in dead], [])
 
 
-def _response(href: str, found: Sequence[str], missing: Sequence[str]) -> str:
+def _response(href: str, found: Sequence[str], missing: Sequence[str], refused: Sequence[str] = ()) -> str:
     head = f"<d:response><d:href>{escape(href) if '&' in href else href}</d:href>"
-    good = f"<d:propstat><d:prop>{''.join(found)}{OK}" if found or not missing else ""
+    good = f"<d:propstat><d:prop>{''.join(found)}{OK}" if found or not (missing or refused) else ""
     bad = f"<d:propstat><d:prop>{''.join(missing)}{NOT_FOUND}" if missing else ""
+    if refused:
+        bad += f"<d:propstat><d:prop>{''.join(refused)}{FORBIDDEN}"
     return f"{head}{good}{bad}</d:response>"
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from davshare.dav import xml
 from davshare.dav.exchange import Exchange
-from davshare.dav.properties import Scope
 from davshare.dav.render import Asked, Renderer, gone
+from davshare.dav.scope import Scope
 from davshare.dav.xml import OC
 from davshare.files import listing
 from davshare.files.context import Connection

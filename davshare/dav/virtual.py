@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from davshare.dav.properties import COLLECTION, REPORTS, SUPPORTED_LOCK, live_told, methods_told, principal_url
+from davshare.dav.acl_properties import RESTRICTIONS, supported_privileges
+from davshare.dav.properties import COLLECTION, REPORTS, SUPPORTED_LOCK, live_told, methods_told
 from davshare.dav.render import NOT_FOUND, OK, Asked
+from davshare.dav.scope import group_url, principal_url, privileges
 from davshare.dav.xml import DAV, Name, empty, escape, href, tag
 from davshare.files import methods, view
 from davshare.files.context import Connection
@@ -14,8 +16,14 @@ from davshare.files.listing import groups_of, people_of
 from davshare.files.locate import Place
 from davshare.files.service import Files
 from davshare.files.view import Virtual
-from davshare.model import names
+from davshare.model.access import Permission
 from davshare.model.people import Actor, User
+
+#: Everyone who signs in may read what the server makes up; nobody can change that.
+_ACL = (
+    "<d:ace><d:principal><d:authenticated/></d:principal><d:grant><d:privilege><d:read/></d:privilege></d:grant>"
+    "<d:protected/></d:ace>"
+)
 
 
 class Describer:
@@ -54,6 +62,12 @@ class Describer:
             (DAV, "lockdiscovery"): lambda: "",
             (DAV, "current-user-principal"): lambda: href(mine),
             (DAV, "principal-collection-set"): lambda: href("/dav/principals/users/") + href("/dav/principals/groups/"),
+            (DAV, "current-user-privilege-set"): lambda: privileges(Permission.READ),
+            (DAV, "supported-privilege-set"): supported_privileges,
+            (DAV, "acl"): lambda: _ACL,
+            (DAV, "acl-restrictions"): lambda: RESTRICTIONS,
+            (DAV, "inherited-acl-set"): lambda: "",
+            (DAV, "owner"): lambda: "",
             (DAV, "supported-report-set"): lambda: REPORTS,
             (DAV, "supported-method-set"): lambda: methods_told(methods.VIRTUAL),
             (DAV, "sync-token"): lambda: token(self.files, self.connection, self.actor, virtual),
@@ -75,7 +89,7 @@ class Describer:
     def _groups(self, virtual: Virtual) -> str:
         assert virtual.principal is not None
         found = groups_of(self.connection, virtual.principal.id)
-        return "".join(href(f"/dav/principals/groups/{names.quoted(group.name)}/") for group in found)
+        return "".join(href(group_url(group.name)) for group in found)
 
     def _members(self, virtual: Virtual) -> str:
         """Only fellow members and administrators learn who is in a group."""

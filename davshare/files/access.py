@@ -14,11 +14,13 @@ from davshare.files.locate import Place
 from davshare.files.service import Files
 from davshare.index import grants, nodes, people, spaces
 from davshare.index.database import Connection
-from davshare.index.grants import Grant
+from davshare.index.grants import Grant, Told
 from davshare.model import names
 from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node
 from davshare.model.people import Actor, Group, User
+
+__all__ = ["Told"]
 
 #: Most grants and denials on one node.
 MOST = 1000
@@ -35,6 +37,11 @@ class Rule(NamedTuple):
     expires: int | None = None
 
 
+def find_principal(connection: Connection, kind: str, name: str) -> User | Group | None:
+    """The user or group of a name in NFC."""
+    return people.user(connection, name) if kind == "user" else people.group(connection, name)
+
+
 def principal_named(connection: Connection, who: str) -> User | Group:
     """A user, else a group; ``user:NAME`` and ``group:NAME`` say which.
 
@@ -42,11 +49,10 @@ def principal_named(connection: Connection, who: str) -> User | Group:
     """
     kind, colon, rest = who.partition(":")
     name = names.key(rest if colon and kind in ("user", "group") else who)
-    found: User | Group | None = None
-    if not colon or kind != "group":
-        found = people.user(connection, name)
-    if found is None and (not colon or kind != "user"):
-        found = people.group(connection, name)
+    found = None
+    for each in ("user", "group"):
+        if found is None and (name == names.key(who) or each == kind):
+            found = find_principal(connection, each, name)
     if found is None:
         raise NotFound("There is no such user or group.")
     return found
@@ -159,13 +165,20 @@ def change(files: Files, asker: Asker, address: Address, rule: Rule) -> None:
     files.committer.run(work, [space], asker.actor.user, asker.actor.device)
 
 
-def said(connection: Connection, node: Node) -> list[tuple[Grant, User | Group]]:
-    """Everything that a node says, denials first, with whom it is said to."""
-    found = []
-    for grant in grants.of_node(connection, node.id):
-        who = people.principal_by_id(connection, grant.principal)
-        if who is not None:
-            found.append((grant, who))
+def told_on(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Told]]:
+    """What some nodes say, denials first, by node: one statement."""
+    return _by_node(grants.told_on(connection, numbers))
+
+
+def told_in(connection: Connection, folder: int) -> dict[int, list[Told]]:
+    """What the members of a folder say, denials first, by node: one statement."""
+    return _by_node(grants.told_in(connection, folder))
+
+
+def _by_node(rows: Iterable[Told]) -> dict[int, list[Told]]:
+    found: dict[int, list[Told]] = {}
+    for each in rows:
+        found.setdefault(each.node, []).append(each)
     return found
 
 

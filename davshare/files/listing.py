@@ -29,6 +29,11 @@ def members(connection: Connection, place: Place, folder: Node) -> Iterator[Node
     return found if place.sight is None else filter(place.sight.shows, found)
 
 
+def chain(connection: Connection, node: Node) -> list[Node]:
+    """The nodes from the root of the space down to ``node``."""
+    return nodes.chain(connection, node.id)
+
+
 def way(connection: Connection, node: Node) -> list[str]:
     """Names from the space's root, which has none, down to ``node``."""
     return [each.name for each in nodes.chain(connection, node.id)[1:]]

@@ -101,9 +101,15 @@ class Place:
         :raises NotFound: the asker may not even know that something is here.
         :raises Forbidden: it may be known, not done.
         """
-        if want & ~self.rights & ~Permission.READ and self.space.read_only and self.rights & Permission.READ:
-            raise Forbidden("This space is read-only.", condition="need-privileges")
-        guard.demand(self.rights, want)
+        lacking = want & ~self.rights
+        if not lacking:
+            return
+        if not self.rights & Permission.READ:
+            raise NotFound
+        above = lacking & (Permission.BIND | Permission.UNBIND) and len(self.segments) > len(self.mount.base)
+        href = names.href(self.segments[:-1], True) if above else self.href
+        message = "This space is read-only." if self.space.read_only and lacking & ~Permission.READ else None
+        raise Forbidden(message, condition="need-privileges", needs=(href, lacking))
 
     def found(self) -> Node:
         """What is here.

@@ -20,6 +20,18 @@ class Grant(NamedTuple):
     expires: int | None = None
 
 
+class Told(NamedTuple):
+    """What a node says, with the kind (user or group) and the name of the one it concerns."""
+
+    node: int
+    principal: int
+    deny: bool
+    rights: int
+    expires: int | None
+    kind: str
+    name: str
+
+
 def _grants(rows: Sequence[tuple[int, int, int, int, int | None]]) -> list[Grant]:
     return [Grant(node, principal, bool(deny), rights, expires) for node, principal, deny, rights, expires in rows]
 
@@ -45,6 +57,26 @@ def on_nodes(connection: Connection, nodes: Sequence[int]) -> list[Grant]:
 def of_node(connection: Connection, node: int) -> list[Grant]:
     """All grants on one node: denials first, each kind by principal."""
     return on_nodes(connection, [node])
+
+
+_TOLD = (
+    'SELECT g.node, g.principal, g.deny, g.rights, g.expires, p.kind, p.name FROM "grant" g'
+    " JOIN principal p ON p.id=g.principal"
+)
+_ORDER = "ORDER BY g.node, g.deny DESC, p.kind DESC, p.name"
+
+
+def told_on(connection: Connection, nodes: Sequence[int]) -> list[Told]:
+    """Everything that some nodes say, with kind and name of the principal: denials first, users before groups."""
+    here = ",".join("?" * len(nodes))
+    rows = connection.execute(f"{_TOLD} WHERE g.node IN ({here}) {_ORDER}", tuple(nodes))
+    return [Told(node, principal, bool(deny), *rest) for node, principal, deny, *rest in rows]
+
+
+def told_in(connection: Connection, folder: int) -> list[Told]:
+    """The same of all members of a folder."""
+    rows = connection.execute(f"{_TOLD} JOIN node ON node.id=g.node WHERE node.parent=? {_ORDER}", (folder,))
+    return [Told(node, principal, bool(deny), *rest) for node, principal, deny, *rest in rows]
 
 
 def spaces_of(connection: Connection, principals: Sequence[int]) -> list[int]:
