@@ -27,6 +27,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "group": ("group", "Add and change groups."),
     "token": ("token", "Make and revoke app tokens."),
     "space": ("space", "Add and change project spaces."),
+    "acl": ("acl", "Show and change who may do what with a file or folder."),
+    "explain": ("explain", "Tell why somebody may do what they may do."),
     "settings": ("settings", "Show and change what can change while the server runs."),
     "check": ("check", "Compare index, journal and files, and put right what can be."),
     "rebuild-index": ("rebuild", "Make the index anew from the files."),

@@ -198,9 +198,9 @@ class Listing:
     def _way(self, place: Place, folder: Node) -> Iterator[str]:
         """Members of a folder that the asker may only walk through: each with rights of its own."""
         for node in listing.members(self._connection, place, folder):
-            yield from self._apart((*place.segments, node.name), node)
+            yield from self.apart((*place.segments, node.name), node)
 
-    def _apart(self, segments: tuple[str, ...], node: Node) -> Iterator[str]:
+    def apart(self, segments: tuple[str, ...], node: Node) -> Iterator[str]:
         """A member whose rights have little to do with those of its folder."""
         member = self._x.files.target(self._connection, self._x.asker, Address(segments, node.is_folder))
         if isinstance(member, Place):
@@ -218,7 +218,7 @@ class Listing:
             for node in members:
                 if sight is not None and not sight.reads(node):
                     way = [each.name for each in (*scope.above, node)[1:]]
-                    yield from self._apart((*place.mount.base, *way), node)
+                    yield from self.apart((*place.mount.base, *way), node)
                     continue
                 href = f"{base}{quoted(node.name)}/" if node.kind else base + quoted(node.name)
                 yield respond(node, href, dead.get(node.id, nothing) if dead else nothing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from davshare.dav import propfind, xml
+from davshare.dav import principals, propfind, xml
 from davshare.dav.exchange import Exchange
 from davshare.dav.render import Asked
 from davshare.dav.treesync import TreeReport
@@ -61,6 +61,8 @@ def handle(x: Exchange) -> Response:
         target = x.files.target(connection, x.asker, x.address)
         if isinstance(target, Place):
             target.found()
+        if xml.name_of(root) in principals.REPORTS:
+            return principals.handle(x, connection, target, root, depth)
         if xml.name_of(root) != (DAV, "sync-collection"):
             raise Forbidden("This report is not known here.", condition="supported-report")
         if depth != "0":

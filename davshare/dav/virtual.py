@@ -9,7 +9,7 @@ from davshare.dav.acl_properties import RESTRICTIONS, supported_privileges
 from davshare.dav.properties import COLLECTION, REPORTS, SUPPORTED_LOCK, live_told, methods_told
 from davshare.dav.render import NOT_FOUND, OK, Asked
 from davshare.dav.scope import group_url, principal_url, privileges
-from davshare.dav.xml import DAV, Name, empty, escape, href, tag
+from davshare.dav.xml import DAV, SABRE, Name, empty, escape, href, tag
 from davshare.files import methods, view
 from davshare.files.context import Connection
 from davshare.files.listing import groups_of, people_of
@@ -19,6 +19,8 @@ from davshare.files.view import Virtual
 from davshare.model.access import Permission
 from davshare.model.people import Actor, User
 
+#: As SabreDAV calls it.
+EMAIL = (SABRE, "email-address")
 #: Everyone who signs in may read what the server makes up; nobody can change that.
 _ACL = (
     "<d:ace><d:principal><d:authenticated/></d:principal><d:grant><d:privilege><d:read/></d:privilege></d:grant>"
@@ -76,6 +78,7 @@ class Describer:
         if virtual.principal is not None:
             values[DAV, "principal-URL"] = lambda: href(virtual.href)
             values[DAV, "alternate-URI-set"] = lambda: ""
+            values[EMAIL] = lambda: self._email(virtual)
             if isinstance(virtual.principal, User):
                 values[DAV, "group-membership"] = lambda: self._groups(virtual)
             else:
@@ -85,6 +88,13 @@ class Describer:
     def _display_name(self, virtual: Virtual) -> str:
         who = virtual.principal
         return (who.display_name or who.name) if who is not None else virtual.segments[-1]
+
+    def _email(self, virtual: Virtual) -> str:
+        """Only oneself and administrators learn an address."""
+        who = virtual.principal
+        if not isinstance(who, User) or not (self.actor.admin or who.id == self.actor.user):
+            return ""
+        return escape(who.email)
 
     def _groups(self, virtual: Virtual) -> str:
         assert virtual.principal is not None

@@ -29,6 +29,19 @@ def members(connection: Connection, place: Place, folder: Node) -> Iterator[Node
     return found if place.sight is None else filter(place.sight.shows, found)
 
 
+def below(connection: Connection, folder: Node, limit: int) -> Iterator[Node]:
+    """What is below a folder, at most ``limit`` of it: the members of one folder after those of another."""
+    left, pending = limit, [folder.id]
+    while pending and left:
+        for node in nodes.each_child(connection, pending.pop()):
+            yield node
+            left -= 1
+            if not left:
+                return
+            if node.is_folder:
+                pending.append(node.id)
+
+
 def chain(connection: Connection, node: Node) -> list[Node]:
     """The nodes from the root of the space down to ``node``."""
     return nodes.chain(connection, node.id)

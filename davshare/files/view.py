@@ -158,6 +158,11 @@ def _people(connection: Connection, actor: Actor) -> list[User]:
     return [] if user is None else [user]
 
 
+def principal(who: User | Group) -> Virtual:
+    """The resource that stands for somebody."""
+    return Virtual(("dav", "principals", "users" if isinstance(who, User) else "groups", who.name), "", who)
+
+
 def _home(connection: Connection, user: int) -> Space:
     return _known(spaces.home(connection, user))
 

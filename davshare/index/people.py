@@ -6,13 +6,17 @@ worker forgets what it remembered.  Failed sign-ins do not: anyone can cause the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from davshare.index.database import Connection, changed
 from davshare.model.people import Group, User
 
 _USER = "id, name, display_name, email, password, admin, disabled, quota, created, guest, second_factor, totp, source"
+#: Ids that go into one statement.
+_FEW_HUNDRED = 500
+_FIELDS = {"name": ("name", "display_name"), "email": ("email",)}
 #: Columns of a user that are flags.
 _FLAGS = (5, 6, 9, 10)
 _GROUP = "id, name, display_name, source"
@@ -115,6 +119,53 @@ def principal_by_id(connection: Connection, number: int) -> User | Group | None:
         return found
     row = connection.execute(f"SELECT {_GROUP} FROM principal WHERE kind='group' AND id=?", (number,)).fetchone()
     return None if row is None else Group._make(row)
+
+
+def principals(connection: Connection, numbers: Sequence[int]) -> dict[int, User | Group]:
+    """Users and groups by their ids: one statement for every few hundred."""
+    found: dict[int, User | Group] = {}
+    for start in range(0, len(numbers), _FEW_HUNDRED):
+        part = tuple(numbers[start : start + _FEW_HUNDRED])
+        rows = connection.execute(
+            f"SELECT kind, {_USER} FROM principal WHERE id IN ({','.join('?' * len(part))})", part
+        )
+        found.update({row[1]: _principal(row) for row in rows})
+    return found
+
+
+def _principal(row: Sequence[Any]) -> User | Group:
+    kind, *values = row
+    return _user(values) if kind == "user" else Group(values[0], values[1], values[2], values[-1])
+
+
+def search(
+    connection: Connection,
+    kinds: Collection[str],
+    wishes: Sequence[tuple[Collection[str], str]],
+    anyof: bool,
+    among: Collection[int] | None,
+    limit: int,
+) -> list[User | Group]:
+    """Enabled users, and groups, by parts of ``name`` (the one for display counts as well) and ``email``.
+
+    :param among: only these are found by a part; all others by the whole name or address.
+    """
+    conditions, parameters = [], []
+    for fields, text in wishes:
+        columns = [column for field in sorted(fields) for column in _FIELDS[field]]
+        part = "%" + re.sub(r"([\\%_])", r"\\\1", text.lower()) + "%"
+        parts = " OR ".join(f"lower({column}) LIKE ? ESCAPE '\\'" for column in columns)
+        whole = " OR ".join(f"(lower({column})=? AND {column}<>'')" for column in columns)
+        known = "1=1" if among is None else f"id IN ({','.join(str(int(each)) for each in among)})"
+        conditions.append(f"((({parts}) AND {known}) OR {whole})")
+        parameters += [*[part] * len(columns), *[text.lower()] * len(columns)]
+    kind = ",".join("?" * len(kinds))
+    rows = connection.execute(
+        f"SELECT kind, {_USER} FROM principal WHERE kind IN ({kind}) AND disabled=0"
+        f" AND ({(' OR ' if anyof else ' AND ').join(conditions)}) ORDER BY kind DESC, name LIMIT ?",
+        (*kinds, *parameters, limit),
+    )
+    return [_principal(row) for row in rows]
 
 
 # groups

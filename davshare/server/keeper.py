@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from davshare.errors import Conflict, DavshareError
-from davshare.files import tidy
+from davshare.files import access, tidy
 from davshare.files.attend import Attendant
 from davshare.files.hashing import Hasher
 from davshare.files.lease import KEEPER, Lease
@@ -19,6 +19,8 @@ from davshare.files.service import Files
 
 log = logging.getLogger("davshare.keeper")
 _PAUSE = 60.0
+#: Seconds between two looks for grants whose time is over.
+_PROMPT = 1.0
 #: Rounds in an hour.
 _HOUR = 60
 #: Seconds between two looks when there is nothing to do, and when there will be very soon.
@@ -72,10 +74,14 @@ class Keeper:
         hasher = threading.Thread(target=Hasher(self._files).run, args=(ended,), name="davshare-hash", daemon=True)
         hasher.start()
         due = time.monotonic() + _PAUSE
+        grants_due = 0.0
         while not self._stop.is_set() and self._attempt("keeping the lease", lease.held):
             if time.monotonic() >= due:
                 due = time.monotonic() + _PAUSE
                 self.round(int(time.time()))
+            if time.monotonic() >= grants_due:
+                grants_due = time.monotonic() + _PROMPT
+                self._attempt("ending grants", lambda: access.expire(self._files))
             if not self._attempt("following the disks", attendant.step):
                 self._stop.wait(_SOON if attendant.waiting() else _IDLE)
         ended.set()
