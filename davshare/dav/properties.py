@@ -293,13 +293,15 @@ BY_KIND = frozenset(
         "supported-live-property-set", "sync-token", "supported-privilege-set", "acl-restrictions",
     )
 )  # fmt: skip
-#: All that is told of a folder that the asker may only walk through.
+#: All that is told of a folder that the asker may only walk through: what a client needs that
+#: keeps a copy of what can be read below it.
 WAY = frozenset(
     (DAV, name)
     for name in (
         "resourcetype", "displayname", "current-user-principal", "current-user-privilege-set", "iscollection",
-        "principal-collection-set", "supported-method-set", "supported-privilege-set", "acl-restrictions",
+        "principal-collection-set", "supported-method-set", "supported-privilege-set", "acl-restrictions", "getetag",
+        "resource-id",
     )
-)  # fmt: skip
+) | {(OC, "id"), (OC, "fileid")}  # fmt: skip
 #: Properties that one member has and the next may not have, or not for the asker.
 VARYING = frozenset({(OC, "checksums"), (DAV, "acl")})

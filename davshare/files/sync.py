@@ -187,8 +187,9 @@ class Changes:
         path = self._path_of(nodes.chain(self._connection, entry.node))
         if path and stage < _SELF:
             if self._lost(entry, path):
-                way = tuple(node.name for node in path)
-                yield entry.seq, _Step(Change(way, None, path[-1].is_folder), _SELF, entry.node)
+                change = Change(tuple(node.name for node in path), None, path[-1].is_folder)
+                if self._first(change):
+                    yield entry.seq, _Step(change, _SELF, entry.node)
             elif self._tells(entry, path):
                 yield entry.seq, _Step(self._change(path), _SELF, entry.node)
         yield from self._above(entry, path, cursor.key if cursor is not None and stage == _ABOVE else 0)
@@ -230,7 +231,7 @@ class Changes:
         found: list[list[Node]] = []
         for chain in chains:
             for length in range(1, len(chain) + 1 if self._deep else min(1, len(chain)) + 1):
-                if chain[length - 1].place_seq > entry.seq:
+                if self._comes_later(entry, chain[length - 1 : length]):
                     break
                 found.append(chain[:length])
         ids = [each[-1].id for each in found]
@@ -250,7 +251,9 @@ class Changes:
             after = [names.key(name) for name in (where or ())[len(base) :]]
         for below, node in self._walk(entry.node, base, entry.seq, after):
             if self._ended(entry, path[-1], node):
-                yield entry.seq, _Step(Change(below, None, node.is_folder), _BELOW, node.id)
+                change = Change(below, None, node.is_folder)
+                if self._first(change):
+                    yield entry.seq, _Step(change, _BELOW, node.id)
             elif self._once(node, entry.seq):
                 yield entry.seq, _Step(Change(below, node, node.is_folder), _BELOW, node.id)
 
@@ -328,11 +331,18 @@ class Changes:
                 continue
             folder = bool(entry.deep)
             for change, node in self._compare(entry.node, path, folder, moment, folder):
-                known = (change.path, change.folder) in self._gone or self._never_seen(node)
-                if known or (passed is not None and _order(change.path) <= passed):
+                if self._never_seen(node) or (passed is not None and _order(change.path) <= passed):
                     continue
-                self._gone.add((change.path, change.folder))
-                yield change, node * 2 + part
+                if self._first(change):
+                    yield change, node * 2 + part
+
+    def _first(self, gone: Change) -> bool:
+        """Whether this end has not been told yet; it counts as told now."""
+        key = (gone.path, gone.folder)
+        if key in self._gone:
+            return False
+        self._gone.add(key)
+        return True
 
     def _never_seen(self, node: int) -> bool:
         """Whether what is gone was kept from the follower all the time."""
@@ -343,7 +353,7 @@ class Changes:
     ) -> Iterator[tuple[Change, int]]:
         """What stood at ``path`` and below it after ``since``, and does not stand there now."""
         now = self._at(path)
-        if now is None:
+        if now is None or not (self._sight is None or self._sight.shows(now)):
             yield Change(path, None, folder), node
         elif descend and self._deep and now.id != node:
             members = self._members_at(node, since)
