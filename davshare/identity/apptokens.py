@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, NotFound
-from davshare.identity.people import find_user
+from davshare.identity.lookup import find_user
 from davshare.index import nodes, people, spaces
 from davshare.index.database import Connection, Database
 from davshare.index.people import AppToken
