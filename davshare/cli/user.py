@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from davshare.cli import asking, output
-from davshare.cli.kinds import Size, limit
+from davshare.cli.kinds import Moment, Size, limit
 from davshare.cli.opening import data_folder
 from davshare.server import admin
 
@@ -204,3 +204,57 @@ def passwd(name: str, password_stdin: bool, as_json: bool) -> None:
         output.emit({"name": user.name, **({"password": password} if made_up else {})})
     elif made_up:
         print(f"password: {password}")
+
+
+@command.command("reset")
+@click.argument("name")
+@click.option("--expires", type=Moment(), help="12h, 30d, a date or an ISO 8601 time; a day from now by default.")
+@output.json_option
+def reset(name: str, expires: int | None, as_json: bool) -> None:
+    """Print a link with which a user chooses a new password, once."""
+    from davshare.identity import reset as links
+
+    data = data_folder()
+    config = admin.load_config(data).config
+    with admin.index(data, config) as database:
+        secret = links.create(database, name, expires)
+    link = f"{config.public_url or 'http://127.0.0.1:8080'}/reset/{secret}"
+    if as_json:
+        output.emit({"link": link})
+    else:
+        print(link)
+
+
+@command.command("totp")
+@click.argument("name")
+@click.option("--remove", is_flag=True, help="Forget the secret: no code is asked for any more.")
+@output.json_option
+def totp(name: str, remove: bool, as_json: bool) -> None:
+    """Make the secret of a user's authenticator, and print it as an otpauth:// URI, once.
+
+    From then on the user signs in with the password directly followed by the code, or with app tokens.
+    """
+    from davshare.identity import second_factor
+    from davshare.identity.gate import read_secret
+
+    with admin.index(data_folder()) as database:
+        if remove:
+            second_factor.remove(database, name)
+            return
+        uri = second_factor.set_up(database, read_secret(database), name)
+    if as_json:
+        output.emit({"uri": uri})
+    else:
+        print(uri)
+
+
+@command.command("unlock")
+@click.argument("name")
+def unlock(name: str) -> None:
+    """Forget the failed sign-ins of a user: nobody waits because of them any more."""
+    from davshare.identity.gate import read_secret
+    from davshare.identity.people import user_named
+    from davshare.identity.throttle import Throttle
+
+    with admin.index(data_folder()) as database:
+        Throttle(database, read_secret(database)).unlock(user_named(database, name).name)

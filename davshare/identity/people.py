@@ -71,6 +71,15 @@ def user_named(database: Database, name: str) -> User:
         return find_user(connection, name)
 
 
+def check_ours(user: User) -> None:
+    """Return when the password of an account is ours to change.
+
+    :raises Conflict: a directory keeps it.
+    """
+    if user.source == "ldap":
+        raise Conflict("The password of this account is kept in the directory.")
+
+
 def check_new_user(database: Database, name: str) -> None:
     """Return when an account of that name could be added.
 
@@ -185,11 +194,14 @@ def set_password(database: Database, name: str, password: str, min_length: int) 
 
     :raises NotFound: there is no such user.
     :raises BadRequest: the password cannot be accepted.
+    :raises Conflict: a directory keeps the password.
     """
     passwords.check_new(password, min_length)
     hashed = passwords.make_hash(password)
     with database.write() as connection:
-        user = find_user(connection, name)._replace(password=hashed)
+        user = find_user(connection, name)
+        check_ours(user)
+        user = user._replace(password=hashed)
         people.update_user(connection, user)
     return user
 

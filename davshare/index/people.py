@@ -236,10 +236,21 @@ def token(connection: Connection, digest: bytes) -> AppToken | None:
 
 def tokens(connection: Connection, user: int | None = None) -> list[AppToken]:
     """The app tokens of one user or of all, oldest first."""
+    return [token for _, token in owned_tokens(connection, user, 0, None)]
+
+
+def owned_tokens(
+    connection: Connection, user: int | None, offset: int, limit: int | None
+) -> list[tuple[str, AppToken]]:
+    """A page of the app tokens of one user or of all, oldest first, with the names of their owners."""
+    columns = ", ".join(f"t.{column.strip()}" for column in _TOKEN.split(","))
+    where, values = ("", ()) if user is None else ('WHERE t."user"=?', (user,))
     rows = connection.execute(
-        f'SELECT {_TOKEN} FROM apptoken WHERE CAST(? AS bigint) IS NULL OR "user"=? ORDER BY id', (user, user)
+        f'SELECT p.name, {columns} FROM apptoken t JOIN principal p ON p.id=t."user" {where}'
+        " ORDER BY t.id LIMIT ? OFFSET ?",
+        (*values, _EVERYTHING if limit is None else limit, offset),
     )
-    return [AppToken._make(row) for row in rows]
+    return [(row[0], AppToken._make(row[1:])) for row in rows]
 
 
 def add_token(connection: Connection, new: AppToken, digest: bytes) -> int:
