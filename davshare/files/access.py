@@ -12,7 +12,7 @@ from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
 from davshare.files.service import Files
-from davshare.index import grants, nodes, people, spaces
+from davshare.index import grants, nodes, people
 from davshare.index.database import Connection
 from davshare.index.grants import Grant, Told
 from davshare.model import names
@@ -24,6 +24,8 @@ __all__ = ["Told"]
 
 #: Most grants and denials on one node.
 MOST = 1000
+#: More people than this are told of their groups by one entry for everybody.
+_MANY = 20
 #: Grants that one transaction lets expire.
 _BATCH = 200
 
@@ -86,7 +88,7 @@ def drop(tx: Transaction, node: Node, principal: int, deny: bool = False) -> boo
 def _note(tx: Transaction, node: Node, principal: int, old: Sequence[Grant]) -> None:
     """Everything below comes or goes for the principal only where reading is at stake."""
     new = [each for each in grants.of_node(tx.connection, node.id) if each.principal == principal]
-    writer.note_access(tx, node, principal, deep=_reading(old) != _reading(new))
+    writer.note_access(tx, node, _person(tx.connection, principal), deep=_reading(old) != _reading(new))
 
 
 def _reading(said: Iterable[Grant]) -> set[tuple[bool, int | None]]:
@@ -203,26 +205,29 @@ def expire(files: Files) -> bool:
     return bool(over)
 
 
-def note_membership(files: Files, member: int | None, groups: Iterable[int]) -> None:
-    """Tell a user, or the users of a group, that they have come into ``groups`` or left them.
+def note_membership(tx: Transaction, changes: Iterable[tuple[int, int]]) -> None:
+    """Tell those who have come into groups, or left them, given as (user or group, group).
 
-    Called after the rows of members have changed; entries go to every node that
-    says something to one of these groups, or to those that they lie in.
-
-    :param member: None: anybody may be concerned.
+    Called in the transaction that changed the rows of members.  Entries go to
+    every node that says something to one of these groups, or to a group that
+    holds it, deleted ones too, whose end is told to those who could see them;
+    where many people are concerned, to everybody at once.
     """
-    with files.db.session() as connection:
-        all_groups: set[int] = set()
-        for group in groups:
-            all_groups |= people.principals_of(connection, group)
-        found = {grant.node for grant in grants.of_principals(connection, tuple(all_groups))} if all_groups else set()
-        there = [node for node in (nodes.get(connection, number) for number in found) if node is not None]
-    for number in sorted({node.space for node in there}):
+    by_group: dict[int, set[int]] = {}
+    for member, group in changes:
+        by_group.setdefault(group, set()).add(member)
+    concerned: dict[int, set[int]] = {}
+    for group, who in by_group.items():
+        for grant in grants.of_principals(tx.connection, tuple(people.principals_of(tx.connection, group))):
+            concerned.setdefault(grant.node, set()).update(who)
+    for number, who in concerned.items():
+        node = nodes.get(tx.connection, number)
+        told = {_person(tx.connection, each) for each in who} if len(who) <= _MANY else {None}
+        for person in {None} if None in told else told:
+            if node is not None:
+                writer.note_access(tx, node, person, deep=True)
 
-        def work(tx: Transaction, number: int = number) -> None:
-            space = spaces.get(tx.connection, number)
-            for chain in (nodes.chain(tx.connection, node.id) for node in there):
-                if space is not None and chain and chain[0].id == space.node:
-                    writer.note_access(tx, chain[-1], member, deep=True)
 
-        files.committer.run(work, [number])
+def _person(connection: Connection, principal: int) -> int | None:
+    """The one who is concerned by what is said to a principal; None for groups, in which people come and go."""
+    return None if people.user_by_id(connection, principal) is None else principal

@@ -120,7 +120,7 @@ class Sight:
 
     def concerns(self, principal: int | None) -> bool:
         """Whether a change of access concerns the actor; None concerns anybody."""
-        return not self._ruled and (principal is None or principal in self._actor.principals)
+        return not self._ruled and principal in (None, self._actor.user)
 
     @property
     def passages(self) -> frozenset[int]:

@@ -130,18 +130,19 @@ class Changes:
         assert sight is not None
         if change.node is not None:
             return sight.shows(change.node)
-        above = self._deepest(change.path[:-1])
-        return sight.shows(above)
+        above = self._existing(change.path[:-1])
+        # What cannot be seen just now may have been seen before, and be seen again when that is told.
+        return sight.shows(above[-1]) or any(node.id in self._access for node in above)
 
-    def _deepest(self, path: Sequence[str]) -> Node:
-        """The last node on a path below the collection that exists."""
-        node = self._collection
+    def _existing(self, path: Sequence[str]) -> list[Node]:
+        """The nodes on a path from the collection down, as far as they exist."""
+        found = [self._collection]
         for name in path:
-            below = nodes.child(self._connection, node.id, names.key(name))
-            if below is None:
+            node = nodes.child(self._connection, found[-1].id, names.key(name))
+            if node is None:
                 break
-            node = below
-        return node
+            found.append(node)
+        return found
 
     def _token_after(self, last: tuple[int, _Step], following: int) -> SyncToken:
         seq, step = last
@@ -213,7 +214,7 @@ class Changes:
 
     def _arrived(self, entry: Entry, path: list[Node]) -> bool:
         """Whether the entry brought its node, with all below, to where it is now."""
-        if not path or self._comes_later(entry, path[:-1]):
+        if not path or self._comes_later(entry, path):
             return False
         return path[-1].place_seq == entry.seq or (
             entry.kind == Kind.ACCESS and self._access.get(entry.node) == entry.seq

@@ -29,7 +29,7 @@ from davshare.identity.gate import Gate
 from davshare.model import names
 from davshare.model.people import Actor
 from davshare.server import health
-from davshare.web import browse
+from davshare.web import browse, reset
 
 log = logging.getLogger("davshare.server")
 _DOORS = frozenset({"dav", "remote.php"})
@@ -170,11 +170,14 @@ class Pipeline:
         return self._dav.respond(x)
 
     def _elsewhere(self, request: Request, segments: tuple[str, ...]) -> Response:
-        """What is not WebDAV: health, and the way to the files."""
+        """What is not WebDAV: health, new passwords, and the way to the files."""
         if request.method not in _KNOWN:
             raise NotImplementedHere
         if segments in (("readyz",), ("livez",), ("healthz",)):
             return health.respond(self._files, segments[0])
+        if segments and segments[0] == "reset":
+            self._gate.demand_secure(request.scheme == "https" or is_loopback(request.peer))
+            return reset.respond(self._files, request, segments[1:])
         if not segments and request.method in ("GET", "HEAD"):
             return Response(302, [("Location", "/dav/home/"), ("Cache-Control", "no-store")])
         if not segments and request.method != "PROPFIND":

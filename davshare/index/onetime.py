@@ -1,0 +1,41 @@
+"""Rows of what comes back once: links to a new password, codes that were used."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from davshare.index.database import Connection
+
+
+class Once(NamedTuple):
+    """One row; ``hash`` is the SHA-256 of what comes back, ``expires`` in seconds since 1970."""
+
+    hash: bytes
+    purpose: str
+    user: int | None
+    payload: str
+    expires: int
+
+
+def get(connection: Connection, digest: bytes, purpose: str, now: int) -> Once | None:
+    """A row that is still good."""
+    row = connection.execute(
+        'SELECT hash, purpose, "user", payload, expires FROM onetime WHERE hash=? AND purpose=? AND expires>?',
+        (digest, purpose, now),
+    ).fetchone()
+    return None if row is None else Once(bytes(row[0]), *row[1:])
+
+
+def put(connection: Connection, new: Once, now: int) -> None:
+    """Keep a row, or replace it; those whose time is over go."""
+    connection.execute("DELETE FROM onetime WHERE expires<=?", (now,))
+    connection.execute(
+        'INSERT INTO onetime (hash, purpose, "user", payload, expires) VALUES (?,?,?,?,?)'
+        " ON CONFLICT (hash) DO UPDATE SET payload=excluded.payload, expires=excluded.expires",
+        new,
+    )
+
+
+def remove_of(connection: Connection, user: int, purpose: str) -> None:
+    """Remove every row of a user and a purpose."""
+    connection.execute('DELETE FROM onetime WHERE "user"=? AND purpose=?', (user, purpose))
