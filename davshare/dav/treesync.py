@@ -25,7 +25,8 @@ class TreeReport:
         self._connection = connection
         self._place = place
         self._asked = asked
-        self._scope = Scope(x.files, connection, x.actor, place, listing.Locks(connection, place), place.chain)
+        read = place if place.rights & Permission.READ else replace(place, rights=Permission.READ)
+        self._scope = Scope(x.files, connection, x.actor, read, listing.Locks(connection, place), place.chain)
         self._renderer = Renderer(self._scope, asked, x.prefers("return=minimal"))
         #: For folders that may only be walked through.
         way = replace(self._scope, place=replace(place, rights=Permission.NONE))

@@ -100,6 +100,7 @@ class Sight:
         self._granted: dict[int, Rights] = {}
         self._passages: frozenset[int] | None = None
         self._ruled = rules(actor, space)
+        self._ways: bool | None = None
 
     def rights(self, node: Node) -> Rights:
         """What the actor may do with a node; costs no statement when its folder was asked about before."""
@@ -114,9 +115,21 @@ class Sight:
         return self.reads(node) or node.id in self.passages
 
     def hides(self, node: int) -> bool:
-        """Whether a node itself says that the actor may not read it, wherever it is by now."""
-        here = None if self._ruled else self._known.get(node)
+        """Whether it is sure that the actor could never see a node, wherever it is by now, since that says so."""
+        here = None if self._ruled or self._has_ways else self._known.get(node)
         return here is not None and not step(Permission.READ, here, self._now) & Permission.READ
+
+    @property
+    def _has_ways(self) -> bool:
+        """Whether folders that cannot be read may lead to something that can."""
+        if self._ways is None:
+            reading = (node for node, here in self._known.items() if any(not each.deny for each in here))
+            self._ways = any(node != self._space.node for node in reading)
+        return self._ways
+
+    def told_of(self, node: int) -> bool:
+        """Whether a node itself says something about the actor, wherever it is by now."""
+        return not self._ruled and node in self._known
 
     def concerns(self, principal: int | None) -> bool:
         """Whether a change of access concerns the actor; None concerns anybody."""

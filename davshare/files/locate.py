@@ -158,7 +158,20 @@ def walk(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[
         passages = guard.passages(connection, actor, mount.space)
         if chain[-1].id not in passages:
             passages = frozenset()
+            shown = _shown(connection, actor, mount.space, chain)
+            if shown:
+                # As if nothing were there; and nothing can be made there.
+                missing = (*[node.name for node in chain[shown:]], *missing)
+                chain, have, passages = chain[:shown], Permission.READ, None
     return Place(mount, tuple(chain), missing, slash, twin, have, passages, sight)
+
+
+def _shown(connection: Connection, actor: Actor, space: Space, chain: Sequence[Node]) -> int:
+    """How many nodes of a chain can be read before the first that cannot even be known of; 0: none of them."""
+    for length in range(len(chain) - 1, 0, -1):
+        if guard.rights(connection, actor, space, chain[:length]) & Permission.READ:
+            return length
+    return 0
 
 
 def _hidden(mount: Mount, root: Node, missing: tuple[str, ...], slash: bool) -> Place:

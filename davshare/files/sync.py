@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 from davshare.errors import Forbidden
 from davshare.files.guard import Sight
+from davshare.files.places import Places
 from davshare.index import journal, nodes, spaces
 from davshare.index.database import Connection
 from davshare.model import names
@@ -33,7 +34,6 @@ from davshare.model.nodes import Node
 from davshare.model.tokens import Cursor, SyncToken
 
 _LEFT, _SELF, _ABOVE, _BELOW, _FIRST = range(5)
-_NOWHERE: tuple[str, ...] | None = None
 
 
 class Change(NamedTuple):
@@ -85,6 +85,7 @@ class Changes:
         self._sight = sight
         self._collection = chain[-1]
         self._space = chain[0].space
+        self._places = Places(connection, self._space, self._collection)
         self._epoch = epoch
         self._deep = deep
         self._limit = limit
@@ -130,19 +131,9 @@ class Changes:
         assert sight is not None
         if change.node is not None:
             return sight.shows(change.node)
-        above = self._existing(change.path[:-1])
+        above = self._places.existing(change.path[:-1])
         # What cannot be seen just now may have been seen before, and be seen again when that is told.
         return sight.shows(above[-1]) or any(node.id in self._access for node in above)
-
-    def _existing(self, path: Sequence[str]) -> list[Node]:
-        """The nodes on a path from the collection down, as far as they exist."""
-        found = [self._collection]
-        for name in path:
-            node = nodes.child(self._connection, found[-1].id, names.key(name))
-            if node is None:
-                break
-            found.append(node)
-        return found
 
     def _token_after(self, last: tuple[int, _Step], following: int) -> SyncToken:
         seq, step = last
@@ -161,7 +152,7 @@ class Changes:
             return
         cursor = since.cursor
         if cursor is not None and cursor.stage == _FIRST:
-            where = self._path_at(cursor.key, cursor.head)
+            where = self._places.path_at(cursor.key, cursor.head)
             yield from self._everything(since.seq, [names.key(name) for name in where or ()])
             cursor = None
         for entry in journal.since(self._connection, self._space, since.seq):
@@ -185,11 +176,17 @@ class Changes:
             self._left_since = cursor.head if cursor is not None and stage == _LEFT else since
             for change, key in self._left(entry, since, cursor):
                 yield entry.seq, _Step(change, _LEFT, key)
-        path = self._path_of(nodes.chain(self._connection, entry.node))
+        path = self._places.path_of(nodes.chain(self._connection, entry.node))
+        if not path and stage < _SELF and self._access.get(entry.node) == entry.seq:
+            was = self._places.path_at(entry.node, entry.seq)
+            if was and (self._deep or len(was) == 1) and not self._stands(was):
+                change = Change(was, None, bool(entry.deep))
+                if self._first(change):
+                    yield entry.seq, _Step(change, _SELF, entry.node)
         if path and stage < _SELF:
             if self._lost(entry, path):
-                change = Change(tuple(node.name for node in path), None, path[-1].is_folder)
-                if self._first(change):
+                change = self._end_of(path)
+                if (self._deep or len(change.path) == 1) and self._first(change):
                     yield entry.seq, _Step(change, _SELF, entry.node)
             elif self._tells(entry, path):
                 yield entry.seq, _Step(self._change(path), _SELF, entry.node)
@@ -201,7 +198,14 @@ class Changes:
         """Whether the follower may not know of a node any more since this entry."""
         if self._sight is None or self._access.get(entry.node) != entry.seq:
             return False
-        return not self._sight.shows(path[-1]) and (self._deep or len(path) == 1)
+        return not self._sight.shows(path[-1])
+
+    def _end_of(self, path: list[Node]) -> Change:
+        """The end of what cannot be seen, with the folders that only led to it."""
+        last = 1
+        while last < len(path) and self._sight is not None and self._sight.shows(path[last - 1]):
+            last += 1
+        return Change(tuple(node.name for node in path[:last]), None, path[last - 1].is_folder)
 
     def _tells(self, entry: Entry, path: list[Node]) -> bool:
         """Whether the node itself is to be told with this entry."""
@@ -228,7 +232,7 @@ class Changes:
         """Folders whose ETag this entry was the last to change; the one with the id ``told`` was the last told."""
         chains = [path[:-1]]
         if entry.old_parent:
-            chains.append(self._path_of(nodes.chain(self._connection, entry.old_parent)))
+            chains.append(self._places.path_of(nodes.chain(self._connection, entry.old_parent)))
         found: list[list[Node]] = []
         for chain in chains:
             for length in range(1, len(chain) + 1 if self._deep else min(1, len(chain)) + 1):
@@ -242,13 +246,13 @@ class Changes:
 
     def _below(self, entry: Entry, cursor: Cursor | None) -> Iterator[tuple[int, _Step]]:
         """Everything below a folder that came as a whole."""
-        path = self._path_of(nodes.chain(self._connection, entry.node))
+        path = self._places.path_of(nodes.chain(self._connection, entry.node))
         if not self._arrived(entry, path):
             return
         base = tuple(node.name for node in path)
         after: list[str] = []
         if cursor is not None:
-            where = self._path_at(cursor.key, cursor.head)
+            where = self._places.path_at(cursor.key, cursor.head)
             after = [names.key(name) for name in (where or ())[len(base) :]]
         for below, node in self._walk(entry.node, base, entry.seq, after):
             if self._ended(entry, path[-1], node):
@@ -326,8 +330,8 @@ class Changes:
                 continue
             passed = None
             if resumed is not None and part == resumed.key % 2:
-                passed = _order(self._path_at(resumed.key // 2, moment) or ())
-            path = self._path_at(entry.node, moment)
+                passed = _order(self._places.path_at(resumed.key // 2, moment) or ())
+            path = self._places.path_at(entry.node, moment)
             if not path or (not self._deep and len(path) > 1):
                 continue
             folder = bool(entry.deep)
@@ -336,6 +340,10 @@ class Changes:
                     continue
                 if self._first(change):
                     yield change, node * 2 + part
+        if self._sight is not None and self._sight.told_of(entry.node):
+            above = self._places.path_of(nodes.chain(self._connection, entry.old_parent or 0))
+            if above and not self._sight.shows(above[-1]) and self._first(self._end_of(above)):
+                yield self._end_of(above), entry.node * 2 + 1
 
     def _first(self, gone: Change) -> bool:
         """Whether this end has not been told yet; it counts as told now."""
@@ -353,63 +361,20 @@ class Changes:
         self, node: int, path: tuple[str, ...], descend: bool, since: int, folder: bool
     ) -> Iterator[tuple[Change, int]]:
         """What stood at ``path`` and below it after ``since``, and does not stand there now."""
-        now = self._at(path)
-        if now is None or not (self._sight is None or self._sight.shows(now)):
+        now = self._stands(path)
+        if now is None:
             yield Change(path, None, folder), node
         elif descend and self._deep and now.id != node:
-            members = self._members_at(node, since)
+            members = self._places.members_at(node, since)
             for name in sorted(members, key=names.key):
                 child = nodes.get(self._connection, members[name])
                 inner = child is not None and child.is_folder
                 yield from self._compare(members[name], (*path, name), inner, since, inner)
 
-    def _members_at(self, folder: int, seq: int) -> dict[str, int]:
-        """Names and ids of what was in a folder after entry ``seq``; and of what has been made there since."""
-        found: dict[str, int] = {}
-        parent = nodes.get(self._connection, folder)
-        for child in nodes.children(self._connection, folder):
-            if child.space != self._space and (parent is None or child.place_seq > parent.place_seq):
-                continue  # made after the folder had left this space: nobody here may know of it
-            if journal.place_before(self._connection, self._space, child.id, seq) is None:
-                found[child.name] = child.id
-        for left, name in journal.left_from(self._connection, self._space, folder, seq):
-            if journal.place_before(self._connection, self._space, left, seq) == (folder, name):
-                found[name] = left
-        return found
-
-    def _at(self, path: Sequence[str]) -> Node | None:
-        """What is at a path below the collection now."""
-        node: Node | None = self._collection
-        for name in path:
-            node = nodes.child(self._connection, node.id, names.key(name)) if node is not None else None
-            if node is None or node.name != name:
-                return None
-        return node
-
-    # -- paths ---------------------------------------------------------------------------------
-
-    def _path_of(self, chain: Sequence[Node]) -> list[Node]:
-        """The part of a chain below the collection; empty when it leads elsewhere."""
-        for index, node in enumerate(chain):
-            if node.id == self._collection.id:
-                return list(chain[index + 1 :])
-        return []
-
-    def _path_at(self, node: int, seq: int) -> tuple[str, ...] | None:
-        """Names from the collection to where a node was after entry ``seq``; None when that was elsewhere."""
-        path: list[str] = []
-        while node != self._collection.id:
-            before = journal.place_before(self._connection, self._space, node, seq)
-            if before is None:
-                row = nodes.get(self._connection, node)
-                if row is None or row.parent == 0:
-                    return _NOWHERE
-                before = (row.parent, row.name)
-            node, name = before
-            path.append(name)
-            if len(path) > 4096:
-                return _NOWHERE
-        return tuple(reversed(path))
+    def _stands(self, path: Sequence[str]) -> Node | None:
+        """What the follower can see at a path below the collection now."""
+        now = self._places.at(path)
+        return now if now is None or self._sight is None or self._sight.shows(now) else None
 
     @staticmethod
     def _change(path: list[Node]) -> Change:

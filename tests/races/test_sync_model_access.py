@@ -23,7 +23,11 @@ def path_of(chance: random.Random) -> str:
 
 def change(dav: Dav, chance: random.Random) -> None:
     """One operation of the owner's."""
-    kind, path, other = chance.choice(["put", "put", "mkcol", "mkcol", "move", "copy", "delete"]), path_of(chance), path_of(chance)
+    kind, path, other = (
+        chance.choice(["put", "put", "mkcol", "mkcol", "move", "copy", "delete"]),
+        path_of(chance),
+        path_of(chance),
+    )
     if kind == "put":
         answer = dav.put(path, b"x" * chance.randint(0, 9))
     elif kind in ("move", "copy"):
@@ -43,8 +47,6 @@ def say(dav: Dav, chance: random.Random, people: list[str]) -> None:
     ]
     answer = dav.request("ACL", path_of(chance), ACL.format("".join(aces)))
     assert answer.status in (200, 403, 404), answer
-
-
 
 
 def history(server: Server, seed: int, steps: int) -> None:
@@ -84,7 +86,9 @@ def differences(seen: dict[str, Fact], real: dict[str, Fact]) -> list[str]:
     """In words, how a follower's state differs from the tree."""
     lines = [f"missing {href} {real[href]}" for href in sorted(real.keys() - seen.keys())]
     lines += [f"stale {href} {seen[href]}" for href in sorted(seen.keys() - real.keys())]
-    return lines + [f"differs {h} {seen[h]} != {real[h]}" for h in sorted(seen.keys() & real.keys()) if seen[h] != real[h]]
+    return lines + [
+        f"differs {h} {seen[h]} != {real[h]}" for h in sorted(seen.keys() & real.keys()) if seen[h] != real[h]
+    ]
 
 
 @pytest.mark.slow
