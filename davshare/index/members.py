@@ -56,10 +56,15 @@ def touching(connection: Connection, number: int) -> list[Membership]:
     return [Membership(group, member, source, kind == "group") for group, member, source, kind in rows]
 
 
-def kept_by(connection: Connection, member: int, source: str) -> frozenset[int]:
-    """Ids of the groups into which somebody else than us has put a user or group."""
-    rows = connection.execute('SELECT "group" FROM member WHERE "user"=? AND source=?', (member, source))
-    return frozenset(row[0] for row in rows)
+def kept(connection: Connection, source: str, of: Sequence[int] | None = None) -> list[Membership]:
+    """Memberships that somebody else than us keeps: all of them, or those of some users and groups."""
+    found: list[Membership] = []
+    query = 'SELECT m."group", m."user", m.source, p.kind FROM member m JOIN principal p ON p.id=m."user"'
+    for part in [()] if of is None else parts(of):
+        where = f' AND m."user" IN ({",".join("?" * len(part))})' if part else ""
+        for group, member, kept_by, kind in connection.execute(f"{query} WHERE m.source=?{where}", (source, *part)):
+            found.append(Membership(group, member, kept_by, kind == "group"))
+    return found
 
 
 def counts(connection: Connection, groups: Sequence[int]) -> dict[int, int]:
