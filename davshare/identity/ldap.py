@@ -62,7 +62,10 @@ class Ldap:
     """
 
     def __init__(self, config: Config) -> None:
-        self._config = config
+        self._url, self._base, self._bind_dn = config.ldap_url, config.ldap_base, config.ldap_bind_dn
+        self._user_filter, self._group_filter = config.ldap_user_filter, config.ldap_group_filter
+        self._login, self._id = config.ldap_login_attribute, config.ldap_id_attribute
+        self._member = config.ldap_group_member
         self._password = _password(config)
         self._seats = threading.BoundedSemaphore(AT_ONCE)
         for key in ("ldap_base", "ldap_login_attribute", "ldap_id_attribute"):
@@ -72,25 +75,25 @@ class Ldap:
             raise UsageError("ldap_ca_file: there is no such file")
         self._tls = Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=config.ldap_ca_file or None)
         self._starttls = config.ldap_starttls and not config.ldap_url.lower().startswith("ldaps:")
-        self._user_attributes = [config.ldap_login_attribute, config.ldap_id_attribute, "displayName", "cn", "mail"]
-        self._group_attributes = [config.ldap_id_attribute, "cn"]
+        self._user_attributes = [self._login, self._id, "displayName", "cn", "mail"]
+        self._group_attributes = [self._id, "cn"]
 
     @property
     def has_groups(self) -> bool:
         """Whether groups are taken from the directory as well."""
-        return bool(self._config.ldap_group_filter)
+        return bool(self._group_filter)
 
     @property
     def by_login(self) -> bool:
         """Whether groups name their members by login, and so hold no groups (RFC 2307)."""
-        return self._config.ldap_group_member.lower() == _MEMBERS_BY_LOGIN
+        return self._member.lower() == _MEMBERS_BY_LOGIN
 
     def find(self, login: str) -> Entry | None:
         """The person with a login name; None if there is nobody, or more than one.
 
         :raises Unavailable: the directory does not answer.
         """
-        wanted = f"({self._config.ldap_login_attribute}={escape_filter_chars(login)})"
+        wanted = f"({self._login}={escape_filter_chars(login)})"
         with self._open() as connection:
             found = list(self._search(connection, self._users(wanted), self._user_attributes, most=2))
         people = [entry for entry in map(self._entry, found) if entry is not None]
@@ -122,7 +125,7 @@ class Ldap:
                 dn, value = waiting.pop()
                 if dn in found:
                     continue
-                wanted = f"({self._config.ldap_group_member}={escape_filter_chars(value)})"
+                wanted = f"({self._member}={escape_filter_chars(value)})"
                 found[dn] = list(self._group_entries(connection, wanted, self._group_attributes))
                 if not self.by_login:
                     waiting += [(group.dn, group.dn) for group in found[dn]]
@@ -146,27 +149,25 @@ class Ldap:
         """
         if self.has_groups:
             with self._open() as connection:
-                yield from self._group_entries(
-                    connection, "", [*self._group_attributes, self._config.ldap_group_member]
-                )
+                yield from self._group_entries(connection, "", [*self._group_attributes, self._member])
 
     def _users(self, wanted: str) -> str:
-        return f"(&{self._config.ldap_user_filter}{wanted})"
+        return f"(&{self._user_filter}{wanted})"
 
     def _entry(self, found: Mapping[str, Any]) -> Entry | None:
         values = _attributes(found)
-        login = _text(values, self._config.ldap_login_attribute)
-        number = _identifier(values, self._config.ldap_id_attribute)
+        login = _text(values, self._login)
+        number = _identifier(values, self._id)
         if not login or not number:
             return None
         display_name = _text(values, "displayname") or _text(values, "cn") or login
         return Entry(found["dn"], number, login, display_name, _text(values, "mail"))
 
     def _group_entries(self, connection: Any, wanted: str, attributes: Sequence[str]) -> Iterator[GroupEntry]:
-        for found in self._search(connection, f"(&{self._config.ldap_group_filter}{wanted})", attributes):
+        for found in self._search(connection, f"(&{self._group_filter}{wanted})", attributes):
             values = _attributes(found)
-            number = _identifier(values, self._config.ldap_id_attribute)
-            members = values.get(self._config.ldap_group_member.lower(), [])
+            number = _identifier(values, self._id)
+            members = values.get(self._member.lower(), [])
             if number:
                 names = tuple(value.decode("utf-8", "replace") for value in members)
                 yield GroupEntry(found["dn"], number, _text(values, "cn"), names)
@@ -176,7 +177,7 @@ class Ldap:
         cookie: bytes | None = None
         while True:
             connection.search(
-                self._config.ldap_base,
+                self._base,
                 query,
                 SUBTREE,
                 attributes=list(attributes),
@@ -197,7 +198,7 @@ class Ldap:
     @contextmanager
     def _open(self) -> Iterator[Any]:
         """A connection that may search."""
-        with self._connected(self._config.ldap_bind_dn or None, self._password or None) as connection:
+        with self._connected(self._bind_dn or None, self._password or None) as connection:
             if not self._bound(connection):
                 raise Unavailable("The directory does not accept ldap_bind_dn and its password.")
             yield connection
@@ -217,7 +218,7 @@ class Ldap:
         connection = None
         try:
             # A new one each time: it remembers for minutes that an address did not answer.
-            server = Server(self._config.ldap_url, tls=self._tls, connect_timeout=PATIENCE, get_info=NONE)
+            server = Server(self._url, tls=self._tls, connect_timeout=PATIENCE, get_info=NONE)
             connection = Connection(
                 server,
                 dn,
