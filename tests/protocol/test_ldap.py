@@ -97,6 +97,7 @@ def test_the_first_sign_in_makes_the_account(site: Site) -> None:
     assert site.status(login, password) == 200
 
 
+@pytest.mark.rfc(4513, "5.1.2", "an empty password is refused before the directory is asked: it would say yes")
 def test_wrong_passwords(site: Site) -> None:
     """Are refused, and make nobody an account; an empty one never reaches the directory, which would take it."""
     login, password, _ = site.person()
@@ -106,6 +107,7 @@ def test_wrong_passwords(site: Site) -> None:
     assert site.status(login, password) == 200
 
 
+@pytest.mark.rfc(4515, "3", "what has a meaning in a filter is escaped in names that people sign in with")
 @pytest.mark.parametrize(
     "pattern", ["*", "{0}*", "*)(uid={0}", "{0})(|(uid=*", "{0})(objectClass=*", "(|(uid={0}))", "\\2a", "{0}\\00"]
 )
@@ -381,6 +383,7 @@ def test_nothing_is_sent_in_clear_or_to_others(site: Site, tmp_path: Path) -> No
     assert directory(site.slapd, ldap_starttls="false", ldap_ca_file="").find(login) is not None
 
 
+@pytest.mark.rfc(2696, "3", "all entries of the directory are found, however few come at once")
 def test_everybody_is_found_page_by_page(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """However few a server gives at once (RFC 2696)."""
     whole = [entry.id for entry in directory(site.slapd).everybody()]
@@ -399,6 +402,7 @@ def test_an_ambiguous_name_is_nobody(site: Site) -> None:
     assert directory(site.slapd, ldap_base=f"ou=people,{BASE}").find(login) is not None
 
 
+@pytest.mark.rfc(2307, "4", "memberUid holds login names")
 def test_groups_of_logins(site: Site) -> None:
     """RFC 2307: memberUid holds names."""
     login, _, _ = site.person()
