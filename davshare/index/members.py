@@ -31,12 +31,13 @@ class Member(NamedTuple):
 
 
 def add(connection: Connection, new: Membership) -> bool:
-    """Put a user or group into a group; whether that is new.  One that is there stays as it is."""
-    done = connection.execute(
-        'INSERT INTO member ("group", "user", source) VALUES (?,?,?) ON CONFLICT DO NOTHING', new[:3]
-    ).rowcount
+    """Put a user or group into a group; whether that is new.  What somebody else keeps becomes ours when we say so."""
+    insert = 'INSERT INTO member ("group", "user", source) VALUES (?,?,?) ON CONFLICT DO NOTHING'
+    done = connection.execute(insert, new[:3]).rowcount > 0
+    if not done and not new.source:
+        connection.execute('UPDATE member SET source=\'\' WHERE "group"=? AND "user"=?', new[:2])
     changed(connection)
-    return done > 0
+    return done
 
 
 def remove(connection: Connection, old: Membership) -> bool:

@@ -159,7 +159,7 @@ def test_groups(site: Site) -> None:
 
 
 def test_a_membership_by_hand_is_not_taken_over(site: Site) -> None:
-    """Who was put into a group of the directory by hand stays in it when the directory says nothing of it."""
+    """Who was put into a group of the directory by hand, before or after it, stays there when the directory ends it."""
     login, password, dn = site.person()
     group = site.slapd.add_group(f"both-{login}", [ADMIN])
     site.json("ldap", "sync")
@@ -167,6 +167,13 @@ def test_a_membership_by_hand_is_not_taken_over(site: Site) -> None:
     site.server.cli("group", "add-member", f"both-{login}", login)
     site.slapd.change(group, {"member": [dn]})
     site.json("ldap", "sync")
+    site.slapd.change(group, {"member": [ADMIN]})
+    site.json("ldap", "sync")
+    assert site.member_of(login) == [f"both-{login}"]
+    site.server.cli("group", "remove-member", f"both-{login}", login)
+    site.slapd.change(group, {"member": [dn]})
+    site.json("ldap", "sync")
+    site.server.cli("group", "add-member", f"both-{login}", login)
     site.slapd.change(group, {"member": [ADMIN]})
     site.json("ldap", "sync")
     assert site.member_of(login) == [f"both-{login}"]
