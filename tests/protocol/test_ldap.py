@@ -388,6 +388,10 @@ def test_nothing_is_sent_in_clear_or_to_others(site: Site, tmp_path: Path) -> No
     with pytest.raises(Unavailable):
         directory(site.slapd, ldap_url=f"ldap://127.0.0.1:{site.slapd.port}").find(login)
     assert directory(site.slapd, ldap_starttls="false", ldap_ca_file="").find(login) is not None
+    encrypted = f"ldaps://localhost:{site.slapd.tls_port}"
+    assert directory(site.slapd, ldap_url=encrypted).find(login) is not None
+    with pytest.raises(Unavailable):
+        directory(site.slapd, ldap_url=encrypted, ldap_ca_file="", ldap_starttls="false").find(login)
 
 
 @pytest.mark.rfc(2696, "3", "all entries of the directory are found, however few come at once")
@@ -451,6 +455,14 @@ def test_mistakes_in_the_configuration(site: Site, changes: dict[str, str]) -> N
     """Are told before anything is served."""
     with pytest.raises(UsageError):
         directory(site.slapd, **changes)
+
+
+def test_ids_of_active_directory() -> None:
+    """16 bytes, in the order that Microsoft shows them in; anything else is no id."""
+    values = {"objectguid": [bytes(range(16))], "entryuuid": [b"597ae2f6-16a6-1027-98f4-d28b5365dc14"]}
+    assert module._identifier(values, "objectGUID") == "03020100-0504-0706-0809-0a0b0c0d0e0f"
+    assert module._identifier(values, "entryUUID") == "597ae2f6-16a6-1027-98f4-d28b5365dc14"
+    assert module._identifier({"objectguid": [b"short"]}, "objectGUID") == module._identifier({}, "objectGUID") == ""
 
 
 def test_a_server_does_not_start_with_a_mistake(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class Slapd:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port, self.tls_port = free_port(), free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.certificate = folder / "certificate.pem"
         self.password_file = folder / "password"
@@ -75,7 +75,7 @@ class Slapd:
                 "-f",
                 str(self.folder / "slapd.conf"),
                 "-h",
-                f"ldap://127.0.0.1:{self.port}/",
+                f"ldap://127.0.0.1:{self.port}/ ldaps://127.0.0.1:{self.tls_port}/",
                 "-d",
                 "0",
             ]
