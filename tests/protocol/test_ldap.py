@@ -125,6 +125,35 @@ def test_a_local_account_goes_first(site: Site) -> None:
     assert site.status("alice", "alice-of-the-directory") == 401
 
 
+def test_a_local_account_is_handed_over(site: Site) -> None:
+    """With home and tokens; once, and to one person."""
+    login, password, _ = site.person()
+    other, _, _ = site.person()
+    name = f"local-{login}"
+    site.server.cli("user", "add", name, "--password-stdin", input="local-pass-1")
+    assert site.server.dav(name, password="local-pass-1").put("a.txt", b"mine").status == 201
+    token = site.server.cli("token", "add", name).stdout.strip()
+    assert site.server.cli("ldap", "adopt", name, check=False).returncode == 3
+    assert site.server.cli("ldap", "adopt", "nobody", login, check=False).returncode == 3
+    site.server.cli("ldap", "adopt", name, login)
+    assert site.status(name, "local-pass-1") == 401 and site.status(name, token) == 200
+    assert site.server.dav(login, password=password).get("a.txt").body == b"mine"
+    assert site.server.cli("ldap", "adopt", name, other, check=False).returncode == 4
+    assert site.server.cli("ldap", "adopt", "bob", login, check=False).returncode == 4
+
+
+def test_a_sign_in_without_news_writes_nothing(site: Site) -> None:
+    """Or each one would make every worker forget everybody; a membership that is also made by hand is no news."""
+    login, password, dn = site.person()
+    site.slapd.add_group(f"news-{login}", [dn])
+    assert site.status(login, password) == 200
+    site.server.cli("group", "add-member", f"news-{login}", login)
+    site.forget()
+    before = site.server.rows("SELECT value FROM counter WHERE name='generation'")
+    assert site.status(login, password) == 200
+    assert site.server.rows("SELECT value FROM counter WHERE name='generation'") == before
+
+
 def test_a_changed_password_works_soon(site: Site) -> None:
     """The new one at once, also when it was tried too early."""
     login, password, dn = site.person()
