@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import ssl
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -26,6 +27,8 @@ from davshare.errors import Unavailable, UsageError
 log = logging.getLogger("davshare.ldap")
 #: Seconds for a connection to be made, and for each answer.
 PATIENCE = 5
+#: Seconds for which nobody is asked after there was no answer.
+_REST = 2.0
 #: How many threads of a process wait for the directory at the same time; others are sent away.
 AT_ONCE = 16
 #: Entries that come in one answer when all are asked for.
@@ -68,6 +71,7 @@ class Ldap:
         self._member = config.ldap_group_member
         self._password = _password(config)
         self._seats = threading.BoundedSemaphore(AT_ONCE)
+        self._down_until = 0.0
         for key in ("ldap_base", "ldap_login_attribute", "ldap_id_attribute"):
             if not getattr(config, key):
                 raise UsageError(f"{key} is missing: without it nobody is found in the directory")
@@ -213,6 +217,8 @@ class Ldap:
     @contextmanager
     def _connected(self, dn: str | None, password: str | None) -> Iterator[Any]:
         """A connection, encrypted if it shall be, and not yet bound."""
+        if self._down_until > time.monotonic():
+            raise Unavailable("The directory does not answer.")
         if not self._seats.acquire(timeout=1):
             raise Unavailable("Too many are waiting for the directory.")
         connection = None
@@ -235,6 +241,8 @@ class Ldap:
             yield connection
         except (LDAPException, OSError) as error:
             log.warning("the directory does not answer: %s", type(error).__name__)
+            # Whoever stands in line behind this one learns it at once, and holds no thread for as long again.
+            self._down_until = time.monotonic() + _REST
             raise Unavailable("The directory does not answer.") from error
         finally:
             self._seats.release()
