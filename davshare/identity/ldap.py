@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from ldap3 import NONE, SIMPLE, SUBTREE, Connection, Server, Tls
 from ldap3.core.exceptions import LDAPException
+from ldap3.protocol.sasl.sasl import sasl_prep
 from ldap3.utils.conv import escape_filter_chars
 from ldap3.utils.dn import parse_dn
 
@@ -110,9 +111,10 @@ class Ldap:
 
         :raises Unavailable: the directory does not answer.
         """
-        if not password or "\0" in password:
+        prepared = _prepared(password)
+        if not prepared:
             return False
-        with self._connected(entry.dn, password) as connection:
+        with self._connected(entry.dn, prepared) as connection:
             return self._bound(connection)
 
     def groups_of(self, entry: Entry) -> dict[str, list[GroupEntry]]:
@@ -215,7 +217,7 @@ class Ldap:
         raise Unavailable(f"The directory refuses a sign-in: {connection.result['description']}.")
 
     @contextmanager
-    def _connected(self, dn: str | None, password: str | None) -> Iterator[Any]:
+    def _connected(self, dn: str | None, password: str | bytes | None) -> Iterator[Any]:
         """A connection, encrypted if it shall be, and not yet bound."""
         if self._down_until > time.monotonic():
             raise Unavailable("The directory does not answer.")
@@ -268,6 +270,17 @@ def _password(config: Config) -> str:
         return Path(config.ldap_password_file).read_text("utf-8").removesuffix("\n").removesuffix("\r")
     except (OSError, UnicodeDecodeError):
         raise UsageError("ldap_password_file cannot be read") from None
+
+
+def _prepared(password: str) -> bytes:
+    """What is sent of a password (RFC 4513 section 5.1.3, RFC 4013); nothing if it cannot be one there.
+
+    Looked at after it was prepared: some characters are mapped to nothing.
+    """
+    try:
+        return b"" if "\0" in password else str(sasl_prep(password)).encode()
+    except (LDAPException, UnicodeEncodeError):
+        return b""
 
 
 def _attributes(found: Mapping[str, Any]) -> dict[str, list[bytes]]:

@@ -101,8 +101,11 @@ def test_the_first_sign_in_makes_the_account(site: Site) -> None:
 def test_wrong_passwords(site: Site) -> None:
     """Are refused, and make nobody an account; an empty one never reaches the directory, which would take it."""
     login, password, _ = site.person()
-    for wrong in ("", "wrong", password + " ", password.upper(), "\0", "\0" + password):
+    odd = ("\0", "\0" + password, "\x07", "\u00ad", "\u200d", "\ue000", "\u05d0a", "x" * 4000)
+    for wrong in ("", "wrong", password + " ", password.upper(), *odd[:4]):
         assert site.status(login, wrong) == 401
+    entry, ldap = directory(site.slapd).find(login), directory(site.slapd)
+    assert entry is not None and not any(ldap.check(entry, wrong) for wrong in ("", "wrong", *odd))
     assert site.server.cli("user", "show", login, check=False).returncode == 3
     assert site.status(login, password) == 200
 
