@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from ldap3 import NONE, SIMPLE, SUBTREE, Connection, Server, Tls
 from ldap3.core.exceptions import LDAPException
@@ -78,7 +79,8 @@ class Ldap:
                 raise UsageError(f"{key} is missing: without it nobody is found in the directory")
         if config.ldap_ca_file and not Path(config.ldap_ca_file).is_file():
             raise UsageError("ldap_ca_file: there is no such file")
-        self._tls = Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=config.ldap_ca_file or None)
+        host = urlsplit(config.ldap_url).hostname
+        self._tls = Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=config.ldap_ca_file or None, sni=host)
         self._starttls = config.ldap_starttls and not config.ldap_url.lower().startswith("ldaps:")
         self._user_attributes = [self._login, self._id, "displayName", "cn", "mail"]
         self._group_attributes = [self._id, "cn"]
