@@ -11,7 +11,7 @@ from davshare.errors import BadRequest, Conflict
 from davshare.identity import passwords
 from davshare.identity.groups import PAGE, change_membership
 from davshare.identity.lookup import check_text, find_group, find_user
-from davshare.index import members, people, spaces
+from davshare.index import identities, members, people, spaces
 from davshare.index.database import Database
 from davshare.index.members import Membership
 from davshare.model import names
@@ -105,6 +105,7 @@ def add_user(
     guest: bool = False,
     second_factor: bool = False,
     source: str = "",
+    identity: tuple[str, str] | None = None,
 ) -> User:
     """A new account with its home; guests have none, and see only what others granted.
 
@@ -113,8 +114,9 @@ def add_user(
 
     :param password: None makes an account that cannot sign in with a password.
     :param source: who keeps the account; empty: we do.
+    :param identity: issuer and subject of the same person elsewhere.
     :raises BadRequest: name, password or another value cannot be accepted.
-    :raises Conflict: the name is taken.
+    :raises Conflict: the name is taken, or the identity is known already.
     :raises NotFound: there is no such group.
     """
     from davshare.files.spaces import make_home
@@ -129,7 +131,7 @@ def add_user(
     hashed = None if password is None else passwords.make_hash(password)
     new = User(0, name, display_name or name, email, hashed, admin, True, quota, int(time.time()))
     new = new._replace(guest=guest, second_factor=second_factor, source=source)
-    new = _insert(files, new, member_of)
+    new = _insert(files, new, member_of, identity)
     try:
         if not guest:
             make_home(files, new)
@@ -143,14 +145,18 @@ def add_user(
     return new
 
 
-def _insert(files: Files, new: User, member_of: Sequence[str]) -> User:
-    """The row of a new user, and the memberships."""
+def _insert(files: Files, new: User, member_of: Sequence[str], identity: tuple[str, str] | None) -> User:
+    """The row of a new user, with memberships and identity."""
 
     def work(tx: Transaction) -> User:
         joined = [find_group(tx.connection, group).id for group in member_of]
         if people.user(tx.connection, new.name) is not None:
             raise Conflict("There is a user of this name already.")
+        if identity is not None and identities.owner(tx.connection, *identity) is not None:
+            raise Conflict("This person has an account already.")
         user = new._replace(id=people.add_user(tx.connection, new))
+        if identity is not None:
+            identities.add(tx.connection, *identity, user.id)
         change_membership(tx, joining=[Membership(group, user.id) for group in joined])
         return user
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from davshare.config import Config
 from davshare.files import restore
@@ -12,16 +13,47 @@ from davshare.identity.gate import Gate
 from davshare.server import admin
 from davshare.server.pipeline import Pipeline
 
+if TYPE_CHECKING:
+    from davshare.identity.directory import Directory
+    from davshare.identity.ldap import Ldap
+
 
 def open_files(data: Path, config: Config) -> Files:
     """The file service on a data folder."""
     return Files(data, admin.open_index(data, config), config.durability == "full")
 
 
+def open_ldap(config: Config) -> Ldap | None:
+    """The directory that keeps accounts as well, where there is one; nobody is asked yet.
+
+    :raises UsageError: its configuration has a mistake.
+    """
+    if not config.ldap_url:
+        return None
+    from davshare.identity.ldap import Ldap
+
+    return Ldap(config)
+
+
+def open_directory(files: Files, config: Config) -> Directory | None:
+    """The accounts of the directory, where there is one.
+
+    :raises UsageError: its configuration has a mistake.
+    """
+    ldap = open_ldap(config)
+    if ldap is None:
+        return None
+    from davshare.identity.directory import Directory
+
+    return Directory(files, ldap)
+
+
 def make_application(data: Path, config: Config) -> Application:
     """The application of one worker; called after the fork."""
     files = open_files(data, config)
-    gate = Gate(files.db, files.settings, basic_over_http=config.basic_over_http)
+    gate = Gate(
+        files.db, files.settings, basic_over_http=config.basic_over_http, directory=open_directory(files, config)
+    )
     direct = Pipeline(files, gate, config.public_url)
     if config.gateway == "direct":
         return direct

@@ -122,7 +122,7 @@ class Pipeline:
             return self._options(request, patient)
         segments, slash = names.split(request.path)
         if not segments or segments[0] not in _DOORS:
-            return self._elsewhere(request, segments)
+            return self._elsewhere(request, segments, patient)
         return Address(segments, slash)
 
     def _options(self, request: Request, patient: bool) -> Response:
@@ -169,13 +169,15 @@ class Pipeline:
         """
         return self._dav.respond(x)
 
-    def _elsewhere(self, request: Request, segments: tuple[str, ...]) -> Response:
+    def _elsewhere(self, request: Request, segments: tuple[str, ...], patient: bool) -> Response:
         """What is not WebDAV: health, new passwords, and the way to the files."""
         if request.method not in _KNOWN:
             raise NotImplementedHere
         if segments in (("readyz",), ("livez",), ("healthz",)):
             return health.respond(self._files, segments[0])
         if segments and segments[0] == "reset":
+            if not patient:
+                raise Waits
             self._gate.demand_secure(request.scheme == "https" or is_loopback(request.peer))
             return reset.respond(self._files, request, segments[1:])
         if not segments and request.method in ("GET", "HEAD"):

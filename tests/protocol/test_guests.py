@@ -25,8 +25,7 @@ def test_there_is_no_home(guest: Dav) -> None:
     for path in ("/dav/home/", "/dav/home/a.txt", "/remote.php/webdav/", "/remote.php/dav/files/visitor/"):
         for method in ("GET", "PROPFIND", "DELETE"):
             assert guest.request(method, path).status == 404
-        for method in ("PUT", "MKCOL", "LOCK"):
-            answer = guest.request(method, path)
+        for answer in (guest.put(path), guest.mkcol(path), guest.lock(path)):
             assert answer.status in (403, 404, 409), repr(answer)
     assert guest.request("OPTIONS", "/dav/home/").status == 200
 
