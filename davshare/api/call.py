@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from davshare.errors import DavshareError
 from davshare.files.service import Files
+from davshare.http import routes
 from davshare.model.people import Actor
 
 #: Where all routes begin.
@@ -69,4 +70,4 @@ class Route(NamedTuple):
     @property
     def segments(self) -> tuple[str, ...]:
         """The parts of the path; ``{name}`` stands for a parameter."""
-        return tuple(self.path.strip("/").split("/"))
+        return routes.parts(self.path)

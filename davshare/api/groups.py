@@ -132,7 +132,8 @@ def list_members(call: Call) -> GroupMemberList:
 
 def join(call: Call) -> None:
     """Put a user into a group."""
-    service.join(call.files, call.path["group"], call.path["user"])
+    source = "" if call.actor.admin else service.CHOSEN
+    service.join(call.files, call.path["group"], call.path["user"], source=source)
 
 
 def leave(call: Call) -> None:

@@ -17,6 +17,7 @@ from davshare.files.service import Files
 from davshare.http import origins
 from davshare.http.request import Request
 from davshare.http.responses import Response
+from davshare.http.routes import matched
 from davshare.model.access import Permission
 from davshare.model.people import Actor
 
@@ -113,19 +114,6 @@ def demand_reach(route: Route, actor: Actor) -> None:
         raise Forbidden("This app token reaches only a part of the files, and manages nothing.")
     if route.who.signed_in and actor.mask != Permission.ALL and route.method != "GET":
         raise Forbidden("This app token can only read.")
-
-
-def matched(parts: tuple[str, ...], segments: tuple[str, ...]) -> dict[str, str] | None:
-    """The parameters if a path fits a template, else None."""
-    if len(parts) != len(segments):
-        return None
-    found = {}
-    for part, segment in zip(parts, segments, strict=True):
-        if part.startswith("{"):
-            found[part[1:-1]] = segment
-        elif part != segment:
-            return None
-    return found
 
 
 def _allow(routes: Sequence[Route]) -> str:

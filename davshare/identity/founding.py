@@ -9,6 +9,7 @@ from typing import NamedTuple
 from davshare.errors import Conflict
 from davshare.files.service import Files
 from davshare.files.spaces import found_space
+from davshare.identity.groups import CHOSEN
 from davshare.identity.lookup import check_text, find_group, find_user
 from davshare.index import grants, members, people
 from davshare.index.database import Connection
@@ -78,7 +79,8 @@ def _gather(connection: Connection, founder: Actor, team: Team) -> int:
     if people.group(connection, team.name) is not None:
         raise Conflict("There is a group of this name already.")
     number = people.add_group(connection, team.name, team.display_name or team.name, int(time.time()))
+    source = "" if founder.admin else CHOSEN
     for user in team.users:
-        members.add(connection, Membership(number, find_user(connection, user).id))
+        members.add(connection, Membership(number, find_user(connection, user).id, source))
     members.add_manager(connection, number, founder.user)
     return number

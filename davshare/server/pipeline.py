@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from davshare.api import problem
 from davshare.api.router import Router
+from davshare.clients.ocs_router import Ocs
 from davshare.dav import fault, options
 from davshare.dav.dispatch import Dav
 from davshare.dav.exchange import Exchange
@@ -68,6 +69,7 @@ class Pipeline:
         self._public_url = public_url
         self._dav = Dav(self._browse)
         self._api = Router(files, self.who, gate.challenges, public_url)
+        self._ocs = Ocs(files, self.who, gate.challenges, public_url)
 
     def quick(self, request: Request) -> Response | None:
         """The answer if it needs no waiting."""
@@ -184,6 +186,10 @@ class Pipeline:
             if not patient:
                 raise Waits
             return self._api.respond(request, segments)
+        if segments and segments[0] == "ocs":
+            if not patient:
+                raise Waits
+            return self._ocs.respond(request, segments)
         if segments in (("readyz",), ("livez",), ("healthz",)):
             return health.respond(self._files, segments[0])
         if segments and segments[0] == "reset":

@@ -69,6 +69,7 @@ def call(api: Api, route: Route, values: dict[str, str]):
     return api.ask(route.method, path, body)
 
 
+@pytest.mark.rfc("9110", "15.5.2", "the JSON door challenges whoever sends no credentials, and tells nothing")
 @pytest.mark.parametrize("route", ROUTES, ids=NAME)
 def test_nobody(site: Server, route: Route) -> None:
     """Without credentials nothing is told or done, and the answer says how to sign in."""
@@ -188,6 +189,7 @@ def a_space(server: Server) -> str:
     return str(Api.of(server, "admin").get("/spaces?limit=1").ok()["items"][0]["name"])
 
 
+@pytest.mark.rfc("9457", "3", "refusals are problem details that name the field and repeat nothing that was sent")
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.takes is not None], ids=NAME)
 @pytest.mark.parametrize("body", [[], "text", 1, None, {"no-such-field": 1, "evil<b>": 2}], ids=repr)
 def test_bodies_that_are_no_model(site: Server, route: Route, body: object) -> None:
@@ -217,6 +219,7 @@ def test_queries(site: Server, route: Route) -> None:
     assert len(admin.get(path + "?offset=999999").ok()["items"]) == 0
 
 
+@pytest.mark.rfc("9110", "15.5.6", "405 of the JSON door names the methods that its table has")
 @pytest.mark.parametrize("route", ROUTES, ids=NAME)
 def test_other_methods(site: Server, route: Route) -> None:
     """405 says what is possible, and OPTIONS says the same."""

@@ -12,7 +12,7 @@ import jsonschema
 
 from davshare.api import openapi
 from davshare.api.call import BASE
-from davshare.api.router import matched
+from davshare.http.routes import matched, parts
 from support.raw import basic
 from support.server import Server
 
@@ -119,12 +119,12 @@ def check(method: str, path: str, reply: Reply) -> None:
     """The answer is one that the document announces, and its body fits the schema there."""
     assert reply.headers["Cache-Control"] == "no-store", repr(reply)
     document = _document()
-    segments = tuple(path.strip("/").split("/"))
+    segments = parts(path)
     described = next(
         (
             each[method.lower()]
             for template, each in document["paths"].items()
-            if matched(tuple(template.strip("/").split("/")), segments) is not None and method.lower() in each
+            if matched(parts(template), segments) is not None and method.lower() in each
         ),
         None,
     )
