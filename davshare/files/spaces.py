@@ -21,6 +21,7 @@ from davshare.model.access import ROLES
 from davshare.model.nodes import FOLDER, Node, Space
 from davshare.model.people import User
 from davshare.store.base import Facts
+from davshare.store.crash import point
 from davshare.store.local import LocalStore
 
 T = TypeVar("T")
@@ -123,7 +124,7 @@ def found_space(files: Files, new: Space, furnish: Callable[[Connection, Space],
     root = Path("spaces") / new.name
     new = new._replace(kind="space", owner=None, root=os.fspath(root))
     store = LocalStore(files.data / root, files.durable)
-    made = False
+    made = committing = False
     with files.db.turn():
         try:
             with files.db.transaction() as connection:
@@ -133,11 +134,15 @@ def found_space(files: Files, new: Space, furnish: Callable[[Connection, Space],
                     raise Conflict("A space of this name has left files on disk; an administrator can add it again.")
                 made = not (files.data / root).exists()
                 facts, _ = _prepare(store, new)
+                point("space.prepared")
                 space = _insert(connection, new, facts)
                 furnish(connection, space)
                 changed(connection)
+                # A commit of which nobody knows the end may have happened: the folder stays then.
+                committing = True
+            point("space.made")
         except BaseException:
-            if made:
+            if made and not committing:
                 with contextlib.suppress(DavshareError, OSError):
                     store.remove_root()
             raise

@@ -12,6 +12,7 @@ from davshare.api import openapi, who
 from davshare.api.call import BASE, Route
 from davshare.api.table import ROUTES
 from support.api import PROBLEM, Api
+from support.ocs import Ocs
 from support.raw import basic
 from support.server import Server
 
@@ -257,6 +258,22 @@ def test_head(site: Server) -> None:
     assert (head.status, head.body, head.headers["Content-Length"]) == (200, b"", str(len(get.body)))
     refused = Api(site, None).raw("HEAD", f"{BASE}/me")
     assert (refused.status, refused.body) == (401, b"")
+
+
+@pytest.mark.parametrize("gateway", ["direct", "wsgidav"])
+def test_gateways_and_public_addresses(own_server, gateway: str) -> None:
+    """Both gateways lead here, and addresses in answers are those that people know."""
+    server = own_server(env={"DAVSHARE_GATEWAY": gateway, "DAVSHARE_PUBLIC_URL": "https://files.example"}, workers=1)
+    admin = Api.of(server, "admin")
+    made = admin.post("/spaces", {"name": "lab"})
+    assert made.ok(201)["url"] == "https://files.example/dav/spaces/lab/"
+    assert admin.post("/users/alice/password-reset").ok(201)["url"].startswith("https://files.example/reset/")
+    admin.ask("PATCH", "/me", {}, {"Origin": "https://files.example"}).ok()
+    admin.ask("PATCH", "/me", {}, {"Origin": server.url}).refused(403)
+    admin.raw("GET", "/api/v1/nothing").refused(404)
+    Api(server, None).get("/me").refused(401)
+    assert admin.raw("PATCH", "/api/v1/me", b"x" * 3_000_000, {"Content-Type": "application/json"}).status == 413
+    assert Ocs(server, "admin").get("user").ok()["id"] == "admin"
 
 
 def test_document(site: Server) -> None:
