@@ -16,6 +16,8 @@ from davshare.errors import (
     NotAuthenticated,
     NotFound,
     TooLarge,
+    TooManyAttempts,
+    Unavailable,
     Unprocessable,
     UnsupportedMediaType,
 )
@@ -61,7 +63,7 @@ def errors_of(route: Route) -> list[type[DavshareError]]:
     """Every refusal that a route may answer with, by status."""
     found: set[type[DavshareError]] = set(route.errors)
     if route.who.signed_in:
-        found |= {NotAuthenticated, Forbidden}
+        found |= {NotAuthenticated, Forbidden, TooManyAttempts, Unavailable}
     if "{" in route.path:
         found.add(NotFound)
     if route.query is not None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from davshare.api import openapi, problem, reading
+from davshare.api import problem, reading
 from davshare.api.call import BASE, NOBODY, Call, Made, Route
 from davshare.api.schema import plain
 from davshare.api.table import ROUTES
@@ -70,10 +70,8 @@ class Router:
         if segments[: len(_BASE)] != _BASE:
             raise NotFound
         below = segments[len(_BASE) :]
-        if request.method in ("GET", "HEAD") and below == ("openapi.json",):
-            return _json(200, openapi.document(), request)
         here = [(route, found) for parts, route in self._routes if (found := matched(parts, below)) is not None]
-        if not here and below != ("openapi.json",):
+        if not here:
             raise NotFound
         method = "GET" if request.method == "HEAD" else request.method
         route, path = next(((route, found) for route, found in here if route.method == method), (None, {}))
@@ -117,7 +115,7 @@ def demand_reach(route: Route, actor: Actor) -> None:
 
 
 def _allow(routes: Sequence[Route]) -> str:
-    methods = {route.method for route in routes} or {"GET"}
+    methods = {route.method for route in routes}
     if "GET" in methods:
         methods.add("HEAD")
     return ", ".join(sorted({"OPTIONS", *methods}))

@@ -66,6 +66,25 @@ class Values:
         return value
 
 
+class Document:
+    """The OpenAPI document; what is in it is said by its own standard."""
+
+    def schema(self) -> dict[str, Any]:
+        """Any object."""
+        return {"type": "object"}
+
+    def read(self, value: Any) -> Any:
+        """Nobody sends one."""
+        return value
+
+
+def document(call: Call) -> Mapping[str, Any]:
+    """The description of all operations, this one too."""
+    from davshare.api import openapi  # it is made from the table in which this is
+
+    return openapi.document()
+
+
 def server(call: Call) -> Server:
     """What answers."""
     return Server("davshare", davshare.__version__)
@@ -84,6 +103,7 @@ def change(call: Call) -> Mapping[str, Any]:
 
 
 ROUTES = (
+    Route("GET", "/openapi.json", "This document.", who.ANYONE, document, Document()),
     Route("GET", "/server", "Name and version of the server.", who.SIGNED_IN, server, Server, partial=True),
     Route("GET", "/settings", "All settings with their values.", who.ADMIN, get, Values(changes=False)),
     Route("PATCH", "/settings", "Change settings, at once and in every worker; null sets one back to the default.",

@@ -118,6 +118,8 @@ def _demand_within(connection: Connection, actor: Actor, space: Space, who: int,
     own = Permission.ALL if guard.rules(actor, space) else _said_at_root(connection, fresh, space)
     if not own & Permission.WRITE_ACL:
         raise Forbidden("Only managers of the space and administrators may do this.")
-    before = grants.get(connection, space.node, who)
-    if ((0 if before is None else before.rights) | rights) & ~own:
+    for denied in (False, True):
+        before = grants.get(connection, space.node, who, denied)
+        rights |= Permission.NONE if before is None else before.rights
+    if rights & ~own:
         raise Forbidden("Nobody decides about rights that they do not have themselves.")

@@ -32,6 +32,8 @@ BODIES = {
 }
 #: Routes that anyone who is signed in may call, whatever is behind them.
 OPEN = [route for route in ROUTES if route.who in (who.SIGNED_IN, who.ANYONE)]
+#: Routes for which one has to sign in.
+SIGNED_IN = [route for route in ROUTES if route.who.signed_in]
 CLOSED = [route for route in ROUTES if route not in OPEN]
 
 
@@ -71,7 +73,7 @@ def call(api: Api, route: Route, values: dict[str, str]):
 
 
 @pytest.mark.rfc("9110", "15.5.2", "the JSON door challenges whoever sends no credentials, and tells nothing")
-@pytest.mark.parametrize("route", ROUTES, ids=NAME)
+@pytest.mark.parametrize("route", SIGNED_IN, ids=NAME)
 def test_nobody(site: Server, route: Route) -> None:
     """Without credentials nothing is told or done, and the answer says how to sign in."""
     reply = call(Api(site, None), route, new_things(site))
@@ -105,7 +107,7 @@ def test_administrators(site: Server, route: Route) -> None:
     assert reply.status in (200, 201, 204) or (route.path.endswith("{token}") and reply.status == 404), reply
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=NAME)
+@pytest.mark.parametrize("route", SIGNED_IN, ids=NAME)
 def test_tokens_for_a_part(site: Server, route: Route) -> None:
     """An app token that reaches only a part manages nothing, even an administrator's."""
     secret = site.cli("token", "add", "admin", "--scope", "path:home").stdout.strip()
@@ -289,6 +291,7 @@ def test_document(site: Server) -> None:
     for route in ROUTES:
         operation = document["paths"][route.path][route.method.lower()]
         assert route.who.doc in operation["description"] and operation["summary"].endswith(".")
-        assert PROBLEM in operation["responses"]["401"]["content"]
+        assert (operation.get("security") == []) == (not route.who.signed_in)
+        assert not route.who.signed_in or PROBLEM in operation["responses"]["401"]["content"]
         assert ("requestBody" in operation) == (route.takes is not None)
     assert json.loads(reply.body) == json.loads(json.dumps(openapi.document()))

@@ -128,7 +128,7 @@ def check(method: str, path: str, reply: Reply) -> None:
         ),
         None,
     )
-    if described is None or reply.status in (405, 429, 503):
+    if described is None or reply.status == 405:
         return
     assert str(reply.status) in described["responses"], f"{reply!r} is not documented"
     if not reply.body:
