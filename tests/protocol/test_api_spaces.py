@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from davshare.model.access import Permission
 from support.api import Api
 from support.client import Dav
 from support.server import Server
@@ -328,6 +329,24 @@ def test_nobody_gives_more_than_they_have(admin: Api, module_server: Server, spa
         bob.put(f"/spaces/{space}/members/user/{who}", body).refused(403)
     bob.delete(f"/spaces/{space}/members/user/alice").refused(403)
     assert members(admin, space) == before
+
+
+def test_denials(admin: Api, module_server: Server, space: str) -> None:
+    """What is denied shows among the members, and only who has the rights in question takes it back."""
+    admin.put(f"/spaces/{space}/members/user/bob", {"permissions": ["read", "write-acl"]}).ok()
+    victim = fresh("u")
+    admin.post("/users", {"name": victim}).ok(201)
+    with module_server.index() as connection:
+        connection.execute(
+            'INSERT INTO "grant" (node, principal, deny, rights) SELECT s.node, p.id, 1, ?'
+            " FROM space s, principal p WHERE s.name=? AND s.kind='space' AND p.name=? AND p.kind='user'",
+            (Permission.BIND, space, victim),
+        )
+    shown = admin.get(f"/spaces/{space}/members").ok()["items"]
+    assert [each["permissions"] for each in shown if each["denied"]] == [["bind"]]
+    Api.of(module_server, "bob").delete(f"/spaces/{space}/members/user/{victim}").refused(403)
+    admin.delete(f"/spaces/{space}/members/user/{victim}").ok(204)
+    assert not any(each["denied"] for each in admin.get(f"/spaces/{space}/members").ok()["items"])
 
 
 @pytest.mark.parametrize("role", ["viewer", "contributor", "editor"])

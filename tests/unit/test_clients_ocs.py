@@ -16,7 +16,6 @@ from davshare.clients.ocs import Result
 from davshare.errors import BadRequest
 from davshare.http.request import BytesBody, Request
 
-
 #: What XML 1.0 cannot hold (section 2.2).
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
