@@ -151,6 +151,18 @@ class UnsupportedMediaType(DavshareError):
     message = "The request body is of a type that is not understood here."
 
 
+class Unprocessable(DavshareError):
+    """A well-formed body says something that cannot be (RFC 9110 section 15.5.21); ``field`` names what."""
+
+    status = 422
+    exception = "Sabre\\DAV\\Exception\\BadRequest"
+    message = "The request body holds a value that cannot be accepted."
+
+    def __init__(self, field: str, message: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 class RangeNotSatisfiable(DavshareError):
     """No part of the asked range exists (RFC 9110 section 15.5.17)."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from davshare.config import suggestion
@@ -72,6 +73,16 @@ def change(database: Database, name: str, text: str) -> Value:
     with database.write() as connection:
         rows.put(connection, name, value)
     return value
+
+
+def put(database: Database, values: Mapping[str, Value | None]) -> None:
+    """Set many at once, or none; None stands for the default.  The caller has looked whether they fit."""
+    with database.write() as connection:
+        for name, value in values.items():
+            if value is None:
+                rows.remove(connection, name)
+            else:
+                rows.put(connection, name, value)
 
 
 def reset(database: Database, name: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 from types import EllipsisType
 from typing import NamedTuple, TypeVar
 
-from davshare.errors import BadRequest, Conflict, Forbidden, NotFound
+from davshare.errors import BadRequest, Conflict, DavshareError, Forbidden, NotFound
 from davshare.files import access
 from davshare.files.commit import Transaction
 from davshare.files.service import Files
@@ -20,6 +21,7 @@ from davshare.model.access import ROLES
 from davshare.model.nodes import FOLDER, Node, Space
 from davshare.model.people import User
 from davshare.store.base import Facts
+from davshare.store.crash import point
 from davshare.store.local import LocalStore
 
 T = TypeVar("T")
@@ -108,6 +110,47 @@ def _prepare(store: LocalStore, space: Space) -> tuple[Facts, int | None]:
             raise Forbidden("Nothing can be written in this folder; it can be attached as a read-only space.") from None
     facts = store.root_facts()
     return facts, facts.inode
+
+
+def found_space(files: Files, new: Space, furnish: Callable[[Connection, Space], None]) -> Space:
+    """A project space in ``spaces/NAME`` with all that ``furnish`` adds to it in the same transaction, or nothing.
+
+    Unlike :func:`add_space`, this adopts no files: nobody gets what a removed space has left on disk.
+
+    :raises BadRequest: the name cannot be one.
+    :raises Conflict: there is such a space, or a folder of its name that holds something.
+    """
+    names.check_account(new.name)
+    root = Path("spaces") / new.name
+    new = new._replace(kind="space", owner=None, root=os.fspath(root))
+    store = LocalStore(files.data / root, files.durable)
+    made = committing = False
+    with files.db.turn():
+        try:
+            with files.db.transaction() as connection:
+                if spaces.named(connection, "space", new.name) is not None:
+                    raise Conflict("There is such a space already.")
+                if _holds_files(files.data / root):
+                    raise Conflict("A space of this name has left files on disk; an administrator can add it again.")
+                made = not (files.data / root).exists()
+                facts, _ = _prepare(store, new)
+                point("space.prepared")
+                space = _insert(connection, new, facts)
+                furnish(connection, space)
+                changed(connection)
+                # A commit of which nobody knows the end may have happened: the folder stays then.
+                committing = True
+            point("space.made")
+        except BaseException:
+            if made and not committing:
+                with contextlib.suppress(DavshareError, OSError):
+                    store.remove_root()
+            raise
+    return space
+
+
+def _holds_files(root: Path) -> bool:
+    return root.is_dir() and any(name != names.PRIVATE for name in os.listdir(root))
 
 
 def _link(files: Files, space: Space) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from davshare.files.commit import Transaction
     from davshare.files.service import Files
 
+#: The source of memberships that managers made: they do not make them masters of the accounts in their groups.
+CHOSEN = "manager"
 #: Most entries of one page.
 PAGE = 1000
 
@@ -121,15 +123,20 @@ def remove_group(files: Files, name: str) -> Group:
     return files.committer.run(work, [])
 
 
-def join(files: Files, group: str, member: str, *, nested: bool = False) -> bool:
+def join(files: Files, group: str, member: str, *, nested: bool = False, source: str = "") -> bool:
     """Put a user, or a group (``nested``), into a group; whether that is new.
 
+    :param source: who keeps the membership; :data:`CHOSEN` when a manager of the group decides.
     :raises NotFound: one of them does not exist.
     :raises Conflict: the group would come to lie in itself.
     """
 
     def work(tx: Transaction) -> bool:
-        return bool(change_membership(tx, joining=[_membership(tx.connection, group, member, nested)])[0])
+        return bool(
+            change_membership(tx, joining=[_membership(tx.connection, group, member, nested)._replace(source=source)])[
+                0
+            ]
+        )
 
     return files.committer.run(work, [])
 

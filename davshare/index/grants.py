@@ -117,3 +117,31 @@ def remove(connection: Connection, node: int, principal: int, deny: bool = False
     ).rowcount
     changed(connection)
     return bool(done)
+
+
+class Named(NamedTuple):
+    """A grant with whom it is for: a kind (user or group), a name, and the name that others see."""
+
+    grant: Grant
+    kind: str
+    name: str
+    display_name: str
+
+
+def named_on_node(connection: Connection, node: int, offset: int, limit: int) -> list[Named]:
+    """A page of the grants on one node: groups first, each kind by name, denials before what is granted."""
+    rows = connection.execute(
+        "SELECT g.node, g.principal, g.deny, g.rights, g.expires, p.kind, p.name, p.display_name"
+        ' FROM "grant" g JOIN principal p ON p.id=g.principal WHERE g.node=?'
+        " ORDER BY p.kind, p.name, g.deny DESC LIMIT ? OFFSET ?",
+        (node, limit, offset),
+    )
+    return [Named(_grants([row[:5]])[0], *row[5:]) for row in rows]
+
+
+def get(connection: Connection, node: int, principal: int, deny: bool = False) -> Grant | None:
+    """What is granted, or denied, to one principal on one node."""
+    rows = connection.execute(
+        f'SELECT {_COLUMNS} FROM "grant" WHERE node=? AND principal=? AND deny=?', (node, principal, int(deny))
+    ).fetchall()
+    return _grants(rows)[0] if rows else None

@@ -149,6 +149,15 @@ def is_manager(connection: Connection, group: int, user: int) -> bool:
     return row is not None
 
 
+def is_in_charge(connection: Connection, manager: int, user: int, but: str) -> bool:
+    """Whether a user was put into a group of a manager's by anybody but ``but``, a source."""
+    row = connection.execute(
+        'SELECT 1 FROM member m JOIN manager g ON g."group"=m."group" WHERE g."user"=? AND m."user"=? AND m.source<>?',
+        (manager, user, but),
+    ).fetchone()
+    return row is not None
+
+
 def managers(connection: Connection, group: int, offset: int, limit: int) -> list[User]:
     """A page of those who manage a group, by name."""
     return people.users_in(connection, 'SELECT "user" FROM manager WHERE "group"=?', group, offset, limit)

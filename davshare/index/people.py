@@ -56,12 +56,24 @@ def _user(row: Sequence[Any]) -> User:
     return User._make(values)
 
 
-def _search(connection: Connection, columns: str, kind: str, text: str, offset: int, limit: int | None) -> Cursor:
-    """A page of principals by name; both databases fold the case of A to Z only."""
-    where, values = "", [kind]
+def _search(
+    connection: Connection,
+    columns: str,
+    kind: str,
+    text: str,
+    offset: int,
+    limit: int | None,
+    inside: str = "",
+    *inside_values: int,
+) -> Cursor:
+    """A page of principals by name; both databases fold the case of A to Z only.
+
+    :param inside: one more condition, with its values.
+    """
+    where, values = inside, [kind, *inside_values]
     if text:
         folded = "".join(letter.lower() if letter.isascii() else letter for letter in text)
-        where = f" AND {_SEARCHED}"
+        where += f" AND {_SEARCHED}"
         values.append("%" + re.sub(r"([\\%_])", r"\\\1", folded) + "%")
     return connection.execute(
         f"SELECT {columns} FROM principal WHERE kind=?{where} ORDER BY name LIMIT ? OFFSET ?",
@@ -100,6 +112,17 @@ def administrators(connection: Connection) -> list[User]:
 def search_users(connection: Connection, text: str, offset: int, limit: int | None) -> list[User]:
     """A page of users by name; ``text`` occurs in name, display name or e-mail address."""
     return [_user(row) for row in _search(connection, _USER, "user", text, offset, limit)]
+
+
+def administrators_page(connection: Connection, offset: int, limit: int) -> list[User]:
+    """A page of those who administer the server, by name."""
+    return [_user(row) for row in _search(connection, _USER, "user", "", offset, limit, " AND admin=1")]
+
+
+def users_managed_by(connection: Connection, manager: int, text: str, offset: int, limit: int | None) -> list[User]:
+    """The same as :func:`search_users` among those who were put into a group that somebody manages."""
+    inside = ' AND id IN (SELECT m."user" FROM member m JOIN manager g ON g."group"=m."group" WHERE g."user"=?)'
+    return [_user(row) for row in _search(connection, _USER, "user", text, offset, limit, inside, manager)]
 
 
 def users_in(connection: Connection, ids: str, value: int, offset: int, limit: int) -> list[User]:

@@ -145,3 +145,33 @@ def head_and_floor(connection: Connection, space: int) -> tuple[int, int]:
 def raise_floor(connection: Connection, space: int, floor: int) -> None:
     """Refuse sync tokens older than ``floor`` from now on."""
     connection.execute("UPDATE space SET floor=? WHERE id=? AND floor<?", (floor, space, floor))
+
+
+class Sized(NamedTuple):
+    """A project space with the bytes in it."""
+
+    space: Space
+    used: int
+
+
+_SIZED = (
+    f"SELECT {', '.join(f'space.{column.strip()}' for column in _COLUMNS.split(','))}, node.size"
+    " FROM space JOIN node ON node.id=space.node WHERE space.kind='space'"
+)
+
+
+def page(connection: Connection, offset: int, limit: int) -> list[Sized]:
+    """A page of all project spaces, by name."""
+    rows = connection.execute(f"{_SIZED} ORDER BY space.name LIMIT ? OFFSET ?", (limit, offset))
+    return [Sized(_make(row[:-1]), row[-1]) for row in rows]
+
+
+def granted_to(connection: Connection, principals: frozenset[int]) -> list[Sized]:
+    """The project spaces in which something is granted to some principals, by name: one statement."""
+    who = ",".join("?" * len(principals))
+    rows = connection.execute(
+        f'{_SIZED} AND space.id IN (SELECT n.space FROM "grant" g JOIN node n ON n.id=g.node'
+        f" WHERE g.principal IN ({who}) AND g.deny=0) ORDER BY space.name",
+        tuple(principals),
+    )
+    return [Sized(_make(row[:-1]), row[-1]) for row in rows]

@@ -104,6 +104,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("disk.hash", True, "Compute checksums of files that have none yet, in the background."),
     Setting("journal.keep_days", 90, "Days for which a client can stay away and still get only changes.", 1, 36500),
     Setting("journal.keep_entries", 10_000_000, "Most journal entries that are kept for one space.", 1000),
+    Setting("accounts.change_display_name", True, "Let people change the name that others see of them."),
+    Setting("accounts.change_email", True, "Let people change their own e-mail address."),
+    Setting("accounts.group_admins", True, "Let managers of groups administer the accounts in them, over OCS."),
+    Setting("spaces.create", False, "Let every user who is no guest make spaces, not only administrators."),
+    Setting("spaces.quota_bytes", 0, "Quota of spaces that others than administrators make, in bytes; 0 means none."),
     Setting("password.min_length", 10, "Fewest characters of a new password.", 1, 256),
 )
 

@@ -6,6 +6,9 @@ import ipaddress
 import logging
 from functools import lru_cache
 
+from davshare.api import problem
+from davshare.api.router import Router
+from davshare.clients.ocs_router import Ocs
 from davshare.dav import fault, options
 from davshare.dav.dispatch import Dav
 from davshare.dav.exchange import Exchange
@@ -65,6 +68,8 @@ class Pipeline:
         self._gate = gate
         self._public_url = public_url
         self._dav = Dav(self._browse)
+        self._api = Router(files, self.who, gate.challenges, public_url)
+        self._ocs = Ocs(files, self.who, gate.challenges, public_url)
 
     def quick(self, request: Request) -> Response | None:
         """The answer if it needs no waiting."""
@@ -106,7 +111,9 @@ class Pipeline:
             raise error
         if not isinstance(error, DavshareError):
             log.exception("a request failed")
-            return fault.response(DavshareError(), request.method)
+            error = DavshareError()
+        if request.path.startswith("/api/"):
+            return problem.response(error, request.method)
         response = fault.response(error, request.method)
         if isinstance(error, NotAuthenticated) and error.status == 401:
             response.headers += [*self._gate.challenges(), ("MS-Author-Via", "DAV")]
@@ -128,6 +135,8 @@ class Pipeline:
     def _options(self, request: Request, patient: bool) -> Response:
         """Answered to everyone; those who show who they are learn what can be done just here."""
         segments, slash = ((), True) if request.path == "*" else names.split(request.path)
+        if segments and segments[0] == "api":
+            return self._elsewhere(request, segments, patient)
         if request.headers.get("authorization") is None or not segments or segments[0] not in _DOORS:
             return options.handle()
         try:
@@ -170,9 +179,17 @@ class Pipeline:
         return self._dav.respond(x)
 
     def _elsewhere(self, request: Request, segments: tuple[str, ...], patient: bool) -> Response:
-        """What is not WebDAV: health, new passwords, and the way to the files."""
+        """What is not WebDAV: health, administration, new passwords, and the way to the files."""
         if request.method not in _KNOWN:
             raise NotImplementedHere
+        if segments and segments[0] == "api":
+            if not patient:
+                raise Waits
+            return self._api.respond(request, segments)
+        if segments and segments[0] == "ocs":
+            if not patient:
+                raise Waits
+            return self._ocs.respond(request, segments)
         if segments in (("readyz",), ("livez",), ("healthz",)):
             return health.respond(self._files, segments[0])
         if segments and segments[0] == "reset":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -36,7 +37,8 @@ class Counter:
         """Status, body, and how many statements it cost."""
         self.statements.clear()
         sent = {"authorization": LOGIN, **headers}
-        request = Request(method, path, headers=sent, host="h", peer="127.0.0.1", body=BytesBody(body.encode()))
+        path, _, query = path.partition("?")
+        request = Request(method, path, query, headers=sent, host="h", peer="127.0.0.1", body=BytesBody(body.encode()))
         answer = self.application.answer(request)
         return answer.status, content(answer), len(self.statements)
 
@@ -155,3 +157,50 @@ def test_a_small_file_is_read_without_statements_when_nothing_changed(counter: C
     assert (status, data, statements) == (200, b"x", 0)
     counter.ask("PUT", "/dav/home/d/f0", "z")
     assert counter.ask("GET", "/dav/home/d/f0")[1] == b"z"
+
+
+def say(counter: Counter, method: str, path: str, value: object = ...) -> tuple[int, dict[str, Any], int]:
+    """A call of the JSON door: status, answer, statements."""
+    body, headers = ("", {}) if value is ... else (json.dumps(value), {"content-type": "application/json"})
+    status, data, statements = counter.ask(method, f"/api/v1{path}", body, **headers)
+    return status, json.loads(data or b"{}"), statements
+
+
+@pytest.mark.parametrize("kind", ["users", "groups", "spaces", "members", "space members"])
+def test_pages_of_the_json_door_cost_a_fixed_number_of_statements(counter: Counter, kind: str) -> None:
+    """However many entries a page has."""
+    assert say(counter, "POST", "/groups", {"name": "crew"})[0] == 201
+    assert say(counter, "POST", "/spaces", {"name": "lab"})[0] == 201
+    path = {"members": "/groups/crew/members", "space members": "/spaces/lab/members"}.get(kind, f"/{kind}")
+    for index in range(25):
+        name = f"n{index}"
+        if kind == "spaces":
+            assert say(counter, "POST", "/spaces", {"name": name})[0] == 201
+            continue
+        if kind == "groups":
+            assert say(counter, "POST", "/groups", {"name": name})[0] == 201
+            continue
+        assert say(counter, "POST", "/users", {"name": name})[0] == 201
+        if kind == "members":
+            assert say(counter, "PUT", f"/groups/crew/members/{name}")[0] == 204
+        if kind == "space members":
+            assert say(counter, "PUT", f"/spaces/lab/members/user/{name}", {"role": "viewer"})[0] == 200
+    say(counter, "GET", path)  # the first request after a change proves the credentials anew
+    few, many = (say(counter, "GET", f"{path}?limit={limit}") for limit in (2, 25))
+    assert (len(few[1]["items"]), len(many[1]["items"])) == (2, 25)
+    assert few[2] == many[2] <= 20
+
+
+def test_spaces_of_somebody_cost_a_fixed_number_of_statements(counter: Counter) -> None:
+    """The same for who is no administrator and sees what was granted."""
+    assert say(counter, "POST", "/users", {"name": "bob", "password": "bob-pass-0000"})[0] == 201
+    for index in range(25):
+        seat = {"user": "bob", "role": "viewer"}
+        assert say(counter, "POST", "/spaces", {"name": f"s{index}", "members": [seat]})[0] == 201
+    login = "Basic " + base64.b64encode(b"bob:bob-pass-0000").decode()
+    costs = []
+    for limit in (25, 25, 2, 25):  # a sign-in is noted first
+        status, data, statements = counter.ask("GET", f"/api/v1/spaces?limit={limit}", authorization=login)
+        assert status == 200 and len(json.loads(data)["items"]) == limit
+        costs.append(statements)
+    assert costs[2] == costs[3] <= 12

@@ -1,0 +1,12 @@
+"""Every operation of the door; nothing that is not here can be called.
+
+A module of operations has models, a handler for each operation and ``ROUTES``;
+to add an operation is to add a handler and an entry.
+"""
+
+from __future__ import annotations
+
+from davshare.api import groups, me, site, spaces, users
+from davshare.api.call import Route
+
+ROUTES: tuple[Route, ...] = (*me.ROUTES, *users.ROUTES, *groups.ROUTES, *spaces.ROUTES, *site.ROUTES)

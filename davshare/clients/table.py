@@ -1,0 +1,8 @@
+"""Every OCS call; to add one is to add a handler and an entry."""
+
+from __future__ import annotations
+
+from davshare.clients import ocs_groups, ocs_users
+from davshare.clients.call import OcsRoute
+
+ROUTES: tuple[OcsRoute, ...] = (*ocs_users.ROUTES, *ocs_groups.ROUTES)
