@@ -78,6 +78,7 @@ class Config:
     durability: str = "full"
     gateway: str = "direct"
     database: str = ""
+    oidc: str = ""
     log_level: str = "info"
 
     @property
@@ -177,6 +178,12 @@ def _networks(value: Any) -> tuple[str, ...]:
     return found
 
 
+def _path(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise Bad
+    return value.strip()
+
+
 _DATABASE = re.compile(r"postgres(ql)?://[^\s\0]*\Z").match
 
 
@@ -238,6 +245,11 @@ KEYS: tuple[Key, ...] = (
         "database", Config.database, _database, "postgresql://USER:PASSWORD@HOST/NAME, or nothing",
         "The PostgreSQL database that holds the index; empty means a SQLite file in the data folder.",
         "postgresql://davshare:secret@db.example.org/davshare",
+    ),
+    Key(
+        "oidc", Config.oidc, _path, "the path of a TOML file, or nothing",
+        "File with the OpenID providers at which people sign in, relative to the data folder; empty: there are none.",
+        "oidc.toml",
     ),
     Key(
         "log_level", Config.log_level, _one_of(*_LEVELS), "debug, info, warning or error",

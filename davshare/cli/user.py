@@ -182,3 +182,27 @@ def passwd(name: str, password_stdin: bool, as_json: bool) -> None:
         output.emit({"name": user.name, **({"password": password} if made_up else {})})
     elif made_up:
         print(f"password: {password}")
+
+
+@command.command("link")
+@click.argument("name")
+@click.argument("issuer")
+@click.argument("subject")
+def link(name: str, issuer: str, subject: str) -> None:
+    """Let SUBJECT (claim `sub`) of the OpenID provider ISSUER sign in as this user."""
+    from davshare.identity.newcomers import link
+
+    with admin.index(data_folder()) as database:
+        link(database, name, issuer, subject)
+
+
+@command.command("unlink")
+@click.argument("name")
+@click.argument("issuer")
+@click.argument("subject", required=False)
+def unlink(name: str, issuer: str, subject: str | None) -> None:
+    """Let nobody, or not SUBJECT, of the OpenID provider ISSUER sign in as this user any more."""
+    from davshare.identity.newcomers import unlink
+
+    with admin.index(data_folder()) as database:
+        unlink(database, name, issuer, subject)

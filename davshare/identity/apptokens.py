@@ -96,8 +96,8 @@ def resolve(connection: Connection, user: User, scopes: Sequence[str]) -> Scope:
     reached: set[int] = set()
     for word in words:
         kind, colon, rest = word.partition(":")
-        if word in _MASKS:
-            masks.add(_MASKS[word])
+        if word in MASKS:
+            masks.add(MASKS[word])
         elif colon and kind == "space":
             reached.add(_space(connection, rest))
         elif colon and kind == "path":
@@ -110,7 +110,7 @@ def resolve(connection: Connection, user: User, scopes: Sequence[str]) -> Scope:
     return Scope(mask, reached.pop() if reached else None, ",".join(words))
 
 
-_MASKS = {"read": Permission.READ | Permission.READ_ACL, "write": Permission.ALL}
+MASKS = {"read": Permission.READ | Permission.READ_ACL, "write": Permission.ALL}
 
 
 def _space(connection: Connection, name: str) -> int:

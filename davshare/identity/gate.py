@@ -23,6 +23,7 @@ from typing import NamedTuple, TypeVar
 from davshare.errors import DavshareError, Forbidden, NotAuthenticated, UsageError
 from davshare.files.settings import Settings
 from davshare.identity import apptokens, passwords
+from davshare.identity.bearers import Bearers
 from davshare.identity.line import SEATS, Lines, too_many
 from davshare.identity.throttle import Throttle, network_of
 from davshare.index import people
@@ -72,6 +73,7 @@ class Gate:
     :param clock: seconds since 1970, for the throttle.
     :param sleep: pauses the calling thread for seconds.
     :param seats: how many threads may be held by sign-ins that wait.
+    :param bearers: judges signed tokens; without it there are none.
     :raises UsageError: there is no key.
     """
 
@@ -85,10 +87,12 @@ class Gate:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         seats: int = SEATS,
+        bearers: Bearers | None = None,
     ) -> None:
         self._db = database
         self._settings = settings
         self._open = basic_over_http
+        self._bearers = bearers
         self._throttle = Throttle(database, read_secret(database) if secret is None else secret, clock)
         self._lines = Lines(sleep, seats)
         self._salt = os.urandom(32)
@@ -103,6 +107,14 @@ class Gate:
             ("WWW-Authenticate", 'Basic realm="davshare", charset="UTF-8"'),
             ("WWW-Authenticate", 'Bearer realm="davshare"'),
         ]
+
+    def demand_secure(self, secure: bool) -> None:
+        """Return when secrets may come on this way.
+
+        :raises Forbidden: they may not.
+        """
+        if not secure and not self._open:
+            raise Forbidden("Passwords are accepted over HTTPS only; open this address with https://.")
 
     def recall(self, authorization: str, generation: int, secure: bool = True) -> Actor | None:
         """Who sent these credentials, if they are remembered; no SQL, no waiting.
@@ -125,8 +137,7 @@ class Gate:
             already to be looked at; says when to come back.
         :raises Forbidden: credentials may not be sent in clear; raised even without any, so that none are sent.
         """
-        if not secure and not self._open:
-            raise Forbidden("Passwords are accepted over HTTPS only; open this address with https://.")
+        self.demand_secure(secure)
         if not authorization or len(authorization) > _LONGEST_HEADER:
             raise NotAuthenticated
         actor = self.recall(authorization, generation)
@@ -138,6 +149,11 @@ class Gate:
                 return self._basic(authorization, _parse_basic(value.strip()), peer, generation)
             case "bearer":
                 actor = self._by_token(authorization, value.strip(), None, generation)
+                actor = actor or self._by_jwt(authorization, value.strip(), False, generation)
+                if actor is not None:
+                    return actor
+            case "cookie":
+                actor = self._by_jwt(authorization, value.strip(), True, generation)
                 if actor is not None:
                     return actor
         raise NotAuthenticated
@@ -223,6 +239,23 @@ class Gate:
         with self._mutex:
             self._known.pop(self._hash(authorization), None)
         return None
+
+    def _by_jwt(self, authorization: str, text: str, cookie: bool, generation: int) -> Actor | None:
+        """Whom a signed token speaks of: one of ours, or one of an OpenID provider.
+
+        :param cookie: it is what a browser was given, and nothing else will do.
+        """
+        proven = None if self._bearers is None else self._bearers.prove(text, cookie)
+        if proven is None or proven.user.disabled:
+            with self._mutex:
+                self._known.pop(self._hash(authorization), None)
+            return None
+        with self._db.session() as connection:
+            actor = self._actor(connection, proven.user, generation)
+        actor = replace(actor, mask=proven.mask, node=proven.node, device=proven.device)
+        return self._remember(
+            authorization, _Known(actor, generation, time.monotonic() + REMEMBER_FOR, expires=proven.ends)
+        )
 
     def _actor(
         self, connection: Connection, user: User, generation: int, token: people.AppToken | None = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from davshare.errors import BadRequest, Conflict, NotFound
 from davshare.identity import passwords
-from davshare.index import nodes, people, spaces
+from davshare.index import nodes, people, sessions, spaces
 from davshare.index.database import Connection, Database, Taken
 from davshare.model import names
 from davshare.model.people import Group, User
@@ -184,7 +184,7 @@ def set_user(
 
 
 def set_password(database: Database, name: str, password: str, min_length: int) -> User:
-    """Give a user another password; remembered sign-ins with the old one end at once.
+    """Give a user another password; sessions and remembered sign-ins end at once.
 
     :raises NotFound: there is no such user.
     :raises BadRequest: the password cannot be accepted.
@@ -194,6 +194,7 @@ def set_password(database: Database, name: str, password: str, min_length: int) 
     with database.write() as connection:
         user = find_user(connection, name)._replace(password=hashed)
         people.update_user(connection, user)
+        sessions.remove_of_user(connection, user.id)
     return user
 
 

@@ -29,7 +29,8 @@ from davshare.identity.gate import Gate
 from davshare.model import names
 from davshare.model.people import Actor
 from davshare.server import health
-from davshare.web import browse
+from davshare.web import browse, origin
+from davshare.web.login import Door
 
 log = logging.getLogger("davshare.server")
 _DOORS = frozenset({"dav", "remote.php"})
@@ -65,6 +66,8 @@ class Pipeline:
         self._gate = gate
         self._public_url = public_url
         self._dav = Dav(self._browse)
+        #: Where people sign in; None: nowhere.
+        self.door: Door | None = None
 
     def quick(self, request: Request) -> Response | None:
         """The answer if it needs no waiting."""
@@ -109,6 +112,9 @@ class Pipeline:
             return fault.response(DavshareError(), request.method)
         response = fault.response(error, request.method)
         if isinstance(error, NotAuthenticated) and error.status == 401:
+            instead = None if self.door is None else self.door.instead(request)
+            if instead is not None:
+                return instead
             response.headers += [*self._gate.challenges(), ("MS-Author-Via", "DAV")]
         return response
 
@@ -122,7 +128,7 @@ class Pipeline:
             return self._options(request, patient)
         segments, slash = names.split(request.path)
         if not segments or segments[0] not in _DOORS:
-            return self._elsewhere(request, segments)
+            return self._elsewhere(request, segments, patient)
         return Address(segments, slash)
 
     def _options(self, request: Request, patient: bool) -> Response:
@@ -149,7 +155,9 @@ class Pipeline:
         """
         generation = self._files.generation()
         authorization = request.headers.get("authorization")
-        secure = request.scheme == "https" or is_loopback(request.peer)
+        if authorization is None and "cookie" in request.headers:
+            authorization = origin.authorization(request, self._public_url)
+        secure = _is_secure(request)
         if authorization is not None:
             actor = self._gate.recall(authorization, generation, secure)
             if actor is not None:
@@ -169,10 +177,15 @@ class Pipeline:
         """
         return self._dav.respond(x)
 
-    def _elsewhere(self, request: Request, segments: tuple[str, ...]) -> Response:
-        """What is not WebDAV: health, and the way to the files."""
+    def _elsewhere(self, request: Request, segments: tuple[str, ...], patient: bool) -> Response:
+        """What is not WebDAV: health, signing in, and the way to the files."""
         if request.method not in _KNOWN:
             raise NotImplementedHere
+        if self.door is not None and segments[:1] in (("login",), ("logout",)):
+            if not patient:
+                raise Waits
+            self._gate.demand_secure(_is_secure(request))
+            return self.door.respond(request, segments)
         if segments in (("readyz",), ("livez",), ("healthz",)):
             return health.respond(self._files, segments[0])
         if not segments and request.method in ("GET", "HEAD"):
@@ -190,6 +203,11 @@ class Pipeline:
             target = x.files.glimpse(x.asker, x.address)
         with x.files.db.snapshot() as connection:
             return browse.page(x.files, connection, x.actor, target, x.request.method == "HEAD")
+
+
+def _is_secure(request: Request) -> bool:
+    """Whether nobody between here and there can read a request."""
+    return request.scheme == "https" or is_loopback(request.peer)
 
 
 @lru_cache(maxsize=1024)
