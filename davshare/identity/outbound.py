@@ -135,7 +135,7 @@ def _resolve(host: str, port: int, until: float) -> list[Address]:
 def _allowed(address: Address, scheme: str, reach: Reach) -> bool:
     """Whether a request may go to an address."""
     real = _real(address)
-    if scheme == "http" and not real.is_loopback:
+    if scheme == "http" and not (getattr(address, "ipv4_mapped", None) or address).is_loopback:
         return False
     if real.is_multicast or real.is_unspecified:
         return False
