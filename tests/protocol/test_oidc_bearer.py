@@ -239,24 +239,6 @@ def test_garbage(site: Server, token: str) -> None:
     assert not accepted(site, token)
 
 
-@pytest.mark.rfc("7517", "4.5", "the key is the one that the token names")
-def test_keys(site: Server, lab: Provider) -> None:
-    """A key id that is not known, one of another kind, and none where several keys could be meant."""
-    person(lab)
-    rsa_key = lab.keys[-1]
-    curve = lab.rotate("ES256", keep=True)
-    try:
-        assert accepted(site, lab.mint(key=curve)), "a new key is looked for"
-        assert accepted(site, lab.mint(key=rsa_key))
-        assert accepted(site, lab.mint({"kid": None}, key=rsa_key)), "only one key fits"
-        assert not accepted(site, lab.mint({"kid": "unknown"}, key=rsa_key))
-        assert not accepted(site, lab.mint({"kid": curve.kid}, key=rsa_key)), "a key of another kind"
-        assert not accepted(site, lab.mint({"kid": rsa_key.kid}, key=curve))
-        assert not accepted(site, lab.mint({"kid": "x" * 300}, key=rsa_key))
-    finally:
-        lab.keys = [rsa_key]
-
-
 def test_two_issuers_with_the_same_subject(site: Server, lab: Provider, partner: Provider) -> None:
     """A subject is one of its issuer; accounts of the remote one say where they come from."""
     lab.person = partner.person = {"sub": "same-" + secrets.token_hex(4), "preferred_username": "twin"}
@@ -363,6 +345,22 @@ def start(tmp_path: Path) -> Iterator[Start]:
     yield begin
     for each in running:
         each.close() if isinstance(each, Provider) else each.discard()
+
+
+@pytest.mark.rfc("7517", "4.5", "the key is the one that the token names")
+def test_keys(start: Start) -> None:
+    """A key id that is not known, one of another kind, and none where several keys could be meant."""
+    server, provider = start()
+    rsa_key = provider.keys[-1]
+    assert accepted(server, provider.mint())
+    curve = provider.rotate("ES256", keep=True)
+    assert accepted(server, provider.mint(key=curve)), "a new key is looked for"
+    assert accepted(server, provider.mint(key=rsa_key))
+    assert accepted(server, provider.mint({"kid": None}, key=rsa_key)), "only one key fits"
+    assert not accepted(server, provider.mint({"kid": "unknown"}, key=rsa_key))
+    assert not accepted(server, provider.mint({"kid": curve.kid}, key=rsa_key)), "a key of another kind"
+    assert not accepted(server, provider.mint({"kid": rsa_key.kid}, key=curve))
+    assert not accepted(server, provider.mint({"kid": "x" * 300}, key=rsa_key))
 
 
 def test_keys_change_and_the_provider_goes_away(start: Start) -> None:
