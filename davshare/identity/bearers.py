@@ -10,6 +10,7 @@ from davshare.identity import jwt, logouts, newcomers
 from davshare.identity.oidc import Failed, Oidc, Refused
 from davshare.identity.sessions import BROWSER, PROGRAM, Sessions
 from davshare.index import people
+from davshare.index.database import Taken
 from davshare.model.access import Permission, Rights
 from davshare.model.people import User
 
@@ -58,6 +59,8 @@ class Bearers:
             return self._vouched(text)
         except Refused as refusal:
             log.info("a token was refused: %s", refusal)
+        except Taken:
+            log.info("a token was refused: its account has just been removed")
         except Failed:
             raise Unavailable("The provider that vouches for you does not answer; try again shortly.") from None
         return None

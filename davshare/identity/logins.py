@@ -10,6 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote_plus, urlencode
 
@@ -21,6 +22,7 @@ from davshare.identity.oidc import Failed, Oidc, Proof, Refused
 from davshare.identity.outbound import Fetch
 from davshare.identity.sessions import BROWSER, HALF_DAY, Sessions, Vouched
 from davshare.index import onetime, people
+from davshare.index.database import Taken
 from davshare.model.people import User
 
 if TYPE_CHECKING:
@@ -131,20 +133,15 @@ class Logins:
                 raise Refused("a provider that is not there any more")
             _demand_issuer(issuer, query)
             proof = self._exchange(issuer, query.get("code", ""), kept)
-            with self._files.db.session() as connection:
-                logouts.demand_alive(connection, proof)
+            token = self._signed_in(proof, found.user)
         except Refused as refusal:
             log.warning("a sign-in failed: %s", refusal)
             raise BadRequest("The provider did not confirm the sign-in; start again.") from None
         except Failed as failure:
             log.warning("a sign-in failed: %s", failure)
             raise Unavailable("The provider does not answer; try again shortly.") from None
-        user = self._user(proof, found.user)
-        newcomers.follow_groups(self._files.db, user, proof, complete=True)
-        with self._files.db.snapshot() as connection:
-            actor = actor_of(connection, user)
-        vouched = Vouched(proof.provider.issuer, proof.subject, proof.sid)
-        token = self._sessions.open(actor, BROWSER, HALF_DAY, f"browser, {proof.provider.label}", vouched)
+        except Taken:
+            raise Unavailable("Your account was changed in this very moment; start again.") from None
         return Done(token, kept["next"])
 
     def told(self, text: str) -> None:
@@ -161,6 +158,18 @@ class Logins:
             raise BadRequest("The logout token is not good.") from None
         except Failed:
             raise Unavailable("The provider does not answer; try again shortly.") from None
+
+    def _signed_in(self, proof: Proof, link: int | None) -> str:
+        """The token of a person whom a provider vouches for."""
+        user = self._user(proof, link)
+        newcomers.follow_groups(self._files.db, user, proof, complete=True)
+        with self._files.db.snapshot() as connection:
+            actor = actor_of(connection, user)
+        vouched = Vouched(proof.provider.issuer, proof.subject, proof.sid)
+        label = f"browser, {proof.provider.label}"
+        # In the transaction that makes the session: a logout may come at any moment.
+        alive = partial(logouts.demand_alive, proof=proof)
+        return self._sessions.open(actor, BROWSER, HALF_DAY, label, vouched, alive)
 
     def _user(self, proof: Proof, link: int | None) -> User:
         if link is not None:

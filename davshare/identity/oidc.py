@@ -64,8 +64,7 @@ class Oidc:
         token, issuer = self._opened(text)
         provider = issuer.provider
         claims = token.claims
-        if "nonce" in claims or "events" in claims or str(token.header.get("typ", "")).lower() == "logout+jwt":
-            # ID tokens and logout tokens have the same issuer and audience, and are shown to others.
+        if _is_other_kind(token):
             raise Refused("no access token")
         meant = jwt.words(claims, "aud")
         if provider.accept_azp:
@@ -126,6 +125,21 @@ class Oidc:
             raise Refused("an unknown issuer")
         jwt.verify(token, issuer.provider.algorithms, issuer.key(token))
         return token, issuer
+
+
+def _is_other_kind(token: Token) -> bool:
+    """Whether it is an ID token or a logout token: they have the same issuer and audience, and are shown to others.
+
+    Not every provider gives access tokens a type of their own, and some put
+    the nonce of the sign-in into them (RFC 8725 section 3.11, RFC 9068 section 2.1).
+    """
+    if not {"events", "at_hash", "c_hash"}.isdisjoint(token.claims):
+        return True
+    kind = str(token.header.get("typ", "")).lower().removeprefix("application/")
+    inner = str(token.claims.get("typ", "")).lower()
+    if kind == "logout+jwt" or inner in ("id", "logout", "refresh", "offline"):
+        return True
+    return "nonce" in token.claims and kind != "at+jwt" and inner != "bearer"
 
 
 def _proof(issuer: Issuer, token: Token) -> Proof:

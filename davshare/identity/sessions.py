@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,11 +20,12 @@ from jose import jwk
 from jose import jwt as jose_jwt
 from jose.backends.base import Key
 
+from davshare.errors import NotAuthenticated
 from davshare.identity import jwt
 from davshare.identity.jwt import Refused
 from davshare.identity.people import find_user
 from davshare.index import onetime, sessions
-from davshare.index.database import Connection, Database
+from davshare.index.database import Connection, Database, Taken
 from davshare.index.sessions import Session, SigningKey
 from davshare.model.people import Actor
 
@@ -63,20 +65,35 @@ class Sessions:
         self._secret = secret
         self._issuer = "davshare:" + hashlib.sha256(b"davshare issuer\0" + secret).hexdigest()[:32]
 
-    def open(self, actor: Actor, kind: str, seconds: int, label: str = "", vouched: Vouched = NOBODY) -> str:
+    def open(
+        self,
+        actor: Actor,
+        kind: str,
+        seconds: int,
+        label: str = "",
+        vouched: Vouched = NOBODY,
+        check: Callable[[Connection], None] | None = None,
+    ) -> str:
         """A token for somebody who has just signed in, within the limits of the credentials that were used.
 
         :param kind: :data:`PROGRAM` or :data:`BROWSER`.
+        :param check: raises what must not have happened in the meantime.
+        :raises NotAuthenticated: the account, or the app token that was used, is gone.
         """
         now = int(time.time())
         number = secrets.token_urlsafe(24)
         new = Session(
             number, actor.user, label, int(actor.mask), actor.node, actor.device, *vouched, now, now + seconds
         )
-        with self._db.write() as connection:
-            kid = _present_key(connection, now)
-            sessions.add(connection, new)
-            sessions.trim(connection, actor.user, _MOST)
+        try:
+            with self._db.write() as connection:
+                if check is not None:
+                    check(connection)
+                kid = _present_key(connection, now)
+                sessions.add(connection, new)
+                sessions.trim(connection, actor.user, _MOST)
+        except Taken:
+            raise NotAuthenticated from None
         claims = {
             "iss": self._issuer,
             "aud": kind,

@@ -76,9 +76,9 @@ class Door:
             case ("login",):
                 return _only(request, GET=self._page)
             case ("login", "oidc", number):
-                return _only(request, GET=lambda asked: self._begin(asked, number))
+                return _only(request, GET=lambda asked: self._kindly(asked, lambda: self._begin(asked, number)))
             case ("login", "callback"):
-                return _only(request, GET=self._finish)
+                return _only(request, GET=lambda asked: self._kindly(asked, lambda: self._finish(asked)))
             case ("login", "password"):
                 return _only(request, GET=self._by_password)
             case ("login", "token"):
@@ -123,6 +123,17 @@ class Door:
         ]
         return Response(status, headers, body.encode())
 
+    def _kindly(self, request: Request, answer: Callable[[], Response]) -> Response:
+        """The answer; a no is a page from which people can start again."""
+        try:
+            return answer()
+        except NotAuthenticated:
+            raise
+        except DavshareError as error:
+            page = self._shown(request, error.status, error.message, _START)
+            page.headers += error.headers
+            return page
+
     def _begin(self, request: Request, number: str) -> Response:
         query = _query(request)
         link = None
@@ -143,13 +154,8 @@ class Door:
         return _redirect(begun.location, origin.binding_cookie(request, begun.binding, PATIENCE))
 
     def _finish(self, request: Request) -> Response:
+        done = self._logins.finish(_query(request), origin.binding(request))
         gone = origin.binding_cookie(request, "", 0)
-        try:
-            done = self._logins.finish(_query(request), origin.binding(request))
-        except DavshareError as error:
-            answer = self._shown(request, error.status, error.message, _START)
-            answer.headers += [gone, *error.headers]
-            return answer
         return _redirect(done.next, gone, origin.session_cookie(request, done.token, HALF_DAY))
 
     def _by_password(self, request: Request) -> Response:

@@ -136,7 +136,8 @@ def now(offset: float) -> int:
         {"exp": 1e308},
         {"exp": 10**400},
         {"iat": None},
-        {"nonce": "of an ID token"},
+        {"at_hash": "of an ID token"},
+        {"typ": "ID"},
         {"events": {}},
         {"sid": 5},
     ],
@@ -171,6 +172,7 @@ def test_times(site: Server, lab: Provider, exp: int, nbf: int | None, iat: int,
     assert accepted(site, token) is good
 
 
+@pytest.mark.slow
 def test_times_are_kept_to_when_a_token_is_remembered(site: Server, lab: Provider) -> None:
     """What was good a moment ago is over at its time, skew included."""
     person(lab)
@@ -380,6 +382,7 @@ def test_keys_change_and_the_provider_goes_away(start: Start) -> None:
         assert not accepted(server, provider.mint({"kid": "another"}))
 
 
+@pytest.mark.slow
 def test_a_provider_that_is_away_from_the_start(start: Start) -> None:
     """Nothing can be said about a token: that is no refusal (past failure 4), and the next one is not kept waiting."""
     server, provider = start()

@@ -241,7 +241,16 @@ def test_id_tokens_are_no_access_tokens(site: Server, lab: Provider) -> None:
     """They are shown to others."""
     person(lab)
     assert Dav(site.port, "/dav/home/", f"Bearer {lab.mint()}").exists("")
-    assert Dav(site.port, "/dav/home/", f"Bearer {lab.mint(nonce='n')}").get("").status == 401
+    for token, status in (
+        (lab.mint({"typ": "JWT"}, nonce="n"), 401),
+        (lab.mint({"typ": None}, nonce="n"), 401),
+        (lab.mint({"typ": "JWT"}, nonce="n", typ="Bearer"), 200),
+        (lab.mint({"typ": "application/at+jwt"}, nonce="n"), 200),
+        (lab.mint({"typ": "JWT"}, typ="ID"), 401),
+        (lab.mint({"typ": "logout+jwt"}), 401),
+        (lab.logout_token(), 401),
+    ):
+        assert Dav(site.port, "/dav/home/", f"Bearer {token}").get("").status == status
 
 
 @pytest.mark.parametrize(
@@ -497,6 +506,23 @@ def test_a_provider_that_is_away(lab: Provider, browser: Browser) -> None:
     url = back(browser)
     with lab.away():
         failed(browser, browser.request("GET", url), 503)
+
+
+def test_a_button_of_a_provider_that_was_never_there(tmp_path: Path) -> None:
+    """A page says so; the password still works."""
+    provider = Provider()
+    server = Server.start(tmp_path, workers=1, serve=False)
+    (server.data / "oidc.toml").write_text(provider.table(), "utf-8")
+    server.run({"DAVSHARE_OIDC": "oidc.toml"})
+    browser = Browser(server.url)
+    try:
+        with provider.away():
+            failed(browser, browser.request("GET", "/login/oidc/1"), 503)
+        browser.request("GET", "/login/password", {"Authorization": basic("alice", server.users["alice"])})
+        assert signed_in(browser)
+    finally:
+        server.discard()
+        provider.close()
 
 
 @pytest.mark.parametrize(
