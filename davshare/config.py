@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from davshare.errors import UsageError
+from davshare.model import values
 
 FILE_NAME = "davshare.toml"
 PREFIX = "DAVSHARE_"
@@ -30,15 +31,11 @@ PREFIX = "DAVSHARE_"
 _NO_KEYS = re.compile(r"(DATA|CRASH_AT|PORT|PORT_.*|SERVICE_.*)\Z").match
 
 
-class Bad(Exception):
-    """A value does not fit; the text says what is expected."""
-
-
 class Key(NamedTuple):
     """One configuration key.
 
     ``parse`` makes the value from what TOML or a string gives and raises
-    :class:`Bad`; ``expects`` completes "expected …" for people.
+    :class:`~davshare.model.values.Bad`; ``expects`` completes "expected …" for people.
     """
 
     name: str
@@ -79,6 +76,17 @@ class Config:
     gateway: str = "direct"
     database: str = ""
     oidc: str = ""
+    ldap_url: str = ""
+    ldap_starttls: bool = True
+    ldap_ca_file: str = ""
+    ldap_bind_dn: str = ""
+    ldap_password_file: str = ""
+    ldap_base: str = ""
+    ldap_user_filter: str = "(objectClass=person)"
+    ldap_login_attribute: str = "uid"
+    ldap_id_attribute: str = "entryUUID"
+    ldap_group_filter: str = "(objectClass=groupOfNames)"
+    ldap_group_member: str = "member"
     log_level: str = "info"
 
     @property
@@ -102,157 +110,113 @@ class Loaded(NamedTuple):
     origins: dict[str, str]
 
 
-_TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
-
-
-def to_bool(value: Any) -> bool:
-    """Yes or no, as people write it."""
-    word = str(value).strip().lower()
-    if word in _TRUE:
-        return True
-    if word in _FALSE:
-        return False
-    raise Bad
-
-
-def _whole(least: int, most: int) -> Callable[[Any], int]:
-    def parse(value: Any) -> int:
-        try:
-            number = value if isinstance(value, int) else int(str(value).strip())
-        except ValueError:
-            raise Bad from None
-        if isinstance(value, bool) or not least <= number <= most:
-            raise Bad
-        return number
-
-    return parse
-
-
-def _one_of(*words: str) -> Callable[[Any], str]:
-    def parse(value: Any) -> str:
-        if not isinstance(value, str) or value.strip().lower() not in words:
-            raise Bad
-        return value.strip().lower()
-
-    return parse
-
-
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.%a-z]+\]|[^\s:\[\]/@]+):(\d{1,5})\Z").match
-
-
-def _listen(value: Any) -> str:
-    match = _ADDRESS(value.strip()) if isinstance(value, str) else None
-    if match is None or int(match[2]) > 65535:
-        raise Bad
-    return match[0]
-
-
-_URL = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-]+)(:\d{1,5})?\Z").match
-
-
-def _url(value: Any) -> str:
-    if not isinstance(value, str):
-        raise Bad
-    url = value.strip().rstrip("/")
-    if url and not _URL(url):
-        raise Bad
-    return url
-
-
-def _words(value: Any) -> tuple[str, ...]:
-    parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
-        raise Bad
-    return tuple(part.strip() for part in parts if part.strip())
-
-
-def _networks(value: Any) -> tuple[str, ...]:
-    from ipaddress import ip_network
-
-    found = _words(value)
-    try:
-        for each in found:
-            ip_network(each, strict=False)
-    except ValueError:
-        raise Bad from None
-    return found
-
-
-def _path(value: Any) -> str:
-    if not isinstance(value, str) or "\0" in value:
-        raise Bad
-    return value.strip()
-
-
-_DATABASE = re.compile(r"postgres(ql)?://[^\s\0]*\Z").match
-
-
-def _database(value: Any) -> str:
-    if not isinstance(value, str) or (value.strip() and not _DATABASE(value.strip())):
-        raise Bad
-    return value.strip()
-
-
-def shown(value: Any) -> Any:
-    """A value as people may see it: a URL without its password."""
-    if not isinstance(value, str) or "://" not in value:
-        return value
-    return re.sub(r"(?i)(password=)[^&#]*", r"\1***", re.sub(r"(://[^/?#:]*:).*@", r"\1***@", value))
-
-
 _LEVELS = ("debug", "info", "warning", "error")
 
 KEYS: tuple[Key, ...] = (
     Key(
-        "listen", Config.listen, _listen, "HOST:PORT, for example 127.0.0.1:8080 or [::]:8080",
+        "listen", Config.listen, values.address, "HOST:PORT, for example 127.0.0.1:8080 or [::]:8080",
         "Address and port on which the server listens.",
     ),
     Key(
-        "workers", Config.workers, _whole(0, 1024), "a whole number from 0 to 1024",
+        "workers", Config.workers, values.whole(0, 1024), "a whole number from 0 to 1024",
         "Number of worker processes; 0 means one for each processor core.",
     ),
     Key(
-        "threads", Config.threads, _whole(4, 4096), "a whole number from 4 to 4096",
+        "threads", Config.threads, values.whole(4, 4096), "a whole number from 4 to 4096",
         "Most requests that one worker carries out at the same time.",
     ),
     Key(
-        "grace", Config.grace, _whole(0, 3600), "a whole number of seconds from 0 to 3600",
+        "grace", Config.grace, values.whole(0, 3600), "a whole number of seconds from 0 to 3600",
         "Seconds that running requests get to finish when the server is told to stop.",
     ),
     Key(
-        "public_url", Config.public_url, _url, "http:// or https://, a host and perhaps a port, without a path",
+        "public_url", Config.public_url, values.url, "http:// or https://, a host and perhaps a port, without a path",
         "Scheme and host under which people reach the server; empty means that the Host of each request is used.",
         "https://files.example.org",
     ),
     Key(
-        "trusted_proxies", Config.trusted_proxies, _networks, "a list of addresses or networks in CIDR notation",
+        "trusted_proxies", Config.trusted_proxies, values.networks, "a list of addresses or networks in CIDR notation",
         "Reverse proxies whose X-Forwarded-For, -Proto and -Host are believed.",
         "127.0.0.1",
     ),
     Key(
-        "basic_over_http", Config.basic_over_http, to_bool, "true or false",
+        "basic_over_http", Config.basic_over_http, values.to_bool, "true or false",
         "Accept passwords and tokens over unencrypted HTTP from other machines; only for trusted networks.",
     ),
     Key(
-        "durability", Config.durability, _one_of("full", "relaxed"), "full or relaxed",
+        "durability", Config.durability, values.one_of("full", "relaxed"), "full or relaxed",
         "full: an acknowledged write survives a power cut; relaxed: faster, but it may be lost then.",
     ),
     Key(
-        "gateway", Config.gateway, _one_of("direct", "wsgidav"), "direct or wsgidav",
+        "gateway", Config.gateway, values.one_of("direct", "wsgidav"), "direct or wsgidav",
         "direct: davshare's own request path; wsgidav: every request passes through a WsgiDAV application as well.",
     ),
     Key(
-        "database", Config.database, _database, "postgresql://USER:PASSWORD@HOST/NAME, or nothing",
+        "database", Config.database, values.database, "postgresql://USER:PASSWORD@HOST/NAME, or nothing",
         "The PostgreSQL database that holds the index; empty means a SQLite file in the data folder.",
         "postgresql://davshare:secret@db.example.org/davshare",
     ),
     Key(
-        "oidc", Config.oidc, _path, "the path of a TOML file, or nothing",
+        "oidc", Config.oidc, values.line, "a file name, or nothing",
         "File with the OpenID providers at which people sign in, relative to the data folder; empty: there are none.",
         "oidc.toml",
     ),
     Key(
-        "log_level", Config.log_level, _one_of(*_LEVELS), "debug, info, warning or error",
+        "ldap_url", Config.ldap_url, values.directory, "ldap:// or ldaps://, a host and perhaps a port",
+        "The LDAP directory that keeps accounts and groups as well; empty means that there is none.",
+        "ldaps://ldap.example.org",
+    ),
+    Key(
+        "ldap_starttls", Config.ldap_starttls, values.to_bool, "true or false",
+        "Encrypt connections to ldap:// addresses; without it passwords go to the directory in clear.",
+    ),
+    Key(
+        "ldap_ca_file", Config.ldap_ca_file, values.line, "a file name, or nothing",
+        "Certificates of those who sign the directory's certificate; empty means those of the system.",
+        "/etc/ssl/certs/example-ca.pem",
+    ),
+    Key(
+        "ldap_bind_dn", Config.ldap_bind_dn, values.line, "a DN, or nothing",
+        "Who searches the directory; empty means anonymously.",
+        "cn=davshare,ou=services,dc=example,dc=org",
+    ),
+    Key(
+        "ldap_password_file", Config.ldap_password_file, values.line, "a file name, or nothing",
+        "File with the password of ldap_bind_dn, and nothing else.",
+        "/etc/davshare/ldap-password",
+    ),
+    Key(
+        "ldap_base", Config.ldap_base, values.line, "a DN",
+        "The entry below which people and groups are searched.",
+        "dc=example,dc=org",
+    ),
+    Key(
+        "ldap_user_filter", Config.ldap_user_filter, values.query, "an LDAP filter in parentheses",
+        "Which entries are people who may sign in (RFC 4515).",
+        "(&(objectClass=user)(!(userAccountControl:1.2.840.113556.1.4.803:=2)))",
+    ),
+    Key(
+        "ldap_login_attribute", Config.ldap_login_attribute, values.attribute, "the name of an attribute",
+        "The attribute with the name that people sign in with.",
+        "sAMAccountName",
+    ),
+    Key(
+        "ldap_id_attribute", Config.ldap_id_attribute, values.attribute, "the name of an attribute",
+        "The attribute that never changes and is never given to anybody else.",
+        "objectGUID",
+    ),
+    Key(
+        "ldap_group_filter", Config.ldap_group_filter, values.query, "an LDAP filter in parentheses, or nothing",
+        "Which entries are groups; empty means that the directory keeps none.",
+        "(objectClass=group)",
+    ),
+    Key(
+        "ldap_group_member", Config.ldap_group_member, values.attribute, "the name of an attribute",
+        "The attribute of a group with the DNs of its members, or memberUid with their login names.",
+        "memberUid",
+    ),
+    Key(
+        "log_level", Config.log_level, values.one_of(*_LEVELS), "debug, info, warning or error",
         "Least severity of the messages that are written to standard error.",
     ),
 )  # fmt: skip
@@ -268,7 +232,7 @@ def load(data: Path, environ: Mapping[str, str], switches: Mapping[str, str]) ->
     :param switches: values given on the command line, by key.
     :raises UsageError: a key is unknown, a value does not fit, or the file cannot be read as TOML.
     """
-    values: dict[str, Any] = {}
+    given: dict[str, Any] = {}
     origins = dict.fromkeys(BY_NAME, "default")
     layers: tuple[tuple[str, dict[str, Any]], ...] = (
         (FILE_NAME, _from_file(data / FILE_NAME)),
@@ -277,9 +241,9 @@ def load(data: Path, environ: Mapping[str, str], switches: Mapping[str, str]) ->
     )
     for origin, layer in layers:
         for name, value in layer.items():
-            values[name] = _parse(name, value, origin)
+            given[name] = _parse(name, value, origin)
             origins[name] = origin
-    return Loaded(Config(**values), origins)
+    return Loaded(Config(**given), origins)
 
 
 def _parse(name: str, value: Any, origin: str) -> Any:
@@ -288,7 +252,7 @@ def _parse(name: str, value: Any, origin: str) -> Any:
         raise UsageError(f"{origin}: unknown key {name!r}{suggestion(name, BY_NAME)}")
     try:
         return key.parse(value)
-    except Bad:
+    except values.Bad:
         spelled = {"environment": key.variable, "switch": key.switch}.get(origin, f"{origin}: {name}")
         raise UsageError(f"{spelled}: expected {key.expects}") from None
 

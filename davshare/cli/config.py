@@ -6,7 +6,8 @@ import click
 
 from davshare.cli import output
 from davshare.cli.opening import data_folder
-from davshare.config import KEYS, sample, shown, toml
+from davshare.config import KEYS, sample, toml
+from davshare.model.values import shown
 from davshare.server import admin
 
 

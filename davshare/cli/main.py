@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "user": ("user", "Add, show and change users."),
     "group": ("group", "Add and change groups."),
     "token": ("token", "Make and revoke app tokens."),
+    "ldap": ("ldap", "Compare accounts with an LDAP directory."),
     "space": ("space", "Add and change project spaces."),
     "settings": ("settings", "Show and change what can change while the server runs."),
     "check": ("check", "Compare index, journal and files, and put right what can be."),

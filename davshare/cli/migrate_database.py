@@ -6,8 +6,9 @@ import click
 
 from davshare.cli import output
 from davshare.cli.opening import data_folder
-from davshare.config import BY_NAME, Bad
+from davshare.config import BY_NAME
 from davshare.errors import UsageError
+from davshare.model.values import Bad
 from davshare.server import admin
 
 

@@ -19,6 +19,13 @@ def json_option(command: _Command) -> _Command:
     return click.option("--json", "as_json", is_flag=True, help="Answer with JSON.")(command)
 
 
+def page_options(command: _Command) -> _Command:
+    """Give a command ``--offset`` and ``--limit``."""
+    first = click.option("--offset", type=click.IntRange(0), default=0, help="How many to leave out at the beginning.")
+    most = click.option("--limit", type=click.IntRange(1, 100_000), help="How many to list at most.")
+    return first(most(command))
+
+
 def rows(found: Sequence[Mapping[str, Any]], as_json: bool, columns: Sequence[str] | None = None) -> None:
     """A list of alike things; ``columns`` are those that people see."""
     if as_json:

@@ -53,6 +53,7 @@ def _run(data: Path, config: Config) -> int:
 
     def before_start() -> None:
         build.recover(data, config)
+        build.open_ldap(config)  # or a mistake would end every worker
         admin.self_test(data, config)
 
     return run.serve(

@@ -51,13 +51,14 @@ def add(user: str, label: str, scopes: Sequence[str], expires: int | None, as_js
 
 @command.command("list")
 @click.argument("user", required=False)
+@output.page_options
 @output.json_option
-def list_(user: str | None, as_json: bool) -> None:
+def list_(user: str | None, offset: int, limit: int | None, as_json: bool) -> None:
     """List the app tokens of USER or of everybody, without their secrets."""
     from davshare.identity.apptokens import issued
 
     with admin.index(data_folder()) as database:
-        found = [_told(token, owner) for owner, token in issued(database, user)]
+        found = [_told(token, owner) for owner, token in issued(database, user, offset, limit)]
     output.rows(found, as_json)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from davshare.cli import asking, output
-from davshare.cli.kinds import Size, limit
+from davshare.cli.kinds import Moment, Size, limit
 from davshare.cli.opening import data_folder
 from davshare.server import admin
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _QUOTA = "Most bytes in the home, such as 10GB; none for no limit."
 _PORTABLE = "Refuse new names in the home that Windows or macOS cannot hold."
+_FACTOR = "A password alone does not sign in: an app token, or the code of `user totp`, is needed."
 _FROM_STDIN = "Take the password from standard input."
 
 
@@ -30,6 +31,8 @@ def command() -> None:
 @click.option("--email", default="", metavar="ADDRESS", help="E-mail address.")
 @click.option("--group", "member_of", multiple=True, metavar="GROUP", help="Put into this group; may be repeated.")
 @click.option("--admin", is_flag=True, help="May administer the server.")
+@click.option("--guest", is_flag=True, help="Has no home, and sees only what others granted.")
+@click.option("--second-factor", is_flag=True, help=_FACTOR)
 @click.option("--quota", type=Size(), help=_QUOTA)
 @click.option("--portable", is_flag=True, help=_PORTABLE)
 @click.option("--password-stdin", is_flag=True, help=_FROM_STDIN)
@@ -68,13 +71,27 @@ def add(
 
 
 @command.command("list")
+@output.page_options
 @output.json_option
-def list_(as_json: bool) -> None:
-    """List all users."""
+def list_(offset: int, limit: int | None, as_json: bool) -> None:
+    """List users by name."""
+    _list("", offset, limit, as_json)
+
+
+@command.command("search")
+@click.argument("text")
+@output.page_options
+@output.json_option
+def search(text: str, offset: int, limit: int | None, as_json: bool) -> None:
+    """List users with TEXT in their name, display name or e-mail address."""
+    _list(text, offset, limit, as_json)
+
+
+def _list(text: str, offset: int, limit: int | None, as_json: bool) -> None:
     from davshare.identity.people import accounts
 
     with admin.index(data_folder()) as database:
-        found = [_told(account) for account in accounts(database)]
+        found = [_told(account) for account in accounts(database, text=text, offset=offset, limit=limit)]
     output.rows(found, as_json, ("name", "display_name", "admin", "disabled", "groups", "used", "quota"))
 
 
@@ -99,7 +116,11 @@ def _told(account: Account) -> dict[str, Any]:
         "email": user.email,
         "admin": user.admin,
         "disabled": user.disabled,
+        "guest": user.guest,
+        "source": user.source,
         "password": user.password is not None,
+        "second_factor": user.second_factor,
+        "totp": user.totp is not None,
         "groups": account.groups,
         "tokens": account.tokens,
         "home": None if account.home is None else str(data_folder() / account.home),
@@ -115,6 +136,7 @@ def _told(account: Account) -> dict[str, Any]:
 @click.option("--display-name", metavar="TEXT", help="The name that others see.")
 @click.option("--email", metavar="ADDRESS", help="E-mail address.")
 @click.option("--admin/--no-admin", default=None, help="May administer the server.")
+@click.option("--second-factor/--no-second-factor", default=None, help=_FACTOR)
 @click.option("--quota", type=Size(), help=_QUOTA)
 @click.option("--portable/--no-portable", default=None, help=_PORTABLE)
 def set_(name: str, quota: int | None, **values: Any) -> None:
@@ -184,6 +206,60 @@ def passwd(name: str, password_stdin: bool, as_json: bool) -> None:
         print(f"password: {password}")
 
 
+@command.command("reset")
+@click.argument("name")
+@click.option("--expires", type=Moment(), help="12h, 30d, a date or an ISO 8601 time; a day from now by default.")
+@output.json_option
+def reset(name: str, expires: int | None, as_json: bool) -> None:
+    """Print a link with which a user chooses a new password, once."""
+    from davshare.identity import reset as links
+
+    data = data_folder()
+    config = admin.load_config(data).config
+    with admin.index(data, config) as database:
+        secret = links.create(database, name, expires)
+    link = f"{config.public_url or 'http://127.0.0.1:8080'}/reset/{secret}"
+    if as_json:
+        output.emit({"link": link})
+    else:
+        print(link)
+
+
+@command.command("totp")
+@click.argument("name")
+@click.option("--remove", is_flag=True, help="Forget the secret: no code is asked for any more.")
+@output.json_option
+def totp(name: str, remove: bool, as_json: bool) -> None:
+    """Make the secret of a user's authenticator, and print it as an otpauth:// URI, once.
+
+    From then on the user signs in with the password directly followed by the code, or with app tokens.
+    """
+    from davshare.identity import second_factor
+    from davshare.identity.gate import read_secret
+
+    with admin.index(data_folder()) as database:
+        if remove:
+            second_factor.remove(database, name)
+            return
+        uri = second_factor.set_up(database, read_secret(database), name)
+    if as_json:
+        output.emit({"uri": uri})
+    else:
+        print(uri)
+
+
+@command.command("unlock")
+@click.argument("name")
+def unlock(name: str) -> None:
+    """Forget the failed sign-ins of a user: nobody waits because of them any more."""
+    from davshare.identity.gate import read_secret
+    from davshare.identity.people import user_named
+    from davshare.identity.throttle import Throttle
+
+    with admin.index(data_folder()) as database:
+        Throttle(database, read_secret(database)).unlock(user_named(database, name).name)
+
+
 @command.command("link")
 @click.argument("name")
 @click.argument("issuer")
@@ -204,5 +280,5 @@ def unlink(name: str, issuer: str, subject: str | None) -> None:
     """Let nobody, or not SUBJECT, of the OpenID provider ISSUER sign in as this user any more."""
     from davshare.identity.newcomers import unlink
 
-    with admin.index(data_folder()) as database:
-        unlink(database, name, issuer, subject)
+    with admin.files(data_folder()) as files:
+        unlink(files, name, issuer, subject)

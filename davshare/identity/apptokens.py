@@ -13,17 +13,19 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from davshare.errors import BadRequest, NotFound
-from davshare.identity.people import find_user
+from davshare.errors import BadRequest, Conflict, Forbidden, NotFound
+from davshare.identity.lookup import find_user
 from davshare.index import nodes, people, spaces
 from davshare.index.database import Connection, Database
 from davshare.index.people import AppToken
 from davshare.model import names
 from davshare.model.access import Permission, Rights
-from davshare.model.people import User
+from davshare.model.people import Actor, User
 
 _FORM = re.compile(r"dst_[A-Za-z0-9_-]{43}\Z").match
 _LONGEST_LABEL = 200
+#: Most tokens that somebody can make without an administrator.
+MOST = 200
 
 
 class Scope(NamedTuple):
@@ -68,15 +70,16 @@ def create(
     return token, secret
 
 
-def issued(database: Database, owner: str | None) -> list[tuple[str, AppToken]]:
-    """App tokens of one user or of all with the names of their owners, oldest first.
+def issued(
+    database: Database, owner: str | None, offset: int = 0, limit: int | None = None
+) -> list[tuple[str, AppToken]]:
+    """App tokens of one user or of all with the names of their owners, oldest first; all or a page.
 
     :raises NotFound: there is no such user.
     """
     with database.snapshot() as connection:
         number = None if owner is None else find_user(connection, owner).id
-        names_of = {user.id: user.name for user in people.users(connection)}
-        return [(names_of[token.user], token) for token in people.tokens(connection, number)]
+        return people.owned_tokens(connection, number, offset, limit)
 
 
 def revoke(database: Database, number: int) -> None:
@@ -87,6 +90,50 @@ def revoke(database: Database, number: int) -> None:
     with database.write() as connection:
         if not people.remove_token(connection, number):
             raise NotFound("There is no such token.")
+
+
+# by owners themselves
+
+
+def create_own(
+    database: Database, actor: Actor, label: str = "", scopes: Sequence[str] = (), expires: int | None = None
+) -> tuple[AppToken, str]:
+    """The same as :func:`create`, for oneself.
+
+    :raises Forbidden: the actor came with an app token: it would give what it has not.
+    :raises Conflict: the actor has too many already.
+    """
+    if _is_limited(actor):
+        raise Forbidden("An app token makes no app tokens; sign in with the password.")
+    with database.session() as connection:
+        user = people.user_by_id(connection, actor.user)
+        if user is None:
+            raise NotFound("There is no such user.")
+        if len(people.tokens(connection, user.id)) >= MOST:
+            raise Conflict("You have too many app tokens; revoke some first.")
+    return create(database, user, label, scopes, expires)
+
+
+def own(database: Database, actor: Actor) -> list[AppToken]:
+    """The actor's tokens, oldest first; whoever came with one sees only that."""
+    with database.session() as connection:
+        return [token for token in people.tokens(connection, actor.user) if actor.device in (None, token.id)]
+
+
+def revoke_own(database: Database, actor: Actor, number: int) -> None:
+    """End one of the actor's tokens; whoever came with one can end only that.
+
+    :raises NotFound: there is none with this id, or it is somebody else's.
+    """
+    with database.write() as connection:
+        token = people.token_by_id(connection, number)
+        if token is None or token.user != actor.user or actor.device not in (None, number):
+            raise NotFound("There is no such token.")
+        people.remove_token(connection, number)
+
+
+def _is_limited(actor: Actor) -> bool:
+    return actor.device is not None or actor.node is not None or actor.mask != Permission.ALL
 
 
 def resolve(connection: Connection, user: User, scopes: Sequence[str]) -> Scope:

@@ -83,5 +83,5 @@ class Bearers:
             return None
         if user is None or user.disabled:
             return None
-        newcomers.follow_groups(self._files.db, user, proof, complete=False)
+        newcomers.follow_groups(self._files, user, proof, complete=False)
         return Proven(user, proof.ends)

@@ -22,9 +22,10 @@ from typing import NamedTuple, TypeVar
 
 from davshare.errors import DavshareError, Forbidden, NotAuthenticated, UsageError
 from davshare.files.settings import Settings
-from davshare.identity import apptokens, passwords
+from davshare.identity import apptokens
 from davshare.identity.bearers import Bearers
 from davshare.identity.line import SEATS, Lines, too_many
+from davshare.identity.proof import Account, Directory, Proofs, SecondFactorNeeded, state_of
 from davshare.identity.throttle import Throttle, network_of
 from davshare.index import people
 from davshare.index.database import Connection, Database
@@ -46,18 +47,25 @@ class _Known(NamedTuple):
 
     ``generation`` is that in which they were last compared with the index,
     ``until`` is monotonic, ``expires`` the end of an app token since 1970, and
-    ``stored`` the hash that a password was verified against (None: a token).
+    ``state`` what a password was verified against (None: a token).
     """
 
     actor: Actor
     generation: int
     until: float
     expires: float = float("inf")
-    stored: str | None = None
+    state: str | None = None
 
     def is_over(self) -> bool:
         """Whether this has been remembered for long enough."""
         return self.until < time.monotonic() or self.expires <= time.time()
+
+
+class _Wrong(NamedTuple):
+    """Credentials that do not sign in, until then (monotonic); ``enough``: the password was right."""
+
+    until: float
+    enough: bool = False
 
 
 class _Basic(NamedTuple):
@@ -69,6 +77,7 @@ class Gate:
     """Authentication for one worker process.
 
     :param basic_over_http: take credentials over unencrypted HTTP from other machines.
+    :param directory: who keeps the accounts that are not ours.
     :param secret: the site's key; read from ``secret.key`` beside the index by default.
     :param clock: seconds since 1970, for the throttle.
     :param sleep: pauses the calling thread for seconds.
@@ -83,6 +92,7 @@ class Gate:
         settings: Settings,
         *,
         basic_over_http: bool,
+        directory: Directory | None = None,
         secret: bytes | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -93,12 +103,14 @@ class Gate:
         self._settings = settings
         self._open = basic_over_http
         self._bearers = bearers
-        self._throttle = Throttle(database, read_secret(database) if secret is None else secret, clock)
+        key = read_secret(database) if secret is None else secret
+        self._proofs = Proofs(database, key, directory)
+        self._throttle = Throttle(database, key, clock)
         self._lines = Lines(sleep, seats)
         self._salt = os.urandom(32)
         self._memo = Memo()
         self._known: dict[bytes, _Known] = {}
-        self._wrong: dict[bytes, None] = {}
+        self._wrong: dict[bytes, _Wrong] = {}
         self._mutex = threading.Lock()
 
     def challenges(self) -> list[tuple[str, str]]:
@@ -107,14 +119,6 @@ class Gate:
             ("WWW-Authenticate", 'Basic realm="davshare", charset="UTF-8"'),
             ("WWW-Authenticate", 'Bearer realm="davshare"'),
         ]
-
-    def demand_secure(self, secure: bool) -> None:
-        """Return when secrets may come on this way.
-
-        :raises Forbidden: they may not.
-        """
-        if not secure and not self._open:
-            raise Forbidden("Passwords are accepted over HTTPS only; open this address with https://.")
 
     def recall(self, authorization: str, generation: int, secure: bool = True) -> Actor | None:
         """Who sent these credentials, if they are remembered; no SQL, no waiting.
@@ -158,6 +162,14 @@ class Gate:
                     return actor
         raise NotAuthenticated
 
+    def demand_secure(self, secure: bool) -> None:
+        """Return when secrets may be sent over such a connection.
+
+        :raises Forbidden: they may not.
+        """
+        if not secure and not self._open:
+            raise Forbidden("Passwords are accepted over HTTPS only; open this address with https://.")
+
     def _basic(self, authorization: str, basic: _Basic, peer: str, generation: int) -> Actor:
         actor = self._again(authorization, generation)
         actor = actor or self._by_token(authorization, basic.password, basic.name, generation)
@@ -173,11 +185,11 @@ class Gate:
         """Who has proven this password before, if the index still has the same one; else it is forgotten."""
         key = self._hash(authorization)
         known = self._known.get(key)
-        if known is None or known.stored is None or known.is_over():
+        if known is None or known.state is None or known.is_over():
             return None
         with self._db.snapshot() as connection:
             user = people.user_by_id(connection, known.actor.user)
-            if user is not None and not user.disabled and user.password == known.stored:
+            if user is not None and state_of(user) == known.state:
                 fresh = known._replace(actor=self._actor(connection, user, generation), generation=generation)
                 return self._remember(authorization, fresh)
         with self._mutex:
@@ -185,10 +197,11 @@ class Gate:
         return None
 
     def _refuse_repeated(self, authorization: str, basic: _Basic, peer: str) -> None:
-        """Raise what a wrong password raises if this one is known to be wrong."""
-        _, stored = self._account(basic.name)
-        if self._guess(stored, authorization) in self._wrong:
-            raise _refusal(self._throttle.delay(basic.name, peer))
+        """Raise what wrong credentials raise if these are known to be wrong."""
+        account = self._proofs.account(basic.name)
+        wrong = self._wrong.get(self._guess(account.state, authorization))
+        if wrong is not None and wrong.until > time.monotonic():
+            raise SecondFactorNeeded if wrong.enough else _refusal(self._throttle.delay(basic.name, peer))
 
     def _by_password(
         self, authorization: str, basic: _Basic, peer: str, generation: int, pause: Callable[[float], None]
@@ -198,27 +211,26 @@ class Gate:
         if delay > 0:
             pause(delay)
         # Read after the pause: the password may have changed meanwhile.
-        user, stored = self._account(basic.name)
-        if not passwords.verify(stored, basic.password) or user is None or stored is None:
+        account = self._proofs.account(basic.name)
+        try:
+            user = self._proofs.judge(basic.name, account, basic.password)
+        except SecondFactorNeeded:
+            self._note_wrong(authorization, account, enough=True)
+            raise
+        if user is None:
             self._throttle.failed(basic.name, peer)
-            with self._mutex:
-                _put(self._wrong, self._guess(stored, authorization), None)
+            self._note_wrong(authorization, account)
             raise _refusal(delay)
         self._throttle.succeeded(basic.name, peer)
-        if passwords.is_outdated(stored):
-            old, stored = stored, passwords.make_hash(basic.password)
-            with self._db.write() as connection:
-                people.set_password(connection, user.id, old, stored)
         with self._db.session() as connection:
             actor = self._actor(connection, user, generation)
-        known = _Known(actor, generation, time.monotonic() + REMEMBER_FOR, stored=stored)
+        known = _Known(actor, generation, time.monotonic() + REMEMBER_FOR, state=state_of(user))
         return self._remember(authorization, known)
 
-    def _account(self, name: str) -> tuple[User | None, str | None]:
-        """A user, and the hash of the password; None if there is nothing to sign in with."""
-        with self._db.session() as connection:
-            user = people.user(connection, name)
-        return user, None if user is None or user.disabled else user.password
+    def _note_wrong(self, authorization: str, account: Account, enough: bool = False) -> None:
+        wrong = _Wrong(time.monotonic() + account.wrong_for, enough)
+        with self._mutex:
+            _put(self._wrong, self._guess(account.state, authorization), wrong)
 
     def _by_token(self, authorization: str, secret: str, name: str | None, generation: int) -> Actor | None:
         """The owner of an app token; ``name`` must be the owner's when it is given.
@@ -267,9 +279,9 @@ class Gate:
             _put(self._known, self._hash(authorization), known)
         return known.actor
 
-    def _guess(self, stored: str | None, authorization: str) -> bytes:
+    def _guess(self, state: str | None, authorization: str) -> bytes:
         """What a wrong guess is remembered under; another one when the password changes."""
-        return self._hash(f"{stored}\n{authorization}")
+        return self._hash(f"{state}\n{authorization}")
 
     def _hash(self, text: str) -> bytes:
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._salt, digest_size=16).digest()

@@ -23,6 +23,7 @@ from davshare.identity.outbound import Fetch
 from davshare.identity.sessions import BROWSER, HALF_DAY, Sessions, Vouched
 from davshare.index import onetime, people
 from davshare.index.database import Taken
+from davshare.index.onetime import Once
 from davshare.model.people import User
 
 if TYPE_CHECKING:
@@ -43,10 +44,14 @@ class Begun(NamedTuple):
 
 
 class Done(NamedTuple):
-    """A sign-in that has succeeded: the token for the cookie, and where the person wanted to go."""
+    """A sign-in that has succeeded: the token for the cookie, and where the person wanted to go.
+
+    ``next`` is empty when that was not said; guests have no home to go to.
+    """
 
     token: str
     next: str
+    guest: bool
 
 
 class Logins:
@@ -71,7 +76,7 @@ class Logins:
 
         :param number: of the provider, from 1.
         :param redirect: the URL to which the provider sends the browser back.
-        :param onward: the local path to go to in the end.
+        :param onward: the local path to go to in the end; empty: wherever people begin.
         :param link: the user whom the identity is to be linked to; None: whoever it is.
         :raises NotFound: there is no such provider.
         :raises Unavailable: it does not answer.
@@ -100,7 +105,7 @@ class Logins:
         with self._files.db.write() as connection:
             if onetime.number(connection, _PURPOSE, now) >= _MOST:
                 raise TooManyAttempts("Too many sign-ins are under way; try again shortly.")
-            onetime.put(connection, _hashed(state), _PURPOSE, now + PATIENCE, json.dumps(kept), link)
+            onetime.put(connection, Once(_hashed(state), _PURPOSE, link, json.dumps(kept), now + PATIENCE), now)
         asked = {
             "response_type": "code",
             "client_id": issuer.provider.client_id,
@@ -133,7 +138,8 @@ class Logins:
                 raise Refused("a provider that is not there any more")
             _demand_issuer(issuer, query)
             proof = self._exchange(issuer, query.get("code", ""), kept)
-            token = self._signed_in(proof, found.user)
+            user = self._user(proof, found.user)
+            token = self._signed_in(user, proof)
         except Refused as refusal:
             log.warning("a sign-in failed: %s", refusal)
             raise BadRequest("The provider did not confirm the sign-in; start again.") from None
@@ -142,7 +148,7 @@ class Logins:
             raise Unavailable("The provider does not answer; try again shortly.") from None
         except Taken:
             raise Unavailable("Your account was changed in this very moment; start again.") from None
-        return Done(token, kept["next"])
+        return Done(token, kept["next"], user.guest)
 
     def told(self, text: str) -> None:
         """A provider says that somebody has signed out there.
@@ -159,10 +165,9 @@ class Logins:
         except Failed:
             raise Unavailable("The provider does not answer; try again shortly.") from None
 
-    def _signed_in(self, proof: Proof, link: int | None) -> str:
+    def _signed_in(self, user: User, proof: Proof) -> str:
         """The token of a person whom a provider vouches for."""
-        user = self._user(proof, link)
-        newcomers.follow_groups(self._files.db, user, proof, complete=True)
+        newcomers.follow_groups(self._files, user, proof, complete=True)
         with self._files.db.snapshot() as connection:
             actor = actor_of(connection, user)
         vouched = Vouched(proof.provider.issuer, proof.subject, proof.sid)

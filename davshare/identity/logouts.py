@@ -9,6 +9,7 @@ from davshare.identity.jwt import SKEW
 from davshare.identity.oidc import LONGEST, Logout, Proof, Refused
 from davshare.index import onetime, sessions
 from davshare.index.database import Connection, Database
+from davshare.index.onetime import Once
 
 _PURPOSE = "logout"
 
@@ -21,12 +22,12 @@ def carry_out(database: Database, logout: Logout) -> int:
     now = int(time.time())
     keep = now + LONGEST + 2 * SKEW
     with database.write() as connection:
-        if not onetime.put(connection, _key("jti", logout.issuer, logout.jti), _PURPOSE, keep):
+        if not onetime.claim(connection, Once(_key("jti", logout.issuer, logout.jti), _PURPOSE, None, "", keep)):
             raise Refused("the same once more")
         for key in _marks(logout):
             before = onetime.get(connection, key, _PURPOSE, now)
             latest = max(logout.issued, float(before.payload) if before is not None else 0.0)
-            onetime.replace(connection, key, _PURPOSE, keep, str(latest))
+            onetime.put(connection, Once(key, _PURPOSE, None, str(latest), keep), now)
         return sessions.remove_vouched(connection, logout.issuer, logout.subject, logout.sid)
 
 

@@ -8,31 +8,34 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from davshare.errors import BadRequest, Conflict, NotFound, Unavailable
+from davshare.errors import BadRequest, Conflict, NotFound
 from davshare.identity import jwt
 from davshare.identity import people as accounts
+from davshare.identity.groups import change_membership
+from davshare.identity.lookup import find_user
 from davshare.identity.oidc import LONGEST, Proof
 from davshare.identity.providers import REMOTE
-from davshare.index import identities, onetime, people
+from davshare.identity.unfinished import whole
+from davshare.index import identities, members, onetime, people, sessions
 from davshare.index.database import Connection, Database
-from davshare.index.identities import Identity
+from davshare.index.members import Membership
+from davshare.index.onetime import Once
 from davshare.model import names
 from davshare.model.people import User
 
 if TYPE_CHECKING:
+    from davshare.files.commit import Transaction
     from davshare.files.service import Files
 
 SOURCE = "oidc"
 _MOST_GROUPS = 200
 _MOST_NAMESAKES = 100
-#: Seconds for which another worker may take to make the same account.
-_PATIENCE = 10.0
 _ODD = re.compile(r"[^\w.@+\-' ]")
 
 
 def known(connection: Connection, proof: Proof) -> User | None:
     """The user that the subject is, if that is settled already."""
-    number = identities.user_of(connection, proof.provider.issuer, proof.subject)
+    number = identities.owner(connection, proof.provider.issuer, proof.subject)
     return None if number is None else people.user_by_id(connection, number)
 
 
@@ -43,7 +46,9 @@ def find_or_make(files: Files, proof: Proof) -> User | None:
     """
     with files.db.snapshot() as connection:
         user = known(connection, proof)
-    if user is None and proof.provider.link_by_email:
+    if user is not None:
+        return whole(files, user)
+    if proof.provider.link_by_email:
         user = _by_email(files.db, proof)
     if user is None and proof.provider.auto_create:
         user = _made(files, proof)
@@ -54,41 +59,50 @@ def link(database: Database, name: str, issuer: str, subject: str) -> None:
     """Let a subject of an issuer be a user from now on.
 
     :raises NotFound: there is no such user.
-    :raises BadRequest: issuer or subject is empty, or too long.
+    :raises BadRequest: the issuer is no address, or one of them is too long.
     :raises Conflict: the subject is a user already.
     """
     with database.write() as connection:
-        link_to(connection, accounts.find_user(connection, name).id, issuer, subject)
+        link_to(connection, find_user(connection, name).id, issuer, subject)
 
 
 def link_to(connection: Connection, user: int, issuer: str, subject: str) -> None:
     """The same with the id of the user; nothing happens when it is linked to this very user already.
 
-    :raises BadRequest: issuer or subject is empty, or too long.
+    :raises BadRequest: the issuer is no address, or one of them is too long.
     :raises Conflict: the subject is another user.
     """
-    for each in (issuer, subject):
-        if not 0 < len(each) <= 2048 or not each.isprintable():
-            raise BadRequest("An issuer and a subject are short printable texts.")
-    new = Identity(issuer, subject, user)
-    if not identities.add(connection, new) and identities.user_of(connection, issuer, subject) != user:
+    if "://" not in issuer or not all(0 < len(each) <= 2048 and each.isprintable() for each in (issuer, subject)):
+        raise BadRequest("An issuer is an address, and a subject a short printable text.")
+    if (
+        not identities.claim(connection, issuer, subject, user)
+        and identities.owner(connection, issuer, subject) != user
+    ):
         raise Conflict("This identity is linked to another account already.")
 
 
-def unlink(database: Database, name: str, issuer: str, subject: str | None = None) -> int:
+def unlink(files: Files, name: str, issuer: str, subject: str | None = None) -> int:
     """Forget that somebody at an issuer is the user, end the sessions and leave the groups that come from there.
 
     :param subject: None: whoever it is.
     :raises NotFound: there is no such user, or nothing was linked.
     """
-    with database.write() as connection:
-        done = identities.remove(connection, accounts.find_user(connection, name).id, issuer, subject)
+    if "://" not in issuer:
+        raise NotFound("This user has no such identity.")
+
+    def work(tx: Transaction) -> int:
+        user = find_user(tx.connection, name)
+        done = identities.remove(tx.connection, user.id, issuer, subject)
         if not done:
             raise NotFound("This user has no such identity.")
+        sessions.remove_linked(tx.connection, user.id, issuer)
+        change_membership(tx, leaving=members.kept(tx.connection, issuer, [user.id]))
         return done
 
+    return files.committer.run(work, [])
 
-def follow_groups(database: Database, user: User, proof: Proof, complete: bool) -> None:
+
+def follow_groups(files: Files, user: User, proof: Proof, complete: bool) -> None:
     """Let the user join and leave the provider's groups, as the newest token says.
 
     :param complete: a missing claim means "no groups", and not "nothing is said".
@@ -96,25 +110,34 @@ def follow_groups(database: Database, user: User, proof: Proof, complete: bool) 
     provider = proof.provider
     if not provider.groups_claim or not (complete or provider.groups_claim in proof.claims):
         return
-    wanted = _wanted(proof)
-    mark = hashlib.sha256("\0".join(("davshare groups", provider.issuer, proof.subject)).encode()).digest()
-    now = int(time.time())
-    with database.session() as connection:
-        before = onetime.get(connection, mark, "groups", now)
-        if before is not None and proof.issued <= float(before.payload):
-            return  # an older token is still good for a sign-in, but its groups are those of then
-    with database.write() as connection:
-        before = onetime.get(connection, mark, "groups", now)
-        if before is not None and proof.issued <= float(before.payload):
+    mark = _hashed("groups", proof)
+    with files.db.session() as connection:
+        if _was_newer(connection, mark, proof):
             return
-        onetime.replace(connection, mark, "groups", now + LONGEST + 2 * jwt.SKEW, str(proof.issued))
-        current = identities.memberships(connection, user.id, provider.issuer)
-        gone = [number for name, number in current.items() if name not in wanted]
-        if gone:
-            identities.leave(connection, user.id, gone, provider.issuer)
-        fresh = [_group(connection, name, now) for name in sorted(wanted - current.keys())]
-        if fresh:
-            identities.join(connection, user.id, fresh, provider.issuer)
+    wanted = _wanted(proof)
+
+    def work(tx: Transaction) -> None:
+        if _was_newer(tx.connection, mark, proof):
+            return
+        now = int(time.time())
+        keep = now + LONGEST + 2 * jwt.SKEW
+        onetime.put(tx.connection, Once(mark, "groups", None, str(proof.issued), keep), now)
+        groups = {_group(tx.connection, name, now) for name in sorted(wanted)}
+        kept = members.kept(tx.connection, provider.issuer, [user.id])
+        joining = [Membership(number, user.id, provider.issuer) for number in groups - {each.group for each in kept}]
+        leaving = [each for each in kept if each.group not in groups]
+        change_membership(tx, joining, leaving)
+
+    files.committer.run(work, [])
+
+
+def _was_newer(connection: Connection, mark: bytes, proof: Proof) -> bool:
+    """Whether a token from then or later has said already which groups there are.
+
+    An older one is still good for a sign-in, but its groups are those of its time.
+    """
+    before = onetime.get(connection, mark, "groups", int(time.time()))
+    return before is not None and proof.issued <= float(before.payload)
 
 
 def _wanted(proof: Proof) -> set[str]:
@@ -129,7 +152,7 @@ def _wanted(proof: Proof) -> set[str]:
 
 def _group(connection: Connection, name: str, now: int) -> int:
     group = people.group(connection, name)
-    return people.add_group(connection, name, name, now) if group is None else group.id
+    return people.add_group(connection, name, name, now, SOURCE) if group is None else group.id
 
 
 def _by_email(database: Database, proof: Proof) -> User | None:
@@ -146,43 +169,27 @@ def _by_email(database: Database, proof: Proof) -> User | None:
 
 
 def _made(files: Files, proof: Proof) -> User:
-    """A new account; of several workers that try at the same time, one makes it and the others wait."""
-    issuer, subject = proof.provider.issuer, proof.subject
-    turn = hashlib.sha256("\0".join(("davshare newcomer", issuer, subject)).encode()).digest()
-    until = time.monotonic() + _PATIENCE
-    while True:
-        now = int(time.time())
-        with files.db.write() as connection:
-            user = known(connection, proof)
-            if user is not None:
-                return user
-            if onetime.get(connection, turn, "newcomer", now) is None:
-                onetime.remove(connection, turn)  # whoever began with it has died
-            if onetime.put(connection, turn, "newcomer", now + 60):
-                break
-        if time.monotonic() > until:
-            raise Unavailable
-        time.sleep(0.1)
-    try:
-        return _added(files, proof)
-    finally:
-        with files.db.write() as connection:
-            onetime.remove(connection, turn)
-
-
-def _added(files: Files, proof: Proof) -> User:
-    display = jwt.text(proof.claims, "name", 200)
+    """A new account; of several workers that try at the same time one makes it."""
+    provider = proof.provider
     email = jwt.text(proof.claims, "email", 200) if proof.claims.get("email_verified") is True else ""
     for name in _names(proof):
         try:
-            user = accounts.add_user(files, name, None, display_name=display, email=email)
+            return accounts.add_user(
+                files,
+                name,
+                None,
+                display_name=jwt.text(proof.claims, "name", 200),
+                email=email,
+                guest=provider.guests,
+                source=SOURCE,
+                identity=(provider.issuer, proof.subject),
+            )
         except Conflict:
-            continue  # never somebody who merely has the same name
-        with files.db.write() as connection:
-            user = user._replace(source=SOURCE)
-            people.update_user(connection, user)
-            link_to(connection, user.id, proof.provider.issuer, proof.subject)
-        return user
+            # Somebody has the same name, and is somebody else; or another worker was faster.
+            with files.db.snapshot() as connection:
+                user = known(connection, proof)
+            if user is not None:
+                return whole(files, user)
     raise Conflict("There are too many users of this name already.")
 
 
@@ -198,6 +205,10 @@ def _names(proof: Proof) -> Iterable[str]:
     yield stem + ending
     for number in range(2, _MOST_NAMESAKES):
         yield f"{stem}-{number}{ending}"
+
+
+def _hashed(what: str, proof: Proof) -> bytes:
+    return hashlib.sha256("\0".join(("davshare", what, proof.provider.issuer, proof.subject)).encode()).digest()
 
 
 def _is_account(name: str) -> bool:

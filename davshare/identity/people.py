@@ -1,4 +1,4 @@
-"""Accounts and groups as an administrator handles them."""
+"""Accounts as an administrator handles them."""
 
 from __future__ import annotations
 
@@ -7,39 +7,19 @@ from collections.abc import Sequence
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from davshare.errors import BadRequest, Conflict, NotFound
+from davshare.errors import BadRequest, Conflict
 from davshare.identity import passwords
-from davshare.index import nodes, people, sessions, spaces
-from davshare.index.database import Connection, Database, Taken
+from davshare.identity.groups import PAGE, change_membership
+from davshare.identity.lookup import check_text, find_group, find_user
+from davshare.index import identities, members, people, sessions, spaces
+from davshare.index.database import Database
+from davshare.index.members import Membership
 from davshare.model import names
-from davshare.model.people import Group, User
+from davshare.model.people import User
 
 if TYPE_CHECKING:
+    from davshare.files.commit import Transaction
     from davshare.files.service import Files
-
-_LONGEST_TEXT = 200
-
-
-def find_user(connection: Connection, name: str) -> User:
-    """The user of that name, however its accents are spelled.
-
-    :raises NotFound: there is none.
-    """
-    user = people.user(connection, names.key(name))
-    if user is None:
-        raise NotFound("There is no such user.")
-    return user
-
-
-def find_group(connection: Connection, name: str) -> Group:
-    """The group of that name.
-
-    :raises NotFound: there is none.
-    """
-    group = people.group(connection, names.key(name))
-    if group is None:
-        raise NotFound("There is no such group.")
-    return group
 
 
 class Account(NamedTuple):
@@ -53,36 +33,33 @@ class Account(NamedTuple):
     portable: bool
 
 
-def accounts(database: Database, name: str | None = None) -> list[Account]:
-    """All users by name, or the one of that name.
+def accounts(
+    database: Database, name: str | None = None, *, text: str = "", offset: int = 0, limit: int | None = None
+) -> list[Account]:
+    """Users by name: all of them, a page of them, or the one of that name.
 
+    A page costs four statements, whoever is on it.
+
+    :param text: only those who have it in name, display name or e-mail address.
     :raises NotFound: there is none of that name.
     """
     with database.snapshot() as connection:
-        known = people.users(connection) if name is None else [find_user(connection, name)]
-        return [_account(connection, user) for user in known]
+        known = people.search_users(connection, text, offset, limit) if name is None else [find_user(connection, name)]
+        ids = [user.id for user in known]
+        groups = members.names_of_groups(connection, ids)
+        homes = spaces.homes_of(connection, ids)
+        tokens = people.token_counts(connection, ids)
+    found = []
+    for user in known:
+        home, used, portable = homes.get(user.id, (None, None, False))
+        found.append(Account(user, groups.get(user.id, []), home, used, tokens.get(user.id, 0), portable))
+    return found
 
 
-def _account(connection: Connection, user: User) -> Account:
-    home = spaces.home(connection, user.id)
-    root = None if home is None else nodes.get(connection, home.node)
-    return Account(
-        user,
-        [group.name for group in people.groups_of(connection, user.id)],
-        None if home is None else home.root,
-        None if root is None else root.size,
-        len(people.tokens(connection, user.id)),
-        home is not None and home.portable,
-    )
-
-
-def groups(database: Database) -> list[tuple[Group, list[str]]]:
-    """All groups by name, with the names of their members."""
-    with database.snapshot() as connection:
-        return [
-            (group, [user.name for user in people.members_of(connection, group.id)])
-            for group in people.groups(connection)
-        ]
+def search(database: Database, text: str = "", offset: int = 0, limit: int = PAGE) -> list[User]:
+    """A page of users by name; ``text`` occurs in name, display name or e-mail address; one statement."""
+    with database.session() as connection:
+        return people.search_users(connection, text, offset, limit)
 
 
 def user_named(database: Database, name: str) -> User:
@@ -92,6 +69,15 @@ def user_named(database: Database, name: str) -> User:
     """
     with database.session() as connection:
         return find_user(connection, name)
+
+
+def check_ours(user: User) -> None:
+    """Return when the password of an account is ours to change.
+
+    :raises Conflict: a directory keeps it.
+    """
+    if user.source == "ldap":
+        raise Conflict("The password of this account is kept in the directory.")
 
 
 def check_new_user(database: Database, name: str) -> None:
@@ -116,35 +102,39 @@ def add_user(
     member_of: Sequence[str] = (),
     admin: bool = False,
     quota: int | None = None,
+    guest: bool = False,
+    second_factor: bool = False,
+    source: str = "",
+    identity: tuple[str, str] | None = None,
 ) -> User:
-    """A new account with its home.
+    """A new account with its home; guests have none, and see only what others granted.
 
     The account is of no use to anybody until its home exists: a crash in
     between leaves a disabled one, and :func:`enable` makes up for it.
 
     :param password: None makes an account that cannot sign in with a password.
+    :param source: who keeps the account; empty: we do.
+    :param identity: issuer and subject of the same person elsewhere.
     :raises BadRequest: name, password or another value cannot be accepted.
-    :raises Conflict: the name is taken.
+    :raises Conflict: the name is taken, or the identity is known already.
     :raises NotFound: there is no such group.
     """
     from davshare.files.spaces import make_home
 
     name = names.key(name)
     names.check_account(name)
+    if guest and admin:
+        raise BadRequest("A guest cannot be an administrator.")
     if password is not None:
         passwords.check_new(password, files.settings.get("password.min_length"))
-    _check_text(display_name, email)
+    check_text(display_name, email)
     hashed = None if password is None else passwords.make_hash(password)
     new = User(0, name, display_name or name, email, hashed, admin, True, quota, int(time.time()))
-    with files.db.write() as connection:
-        memberships = [find_group(connection, group).id for group in member_of]
-        if people.user(connection, name) is not None:
-            raise Conflict("There is a user of this name already.")
-        new = new._replace(id=people.add_user(connection, new))
-        for group in memberships:
-            people.add_member(connection, group, new.id)
+    new = new._replace(guest=guest, second_factor=second_factor, source=source)
+    new = _insert(files, new, member_of, identity)
     try:
-        make_home(files, new)
+        if not guest:
+            make_home(files, new)
     except BaseException:
         with files.db.write() as connection:
             people.remove(connection, new.id)
@@ -155,6 +145,24 @@ def add_user(
     return new
 
 
+def _insert(files: Files, new: User, member_of: Sequence[str], identity: tuple[str, str] | None) -> User:
+    """The row of a new user, with memberships and identity."""
+
+    def work(tx: Transaction) -> User:
+        joined = [find_group(tx.connection, group).id for group in member_of]
+        if people.user(tx.connection, new.name) is not None:
+            raise Conflict("There is a user of this name already.")
+        if identity is not None and identities.owner(tx.connection, *identity) is not None:
+            raise Conflict("This person has an account already.")
+        user = new._replace(id=people.add_user(tx.connection, new))
+        if identity is not None:
+            identities.add(tx.connection, *identity, user.id)
+        change_membership(tx, joining=[Membership(group, user.id) for group in joined])
+        return user
+
+    return files.committer.run(work, [])
+
+
 def set_user(
     files: Files,
     name: str,
@@ -162,6 +170,7 @@ def set_user(
     display_name: str | EllipsisType = ...,
     email: str | EllipsisType = ...,
     admin: bool | EllipsisType = ...,
+    second_factor: bool | EllipsisType = ...,
     quota: int | EllipsisType | None = ...,
     portable: bool | EllipsisType = ...,
 ) -> User:
@@ -173,10 +182,13 @@ def set_user(
     from davshare.files.spaces import set_home
 
     wanted = {"display_name": display_name, "email": email, "admin": admin, "quota": quota}
+    wanted["second_factor"] = second_factor
     changes: dict[str, Any] = {key: value for key, value in wanted.items() if value is not ...}
-    _check_text(changes.get("display_name", ""), changes.get("email", ""))
+    check_text(changes.get("display_name", ""), changes.get("email", ""))
     with files.db.write() as connection:
         user = find_user(connection, name)._replace(**changes)
+        if user.guest and user.admin:
+            raise BadRequest("A guest cannot be an administrator.")
         people.update_user(connection, user)
     if "quota" in changes or portable is not ...:
         set_home(files, user.id, quota=quota, portable=portable)
@@ -188,11 +200,14 @@ def set_password(database: Database, name: str, password: str, min_length: int) 
 
     :raises NotFound: there is no such user.
     :raises BadRequest: the password cannot be accepted.
+    :raises Conflict: a directory keeps the password.
     """
     passwords.check_new(password, min_length)
     hashed = passwords.make_hash(password)
     with database.write() as connection:
-        user = find_user(connection, name)._replace(password=hashed)
+        user = find_user(connection, name)
+        check_ours(user)
+        user = user._replace(password=hashed)
         people.update_user(connection, user)
         sessions.remove_of_user(connection, user.id)
     return user
@@ -218,7 +233,7 @@ def enable(files: Files, name: str) -> User:
 
     with files.db.session() as connection:
         user = find_user(connection, name)
-        homeless = spaces.home(connection, user.id) is None
+        homeless = not user.guest and spaces.home(connection, user.id) is None
     if homeless:
         make_home(files, user)
     user = user._replace(disabled=False)
@@ -236,58 +251,10 @@ def remove_user(files: Files, name: str) -> User:
 
     user = disable(files.db, name)
     drop_home(files, user.id)
-    with files.db.write() as connection:
-        people.remove(connection, user.id)
-    return user
 
+    def work(tx: Transaction) -> User:
+        change_membership(tx, leaving=members.touching(tx.connection, user.id))
+        people.remove(tx.connection, user.id)
+        return user
 
-def add_group(database: Database, name: str, display_name: str = "") -> Group:
-    """A new group without members.
-
-    :raises BadRequest: the name cannot be accepted.
-    :raises Conflict: it is taken.
-    """
-    name = names.key(name)
-    names.check_account(name)
-    _check_text(display_name, "")
-    try:
-        with database.write() as connection:
-            number = people.add_group(connection, name, display_name or name, int(time.time()))
-    except Taken:
-        raise Conflict("There is a group of this name already.") from None
-    return Group(number, name, display_name or name)
-
-
-def remove_group(database: Database, name: str) -> Group:
-    """Remove a group with everything that was granted to it.
-
-    :raises NotFound: there is no such group.
-    """
-    with database.write() as connection:
-        group = find_group(connection, name)
-        people.remove(connection, group.id)
-    return group
-
-
-def join(database: Database, group: str, user: str) -> bool:
-    """Put a user into a group; whether that is new.
-
-    :raises NotFound: one of them does not exist.
-    """
-    with database.write() as connection:
-        return people.add_member(connection, find_group(connection, group).id, find_user(connection, user).id)
-
-
-def leave(database: Database, group: str, user: str) -> bool:
-    """Take a user out of a group; whether the user was in it.
-
-    :raises NotFound: one of them does not exist.
-    """
-    with database.write() as connection:
-        return people.remove_member(connection, find_group(connection, group).id, find_user(connection, user).id)
-
-
-def _check_text(display_name: str, email: str) -> None:
-    for text in (display_name, email):
-        if len(text) > _LONGEST_TEXT or not text.isprintable():
-            raise BadRequest(f"A name or address is up to {_LONGEST_TEXT} printable characters.")
+    return files.committer.run(work, [])

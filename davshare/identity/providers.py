@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from davshare.config import Bad, suggestion, to_bool, toml
+from davshare.config import suggestion, toml
 from davshare.errors import UsageError
 from davshare.identity import outbound
+from davshare.model.values import Bad, to_bool
 
 #: What python-jose can verify with a public key; never a shared secret, never nothing.
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
@@ -39,6 +40,7 @@ class Provider(NamedTuple):
     groups_claim: str
     group_prefix: str
     accounts: str
+    guests: bool
     auto_create: bool
     link_by_email: bool
     allow_private: bool
@@ -121,7 +123,8 @@ FIELDS: tuple[Field, ...] = (
         "accounts", DOMESTIC, _kind, "domestic or remote",
         "domestic: new accounts are called as at the provider; remote: they end in `@` and the host of the issuer.",
     ),
-    Field("auto_create", False, to_bool, "true or false", "Make an account with a home for whoever has none yet."),
+    Field("guests", False, to_bool, "true or false", "New accounts are those of guests: without a home."),
+    Field("auto_create", False, to_bool, "true or false", "Make an account for whoever has none yet."),
     Field(
         "link_by_email", False, to_bool, "true or false",
         "Let an e-mail address that the provider has verified find the one account with this address.",

@@ -23,7 +23,7 @@ from jose.backends.base import Key
 from davshare.errors import NotAuthenticated
 from davshare.identity import jwt
 from davshare.identity.jwt import Refused
-from davshare.identity.people import find_user
+from davshare.identity.lookup import find_user
 from davshare.index import onetime, sessions
 from davshare.index.database import Connection, Database, Taken
 from davshare.index.sessions import Session, SigningKey

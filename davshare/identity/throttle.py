@@ -14,7 +14,8 @@ from one network stand in line (:mod:`davshare.identity.line`), so each worker
 looks at about one guess in two seconds; only who finds the line, or all seats
 of the process, taken by others is sent away to come back soon.
 
-Counts are forgotten an hour after the last failure.  A success clears the pair
+Counts are forgotten an hour after the last failure, and those of an account
+when an administrator says so.  A success clears the pair
 and leaves a mark for 30 days: who has signed in from a network before is not
 held up there by what others do (the second and third rule).  App tokens cannot
 be guessed and never wait.
@@ -30,7 +31,7 @@ from ipaddress import ip_address, ip_network
 
 from davshare.errors import Unavailable
 from davshare.index import people
-from davshare.index.database import Database
+from davshare.index.database import Connection, Database
 from davshare.model import names
 
 #: Failures that cost nothing, and the longest pause after more: a second or two
@@ -78,14 +79,15 @@ class Throttle:
         network = network_of(peer)
         now = self._clock()
         with self._db.session() as connection:
+            since = self._since(connection, account, now)
             pair = people.failures(connection, self._key("pair", account, network))
-            wait = self._wait(pair, pause(pair[0], PAIR_FREE, PAIR_LONGEST), now)
+            wait = self._wait(pair, pause(pair[0], PAIR_FREE, PAIR_LONGEST), now, since)
             _, marked = people.failures(connection, self._key("mark", account, network))
             if marked < now - MARK_FOR:
                 wide = people.failures(connection, self._key("network", network))
                 wait = max(wait, self._wait(wide, pause(wide[0], NETWORK_FREE, NETWORK_LONGEST), now))
                 whole = people.failures(connection, self._key("account", account))
-                wait = max(wait, self._wait(whole, pause(whole[0], ACCOUNT_FREE, ACCOUNT_LONGEST), now))
+                wait = max(wait, self._wait(whole, pause(whole[0], ACCOUNT_FREE, ACCOUNT_LONGEST), now, since))
         return wait
 
     def failed(self, account: str, peer: str) -> None:
@@ -95,10 +97,11 @@ class Throttle:
         """
         network = network_of(peer)
         now = int(self._clock())
-        keys = self._key("pair", account, network), self._key("network", network), self._key("account", account)
         with self._db.write() as connection:
-            for key in keys:
-                people.add_failure(connection, key, now, now - FORGET_AFTER)
+            people.add_failure(connection, self._key("network", network), now, now - FORGET_AFTER)
+            since = max(now - FORGET_AFTER, self._since(connection, account, now) + 1)
+            for key in (self._key("pair", account, network), self._key("account", account)):
+                people.add_failure(connection, key, now, since)
             self._counted += 1
             if self._counted % _TIDY_EVERY == 0:
                 people.forget_old(connection, now - FORGET_AFTER, now - MARK_FOR)
@@ -115,6 +118,11 @@ class Throttle:
             with self._db.write() as connection:
                 people.forget_failures(connection, pair)
                 people.put_mark(connection, mark, now)
+
+    def unlock(self, account: str) -> None:
+        """Forget all failures of an account, wherever they came from; those to come count afresh."""
+        with self._db.write() as connection:
+            people.put_mark(connection, self._key("unlocked", account), int(self._clock()))
 
     def self_test(self) -> None:
         """Prove that failures are counted and make people wait.
@@ -136,11 +144,16 @@ class Throttle:
         if not counted:
             raise Unavailable("Failed sign-ins are not being counted.")
 
+    def _since(self, connection: Connection, account: str, now: float) -> int:
+        """The second up to which the failures of an account are forgotten."""
+        _, unlocked = people.failures(connection, self._key("unlocked", account))
+        return unlocked if unlocked <= now else 0
+
     @staticmethod
-    def _wait(counted: tuple[int, int], seconds: int, now: float) -> float:
+    def _wait(counted: tuple[int, int], seconds: int, now: float, since: int = 0) -> float:
         failures, at = counted
         # A failure in the future means that the clock was set back: it must not turn a pause into hours.
-        return max(0.0, at + seconds - now) if failures and now - FORGET_AFTER < at <= now else 0.0
+        return max(0.0, at + seconds - now) if failures and max(now - FORGET_AFTER, since) < at <= now else 0.0
 
     def _key(self, *parts: str) -> bytes:
         """Parts cannot run into each other; accounts count by what people would take for the same."""

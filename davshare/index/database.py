@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Version of the schema that this code works with; the newest migration's revision.
 REVISION = "0003"
+#: Most ids that one statement names.
+_PART = 5000
 
 
 class Cursor(Protocol):
@@ -262,3 +264,9 @@ def advance(connection: Connection, name: str, by: int = 1) -> int:
 def changed(connection: Connection) -> None:
     """Tell every worker that people, tokens, spaces, grants or settings are other than before."""
     advance(connection, "generation")
+
+
+def parts(ids: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Ids in portions that one statement can name."""
+    for start in range(0, len(ids), _PART):
+        yield tuple(ids[start : start + _PART])

@@ -1,54 +1,58 @@
-"""Rows of identities: who at an OpenID provider is which user here, and the groups that providers put people into."""
+"""Rows that say which account, or group, somebody elsewhere is here."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
-from typing import NamedTuple
 
 from davshare.index.database import Connection, changed
 
 
-class Identity(NamedTuple):
-    """One subject of one issuer, and the user that it is."""
-
-    issuer: str
-    subject: str
-    user: int
-
-
-def user_of(connection: Connection, issuer: str, subject: str) -> int | None:
-    """The id of the user that a subject is."""
+def owner(connection: Connection, issuer: str, subject: str) -> int | None:
+    """Id of the user or group that a subject of an issuer is."""
     row = connection.execute(
         "SELECT principal FROM identity WHERE issuer=? AND subject=?", (issuer, subject)
     ).fetchone()
     return None if row is None else int(row[0])
 
 
-def of_user(connection: Connection, user: int) -> list[Identity]:
-    """All identities of a user."""
+def of_issuer(connection: Connection, issuer: str, kind: str) -> dict[str, int]:
+    """Ids of all users, or groups, that an issuer knows, by subject."""
     rows = connection.execute(
-        "SELECT issuer, subject, principal FROM identity WHERE principal=? ORDER BY issuer, subject", (user,)
+        "SELECT i.subject, i.principal FROM identity i JOIN principal p ON p.id=i.principal"
+        " WHERE i.issuer=? AND p.kind=?",
+        (issuer, kind),
     )
-    return [Identity._make(row) for row in rows]
+    return dict(rows.fetchall())
 
 
-def add(connection: Connection, new: Identity) -> bool:
-    """Let a subject be a user; false when it is one already."""
+def add(connection: Connection, issuer: str, subject: str, principal: int) -> None:
+    """Say who a subject is; there is nobody yet."""
+    connection.execute("INSERT INTO identity (issuer, subject, principal) VALUES (?,?,?)", (issuer, subject, principal))
+    changed(connection)
+
+
+def claim(connection: Connection, issuer: str, subject: str, principal: int) -> bool:
+    """Say who a subject is; false when that has been said already."""
     done = connection.execute(
-        "INSERT INTO identity (issuer, subject, principal) VALUES (?,?,?) ON CONFLICT DO NOTHING", tuple(new)
+        "INSERT INTO identity (issuer, subject, principal) VALUES (?,?,?) ON CONFLICT DO NOTHING",
+        (issuer, subject, principal),
     ).rowcount
     changed(connection)
     return done > 0
 
 
+def of_user(connection: Connection, user: int) -> list[tuple[str, str]]:
+    """Issuers and subjects that are a user."""
+    rows = connection.execute(
+        "SELECT issuer, subject FROM identity WHERE principal=? ORDER BY issuer, subject", (user,)
+    )
+    return [(str(issuer), str(subject)) for issuer, subject in rows]
+
+
 def remove(connection: Connection, user: int, issuer: str, subject: str | None = None) -> int:
-    """Forget that a subject, or whoever an issuer knows, is the user; how many were forgotten."""
+    """Forget that a subject, or whoever an issuer knows, is a user; how many were forgotten."""
     done = connection.execute(
         "DELETE FROM identity WHERE principal=? AND issuer=? AND (CAST(? AS text) IS NULL OR subject=?)",
         (user, issuer, subject, subject),
     ).rowcount
-    connection.execute('DELETE FROM member WHERE "user"=? AND source=?', (user, issuer))
-    connection.execute('DELETE FROM session WHERE "user"=? AND issuer=?', (user, issuer))
     changed(connection)
     return done
 
@@ -59,28 +63,3 @@ def by_email(connection: Connection, email: str) -> list[int]:
         "SELECT id FROM principal WHERE kind='user' AND lower(email)=lower(?) ORDER BY id LIMIT 2", (email,)
     )
     return [int(row[0]) for row in rows]
-
-
-def memberships(connection: Connection, user: int, source: str) -> dict[str, int]:
-    """The groups that a source has put a user into: name to id."""
-    rows = connection.execute(
-        'SELECT p.name, p.id FROM member m JOIN principal p ON p.id=m."group" WHERE m."user"=? AND m.source=?',
-        (user, source),
-    )
-    return {str(row[0]): int(row[1]) for row in rows}
-
-
-def join(connection: Connection, user: int, groups: Iterable[int], source: str) -> None:
-    """Put a user into groups in the name of a source; who is in one by hand stays so."""
-    for group in groups:
-        connection.execute(
-            'INSERT INTO member ("group", "user", source) VALUES (?,?,?) ON CONFLICT DO NOTHING', (group, user, source)
-        )
-    changed(connection)
-
-
-def leave(connection: Connection, user: int, groups: Iterable[int], source: str) -> None:
-    """Take a user out of groups that the same source has put them into."""
-    for group in groups:
-        connection.execute('DELETE FROM member WHERE "group"=? AND "user"=? AND source=?', (group, user, source))
-    changed(connection)

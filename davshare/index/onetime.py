@@ -1,4 +1,4 @@
-"""Rows of what may come back once, or is remembered for a while: known by hash, and gone after their time."""
+"""Rows of what comes back once: links to a new password, codes that were used."""
 
 from __future__ import annotations
 
@@ -7,65 +7,69 @@ from typing import NamedTuple
 from davshare.index.database import Connection
 
 
-class OneTime(NamedTuple):
-    """What was kept: whom it is about, if anybody, and a text (JSON)."""
+class Once(NamedTuple):
+    """One row; ``hash`` is the SHA-256 of what comes back, ``expires`` in seconds since 1970."""
 
+    hash: bytes
+    purpose: str
     user: int | None
     payload: str
+    expires: int
 
 
-def put(
-    connection: Connection, key: bytes, purpose: str, expires: int, payload: str = "", user: int | None = None
-) -> bool:
-    """Keep something until ``expires`` (seconds since 1970); whether nothing was kept under this key."""
+def get(connection: Connection, digest: bytes, purpose: str, now: int) -> Once | None:
+    """A row that is still good."""
+    row = connection.execute(
+        'SELECT hash, purpose, "user", payload, expires FROM onetime WHERE hash=? AND purpose=? AND expires>?',
+        (digest, purpose, now),
+    ).fetchone()
+    return None if row is None else Once(bytes(row[0]), *row[1:])
+
+
+def put(connection: Connection, new: Once, now: int) -> None:
+    """Keep a row, or replace it; those whose time is over go."""
+    connection.execute("DELETE FROM onetime WHERE expires<=?", (now,))
+    connection.execute(
+        'INSERT INTO onetime (hash, purpose, "user", payload, expires) VALUES (?,?,?,?,?)'
+        " ON CONFLICT (hash) DO UPDATE SET payload=excluded.payload, expires=excluded.expires",
+        new,
+    )
+
+
+def remove_of(connection: Connection, user: int, purpose: str) -> None:
+    """Remove every row of a user and a purpose."""
+    connection.execute('DELETE FROM onetime WHERE "user"=? AND purpose=?', (user, purpose))
+
+
+def claim(connection: Connection, new: Once) -> bool:
+    """Keep a row unless there is one with its hash; whether there was none."""
     done = connection.execute(
-        'INSERT INTO onetime (hash, purpose, "user", payload, expires) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING',
-        (key, purpose, user, payload, expires),
+        'INSERT INTO onetime (hash, purpose, "user", payload, expires) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING', new
     ).rowcount
     return done > 0
 
 
-def replace(connection: Connection, key: bytes, purpose: str, expires: int, payload: str) -> None:
-    """Keep something in place of whatever is kept under this key."""
-    connection.execute(
-        "INSERT INTO onetime (hash, purpose, payload, expires) VALUES (?,?,?,?) ON CONFLICT (hash) DO UPDATE SET"
-        " purpose=excluded.purpose, payload=excluded.payload, expires=excluded.expires",
-        (key, purpose, payload, expires),
-    )
-
-
-def get(connection: Connection, key: bytes, purpose: str, now: int) -> OneTime | None:
-    """What is kept under a key, if its time is not over."""
+def take(connection: Connection, digest: bytes, purpose: str, now: int) -> Once | None:
+    """A row that is still good, which nobody gets a second time."""
     row = connection.execute(
-        'SELECT "user", payload FROM onetime WHERE hash=? AND purpose=? AND expires>?', (key, purpose, now)
+        "DELETE FROM onetime WHERE hash=? AND purpose=? AND expires>?"
+        ' RETURNING hash, purpose, "user", payload, expires',
+        (digest, purpose, now),
     ).fetchone()
-    return None if row is None else OneTime._make(row)
-
-
-def take(connection: Connection, key: bytes, purpose: str, now: int) -> OneTime | None:
-    """The same, which nobody gets a second time."""
-    row = connection.execute(
-        'DELETE FROM onetime WHERE hash=? AND purpose=? AND expires>? RETURNING "user", payload', (key, purpose, now)
-    ).fetchone()
-    return None if row is None else OneTime._make(row)
-
-
-def remove(connection: Connection, key: bytes) -> None:
-    """Forget what is kept under a key."""
-    connection.execute("DELETE FROM onetime WHERE hash=?", (key,))
+    return None if row is None else Once(bytes(row[0]), *row[1:])
 
 
 def number(connection: Connection, purpose: str, now: int) -> int:
-    """How many are kept for a purpose."""
+    """How many rows of a purpose are still good."""
     row = connection.execute("SELECT count(*) FROM onetime WHERE purpose=? AND expires>?", (purpose, now)).fetchone()
     return int(row[0])
 
 
 def any_over(connection: Connection, now: int) -> bool:
-    """Whether the time of something is over."""
+    """Whether the time of some row is over."""
     return connection.execute("SELECT 1 FROM onetime WHERE expires<=? LIMIT 1", (now,)).fetchone() is not None
 
 
 def expire(connection: Connection, now: int) -> int:
-    """Drop those whose time is over."""
+    """Drop rows whose time is over; how many there were."""
     return connection.execute("DELETE FROM onetime WHERE expires<=?", (now,)).rowcount

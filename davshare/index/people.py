@@ -6,23 +6,27 @@ worker forgets what it remembered.  Failed sign-ins do not: anyone can cause the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from davshare.index.database import Connection, changed
+from davshare.index.database import Connection, Cursor, changed, parts
 from davshare.model.people import Group, User
 
 _USER = "id, name, display_name, email, password, admin, disabled, quota, created, guest, second_factor, totp, source"
 #: Columns of a user that are flags.
 _FLAGS = (5, 6, 9, 10)
-_GROUP = "id, name, display_name, source"
+GROUP = "id, name, display_name, source"
+#: What a search looks at, in one text: one function call for each row.
+_SEARCHED = "lower(name || '\n' || display_name || '\n' || email) LIKE ? ESCAPE '\\'"
+_EVERYTHING = 2**62
 #: Every group that holds a principal, directly or through other groups.
-_ABOVE = (
+ABOVE = (
     'WITH RECURSIVE above(id) AS (SELECT "group" FROM member WHERE "user"=?'
     ' UNION SELECT m."group" FROM member m JOIN above ON m."user"=above.id)'
 )
 #: Every principal in a group, directly or through other groups.
-_WITHIN = (
+WITHIN = (
     'WITH RECURSIVE within(id) AS (SELECT "user" FROM member WHERE "group"=?'
     ' UNION SELECT m."user" FROM member m JOIN within ON m."group"=within.id)'
 )
@@ -49,6 +53,19 @@ def _user(row: Sequence[Any]) -> User:
     return User._make(values)
 
 
+def _search(connection: Connection, columns: str, kind: str, text: str, offset: int, limit: int | None) -> Cursor:
+    """A page of principals by name; both databases fold the case of A to Z only."""
+    where, values = "", [kind]
+    if text:
+        folded = "".join(letter.lower() if letter.isascii() else letter for letter in text)
+        where = f" AND {_SEARCHED}"
+        values.append("%" + re.sub(r"([\\%_])", r"\\\1", folded) + "%")
+    return connection.execute(
+        f"SELECT {columns} FROM principal WHERE kind=?{where} ORDER BY name LIMIT ? OFFSET ?",
+        (*values, _EVERYTHING if limit is None else limit, offset),
+    )
+
+
 # users
 
 
@@ -67,6 +84,19 @@ def user_by_id(connection: Connection, number: int) -> User | None:
 def users(connection: Connection) -> list[User]:
     """Every user by name."""
     return [_user(row) for row in connection.execute(f"SELECT {_USER} FROM principal WHERE kind='user' ORDER BY name")]
+
+
+def search_users(connection: Connection, text: str, offset: int, limit: int | None) -> list[User]:
+    """A page of users by name; ``text`` occurs in name, display name or e-mail address."""
+    return [_user(row) for row in _search(connection, _USER, "user", text, offset, limit)]
+
+
+def users_in(connection: Connection, ids: str, value: int, offset: int, limit: int) -> list[User]:
+    """A page, by name, of the users whose ids another statement gives."""
+    rows = connection.execute(
+        f"SELECT {_USER} FROM principal WHERE id IN ({ids}) ORDER BY name LIMIT ? OFFSET ?", (value, limit, offset)
+    )
+    return [_user(row) for row in rows]
 
 
 def add_user(connection: Connection, new: User) -> int:
@@ -113,7 +143,7 @@ def principal_by_id(connection: Connection, number: int) -> User | Group | None:
     found = user_by_id(connection, number)
     if found is not None:
         return found
-    row = connection.execute(f"SELECT {_GROUP} FROM principal WHERE kind='group' AND id=?", (number,)).fetchone()
+    row = connection.execute(f"SELECT {GROUP} FROM principal WHERE kind='group' AND id=?", (number,)).fetchone()
     return None if row is None else Group._make(row)
 
 
@@ -122,21 +152,34 @@ def principal_by_id(connection: Connection, number: int) -> User | Group | None:
 
 def group(connection: Connection, name: str) -> Group | None:
     """One group by name (in NFC)."""
-    row = connection.execute(f"SELECT {_GROUP} FROM principal WHERE kind='group' AND name=?", (name,)).fetchone()
+    row = connection.execute(f"SELECT {GROUP} FROM principal WHERE kind='group' AND name=?", (name,)).fetchone()
     return None if row is None else Group._make(row)
 
 
 def groups(connection: Connection) -> list[Group]:
     """Every group by name."""
-    rows = connection.execute(f"SELECT {_GROUP} FROM principal WHERE kind='group' ORDER BY name")
+    rows = connection.execute(f"SELECT {GROUP} FROM principal WHERE kind='group' ORDER BY name")
     return [Group._make(row) for row in rows]
 
 
-def add_group(connection: Connection, name: str, display_name: str, now: int) -> int:
+def search_groups(connection: Connection, text: str, offset: int, limit: int | None) -> list[Group]:
+    """A page of groups by name; ``text`` occurs in name or display name."""
+    return [Group._make(row) for row in _search(connection, GROUP, "group", text, offset, limit)]
+
+
+def update_group(connection: Connection, group: Group) -> None:
+    """Write everything but the name of a group."""
+    connection.execute(
+        "UPDATE principal SET display_name=?, source=? WHERE id=?", (group.display_name, group.source, group.id)
+    )
+    changed(connection)
+
+
+def add_group(connection: Connection, name: str, display_name: str, now: int, source: str = "") -> int:
     """Add a group and return its id; the transaction ends in Taken if the name is."""
     row = connection.execute(
-        "INSERT INTO principal (kind, name, display_name, created) VALUES ('group',?,?,?) RETURNING id",
-        (name, display_name, now),
+        "INSERT INTO principal (kind, name, display_name, created, source) VALUES ('group',?,?,?,?) RETURNING id",
+        (name, display_name, now, source),
     ).fetchone()
     changed(connection)
     return int(row[0])
@@ -145,7 +188,7 @@ def add_group(connection: Connection, name: str, display_name: str, now: int) ->
 def groups_of(connection: Connection, number: int) -> list[Group]:
     """The groups that a user, or a group, is put into by name; not those that these lie in."""
     rows = connection.execute(
-        f'SELECT {_GROUP} FROM principal WHERE id IN (SELECT "group" FROM member WHERE "user"=?) ORDER BY name',
+        f'SELECT {GROUP} FROM principal WHERE id IN (SELECT "group" FROM member WHERE "user"=?) ORDER BY name',
         (number,),
     )
     return [Group._make(row) for row in rows]
@@ -163,14 +206,14 @@ def members_of(connection: Connection, number: int) -> list[User]:
 
 def principals_of(connection: Connection, number: int) -> frozenset[int]:
     """A user's own id and the ids of all groups, nested ones too: everything that grants can name."""
-    rows = connection.execute(f"{_ABOVE} SELECT id FROM above", (number,))
+    rows = connection.execute(f"{ABOVE} SELECT id FROM above", (number,))
     return frozenset([number, *[row[0] for row in rows]])
 
 
 def subgroups_of(connection: Connection, number: int) -> list[Group]:
     """The groups that were put into a group, by name."""
     rows = connection.execute(
-        f"SELECT {_GROUP} FROM principal WHERE kind='group'"
+        f"SELECT {GROUP} FROM principal WHERE kind='group'"
         ' AND id IN (SELECT "user" FROM member WHERE "group"=?) ORDER BY name',
         (number,),
     )
@@ -179,23 +222,7 @@ def subgroups_of(connection: Connection, number: int) -> list[Group]:
 
 def within(connection: Connection, number: int) -> frozenset[int]:
     """Ids of all users and groups in a group, through nested groups too."""
-    return frozenset(row[0] for row in connection.execute(f"{_WITHIN} SELECT id FROM within", (number,)))
-
-
-def add_member(connection: Connection, group: int, user: int) -> bool:
-    """Put a user into a group; whether that is new."""
-    done = connection.execute(
-        'INSERT INTO member ("group", "user") VALUES (?,?) ON CONFLICT DO NOTHING', (group, user)
-    ).rowcount
-    changed(connection)
-    return done > 0
-
-
-def remove_member(connection: Connection, group: int, user: int) -> bool:
-    """Take a user out of a group; whether there was something to take."""
-    done = connection.execute('DELETE FROM member WHERE "group"=? AND "user"=?', (group, user)).rowcount
-    changed(connection)
-    return done > 0
+    return frozenset(row[0] for row in connection.execute(f"{WITHIN} SELECT id FROM within", (number,)))
 
 
 # app tokens
@@ -209,10 +236,21 @@ def token(connection: Connection, digest: bytes) -> AppToken | None:
 
 def tokens(connection: Connection, user: int | None = None) -> list[AppToken]:
     """The app tokens of one user or of all, oldest first."""
+    return [token for _, token in owned_tokens(connection, user, 0, None)]
+
+
+def owned_tokens(
+    connection: Connection, user: int | None, offset: int, limit: int | None
+) -> list[tuple[str, AppToken]]:
+    """A page of the app tokens of one user or of all, oldest first, with the names of their owners."""
+    columns = ", ".join(f"t.{column.strip()}" for column in _TOKEN.split(","))
+    where, values = ("", ()) if user is None else ('WHERE t."user"=?', (user,))
     rows = connection.execute(
-        f'SELECT {_TOKEN} FROM apptoken WHERE CAST(? AS bigint) IS NULL OR "user"=? ORDER BY id', (user, user)
+        f'SELECT p.name, {columns} FROM apptoken t JOIN principal p ON p.id=t."user" {where}'
+        " ORDER BY t.id LIMIT ? OFFSET ?",
+        (*values, _EVERYTHING if limit is None else limit, offset),
     )
-    return [AppToken._make(row) for row in rows]
+    return [(row[0], AppToken._make(row[1:])) for row in rows]
 
 
 def add_token(connection: Connection, new: AppToken, digest: bytes) -> int:
@@ -224,6 +262,24 @@ def add_token(connection: Connection, new: AppToken, digest: bytes) -> int:
     ).fetchone()
     changed(connection)
     return int(row[0])
+
+
+def token_counts(connection: Connection, users: Sequence[int]) -> dict[int, int]:
+    """How many app tokens each of some users has."""
+    found: dict[int, int] = {}
+    for part in parts(users):
+        marks = ",".join("?" * len(part))
+        rows = connection.execute(
+            f'SELECT "user", count(*) FROM apptoken WHERE "user" IN ({marks}) GROUP BY "user"', part
+        )
+        found.update((number, count) for number, count in rows)
+    return found
+
+
+def token_by_id(connection: Connection, number: int) -> AppToken | None:
+    """One app token by id."""
+    row = connection.execute(f"SELECT {_TOKEN} FROM apptoken WHERE id=?", (number,)).fetchone()
+    return None if row is None else AppToken._make(row)
 
 
 def remove_token(connection: Connection, number: int) -> bool:

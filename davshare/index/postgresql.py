@@ -16,11 +16,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from davshare.config import shown
 from davshare.errors import Unavailable
 from davshare.index import claim, driver
 from davshare.index.database import Database, Taken
 from davshare.index.driver import Broken, PostgresConnection
+from davshare.model.values import shown
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -178,6 +178,7 @@ space = Table(
     Column("population", BigInteger, nullable=False, server_default="0", comment="nodes there were before they went"),
     Column("held", BigInteger, nullable=False, server_default="0", comment="nodes gone from disk: a person judges"),
     UniqueConstraint("kind", "name"),
+    Index("space_owner", "owner"),
     sqlite_autoincrement=True,
 )
 

@@ -64,6 +64,12 @@ def remove_of_user(connection: Connection, user: int) -> int:
     return done
 
 
+def remove_linked(connection: Connection, user: int, issuer: str) -> None:
+    """End those of a user that one provider vouches for."""
+    connection.execute('DELETE FROM session WHERE "user"=? AND issuer=?', (user, issuer))
+    changed(connection)
+
+
 def remove_vouched(connection: Connection, issuer: str, subject: str, sid: str) -> int:
     """End what a provider has vouched for: one session there, or all of a subject; how many there were.
 

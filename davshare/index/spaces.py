@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from davshare.index.database import Connection
+from davshare.index.database import Connection, parts
 from davshare.model.nodes import Space
 
 _COLUMNS = "id, kind, name, owner, root, node, trash, quota, read_only, description, portable, anchor, held"
@@ -52,6 +53,20 @@ def home(connection: Connection, owner: int) -> Space | None:
     """The home of a user."""
     row = connection.execute(f"SELECT {_COLUMNS} FROM space WHERE kind='home' AND owner=?", (owner,)).fetchone()
     return None if row is None else _make(row)
+
+
+def homes_of(connection: Connection, owners: Sequence[int]) -> dict[int, tuple[str, int, bool]]:
+    """Folder, bytes used and whether names are portable, of the home of each of some users."""
+    found: dict[int, tuple[str, int, bool]] = {}
+    for part in parts(owners):
+        marks = ",".join("?" * len(part))
+        for owner, root, size, portable in connection.execute(
+            "SELECT s.owner, s.root, n.size, s.portable FROM space s JOIN node n ON n.id=s.node"
+            f" WHERE s.kind='home' AND s.owner IN ({marks})",
+            part,
+        ):
+            found[owner] = (root, size, bool(portable))
+    return found
 
 
 def of_kind(connection: Connection, kind: str) -> list[Space]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from davshare.config import Config
 from davshare.files import restore
@@ -19,10 +20,39 @@ from davshare.server import admin
 from davshare.server.pipeline import Pipeline
 from davshare.web.login import Door
 
+if TYPE_CHECKING:
+    from davshare.identity.directory import Directory
+    from davshare.identity.ldap import Ldap
+
 
 def open_files(data: Path, config: Config) -> Files:
     """The file service on a data folder."""
     return Files(data, admin.open_index(data, config), config.durability == "full")
+
+
+def open_ldap(config: Config) -> Ldap | None:
+    """The directory that keeps accounts as well, where there is one; nobody is asked yet.
+
+    :raises UsageError: its configuration has a mistake.
+    """
+    if not config.ldap_url:
+        return None
+    from davshare.identity.ldap import Ldap
+
+    return Ldap(config)
+
+
+def open_directory(files: Files, config: Config) -> Directory | None:
+    """The accounts of the directory, where there is one.
+
+    :raises UsageError: its configuration has a mistake.
+    """
+    ldap = open_ldap(config)
+    if ldap is None:
+        return None
+    from davshare.identity.directory import Directory
+
+    return Directory(files, ldap)
 
 
 def make_application(data: Path, config: Config) -> Application:
@@ -31,7 +61,14 @@ def make_application(data: Path, config: Config) -> Application:
     sessions = Sessions(files.db, read_secret(files.db))
     oidc = Oidc([Issuer(provider) for provider in providers.load(data, config.oidc)])
     bearers = Bearers(files, sessions, oidc)
-    gate = Gate(files.db, files.settings, basic_over_http=config.basic_over_http, bearers=bearers)
+    directory = open_directory(files, config)
+    gate = Gate(
+        files.db,
+        files.settings,
+        basic_over_http=config.basic_over_http,
+        directory=directory,
+        bearers=bearers,
+    )
     direct = Pipeline(files, gate, config.public_url)
     direct.door = Door(files, sessions, Logins(files, oidc, sessions), config.public_url, direct.who)
     if config.gateway == "direct":

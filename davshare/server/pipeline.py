@@ -29,7 +29,7 @@ from davshare.identity.gate import Gate
 from davshare.model import names
 from davshare.model.people import Actor
 from davshare.server import health
-from davshare.web import browse, origin
+from davshare.web import browse, origin, reset
 from davshare.web.login import Door
 
 log = logging.getLogger("davshare.server")
@@ -178,7 +178,7 @@ class Pipeline:
         return self._dav.respond(x)
 
     def _elsewhere(self, request: Request, segments: tuple[str, ...], patient: bool) -> Response:
-        """What is not WebDAV: health, signing in, and the way to the files."""
+        """What is not WebDAV: health, signing in, new passwords, and the way to the files."""
         if request.method not in _KNOWN:
             raise NotImplementedHere
         if self.door is not None and segments[:1] in (("login",), ("logout",)):
@@ -188,6 +188,9 @@ class Pipeline:
             return self.door.respond(request, segments)
         if segments in (("readyz",), ("livez",), ("healthz",)):
             return health.respond(self._files, segments[0])
+        if segments and segments[0] == "reset":
+            self._gate.demand_secure(_is_secure(request))
+            return reset.respond(self._files, request, segments[1:])
         if not segments and request.method in ("GET", "HEAD"):
             return Response(302, [("Location", "/dav/home/"), ("Cache-Control", "no-store")])
         if not segments and request.method != "PROPFIND":

@@ -130,7 +130,7 @@ class Door:
         except NotAuthenticated:
             raise
         except DavshareError as error:
-            page = self._shown(request, error.status, error.message, _START)
+            page = self._shown(request, error.status, error.message, "")
             page.headers += error.headers
             return page
 
@@ -156,7 +156,8 @@ class Door:
     def _finish(self, request: Request) -> Response:
         done = self._logins.finish(_query(request), origin.binding(request))
         gone = origin.binding_cookie(request, "", 0)
-        return _redirect(done.next, gone, origin.session_cookie(request, done.token, HALF_DAY))
+        target = done.next or ("/dav/" if done.guest else _START)
+        return _redirect(target, gone, origin.session_cookie(request, done.token, HALF_DAY))
 
     def _by_password(self, request: Request) -> Response:
         """Name and password, asked for by the browser, for the same cookie that providers lead to."""
@@ -166,7 +167,7 @@ class Door:
             # A link of others can hold a name and password of theirs.
             raise Forbidden("This request does not come from a page of this site.")
         token = self._sessions.open(self._with_credentials(request), BROWSER, HALF_DAY, "browser")
-        target = onward(_query(request).get("next", ""))
+        target = onward(_query(request).get("next", "")) or _START
         return _redirect(target, origin.session_cookie(request, token, HALF_DAY))
 
     def _leave(self, request: Request) -> Response:
@@ -220,13 +221,13 @@ class Door:
 
 
 def onward(target: str) -> str:
-    """A path of this site, as it is asked for; home for anything that could lead elsewhere.
+    """A path of this site, as it is asked for; empty for anything that could lead elsewhere.
 
     Browsers take backslashes for slashes and ignore tabs and line breaks.
     """
     local = target.startswith("/") and not target.startswith("//") and "\\" not in target
     if not local or not target.isascii() or not target.isprintable() or " " in target or len(target) > 2000:
-        return _START
+        return ""
     return target
 
 

@@ -136,9 +136,9 @@ def test_groups(shell: Shell) -> None:
     """add, add-member, list, remove-member, remove."""
     shell.ok("group", "add", "staff", "--display-name", "The staff")
     shell.ok("group", "add-member", "staff", "admin")
-    assert {"name": "staff", "members": ["admin"]}.items() <= shell.json("group", "list")[-1].items()
+    assert {"name": "staff", "members": 1}.items() <= shell.json("group", "list")[-1].items()
     shell.ok("group", "remove-member", "staff", "admin")
-    assert shell.json("group", "list")[-1]["members"] == []
+    assert shell.json("group", "list")[-1]["members"] == 0
     shell.ok("group", "remove", "staff")
     assert "staff" not in shell.ok("group", "list")
 

@@ -38,7 +38,7 @@ def open_copy(folder: Path) -> Files:
 
 def with_people(folder: Path) -> Files:
     """The same with alice, and bob in the group staff."""
-    from davshare.identity.people import add_group
+    from davshare.identity.groups import add_group
 
     files = open_copy(folder)
     add_group(files.db, "staff")

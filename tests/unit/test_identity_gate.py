@@ -15,7 +15,7 @@ from people_kit import with_people
 
 from davshare.errors import DavshareError, Forbidden, NotAuthenticated, TooManyAttempts, UsageError
 from davshare.files.service import Files
-from davshare.identity import apptokens, passwords
+from davshare.identity import apptokens, groups, passwords
 from davshare.identity import people as accounts
 from davshare.identity.gate import Gate
 from davshare.identity.line import PLACES
@@ -212,9 +212,9 @@ def test_groups_are_those_of_now(gate: Gate, files: Files) -> None:
     """Joining and leaving count from the next request on."""
     header = basic("alice", "alice-pass-1")
     assert len(enter(gate, files, header).principals) == 1
-    accounts.join(files.db, "staff", "alice")
+    groups.join(files, "staff", "alice")
     assert len(enter(gate, files, header).principals) == 2
-    accounts.remove_group(files.db, "staff")
+    groups.remove_group(files, "staff")
     assert len(enter(gate, files, header).principals) == 1
 
 
@@ -403,7 +403,7 @@ def test_remembered_credentials_do_not_wait(slow: Gate, files: Files, times: Tim
     before, slept = hashing.times, len(times.slept)
     with slow._lines.turn("alice", network_of(PEER)):
         assert enter(slow, files, right).name == "alice"
-        accounts.add_group(files.db, "more")
+        groups.add_group(files.db, "more")
         assert enter(slow, files, right).name == "alice"
     assert hashing.times == before and len(times.slept) == slept
 
@@ -412,7 +412,7 @@ def test_generations_cost_no_hashing(gate: Gate, files: Files, hashing: Counted)
     """A change of anything is looked up, and the actor is that of now."""
     right = basic("alice", "alice-pass-1")
     first = enter(gate, files, right)
-    accounts.join(files.db, "staff", "alice")
+    groups.join(files, "staff", "alice")
     with files.db.write() as connection:
         user = accounts.find_user(connection, "alice")
         people.update_user(connection, user._replace(admin=True, display_name="Alice"))
@@ -432,7 +432,7 @@ def test_generations_do_not_prolong_the_memory(
     right, start = basic("alice", "alice-pass-1"), time.monotonic()
     enter(gate, files, right)
     for minutes, hashed in ((2, 1), (4, 1), (6, 2)):
-        accounts.add_group(files.db, f"group{minutes}")
+        groups.add_group(files.db, f"group{minutes}")
         monkeypatch.setattr("davshare.identity.gate.time.monotonic", lambda now=start + 60 * minutes: now)
         enter(gate, files, right)
         assert hashing.times == hashed
@@ -467,7 +467,7 @@ def test_a_device_with_an_old_password_is_no_guesser(gate: Gate, files: Files, h
     old = basic("alice", "old-password-1")
     for _ in range(30):
         assert refused(gate, files, old) is NotAuthenticated
-    accounts.add_group(files.db, "more")
+    groups.add_group(files.db, "more")
     assert refused(gate, files, old) is NotAuthenticated
     assert hashing.times == 1
     assert enter(gate, files, basic("alice", "alice-pass-1")).name == "alice"

@@ -14,7 +14,7 @@ from davshare.files import settings
 from davshare.files.service import Files
 from davshare.files.settings import Settings
 from davshare.files.spaces import add_space
-from davshare.identity import apptokens
+from davshare.identity import apptokens, groups
 from davshare.identity import people as accounts
 from davshare.index import spaces
 from davshare.index.database import count
@@ -38,7 +38,7 @@ def test_names_that_cannot_be(files: Files, name: str) -> None:
     with pytest.raises(BadRequest):
         accounts.add_user(files, name, "long-enough-1")
     with pytest.raises(BadRequest):
-        accounts.add_group(files.db, name)
+        groups.add_group(files.db, name)
 
 
 def test_a_user_has_a_home_at_once(files: Files) -> None:
@@ -61,8 +61,8 @@ def test_a_name_is_taken_once(files: Files) -> None:
         with pytest.raises(Conflict):
             accounts.add_user(files, name, "long-enough-1")
     with pytest.raises(Conflict):
-        accounts.add_group(files.db, "staff")
-    accounts.add_group(files.db, "alice")
+        groups.add_group(files.db, "staff")
+    groups.add_group(files.db, "alice")
 
 
 def test_nothing_is_left_when_the_home_cannot_be_made(files: Files) -> None:
@@ -102,7 +102,7 @@ def test_removed_users_leave_their_files(files: Files) -> None:
     accounts.remove_user(files, "bob")
     assert not (files.data / "homes" / "bob").exists()
     assert [path.read_text() for path in (files.data / "homes").glob("bob.*/work.txt")] == ["kept"]
-    assert accounts.groups(files.db)[0][1] == []
+    assert groups.members_of(files.db, "staff") == []
     assert apptokens.issued(files.db, None) == []
 
 
@@ -120,12 +120,12 @@ def test_changing_a_user_changes_only_what_is_given(files: Files) -> None:
 
 def test_membership(files: Files) -> None:
     """Joining twice and leaving twice are no mistakes."""
-    assert accounts.join(files.db, "staff", "alice") and not accounts.join(files.db, "staff", "alice")
-    assert accounts.groups(files.db)[0][1] == ["alice", "bob"]
-    assert accounts.leave(files.db, "staff", "alice") and not accounts.leave(files.db, "staff", "alice")
+    assert groups.join(files, "staff", "alice") and not groups.join(files, "staff", "alice")
+    assert [each.name for each in groups.members_of(files.db, "staff")] == ["alice", "bob"]
+    assert groups.leave(files, "staff", "alice") and not groups.leave(files, "staff", "alice")
     for group, user in (("staff", "nobody"), ("nowhere", "alice")):
         with pytest.raises(NotFound):
-            accounts.join(files.db, group, user)
+            groups.join(files, group, user)
 
 
 def test_every_change_of_people_is_a_new_generation(files: Files) -> None:
@@ -141,13 +141,13 @@ def test_every_change_of_people_is_a_new_generation(files: Files) -> None:
         lambda: accounts.set_user(files, "alice", admin=True),
         lambda: accounts.disable(files.db, "alice"),
         lambda: accounts.enable(files, "alice"),
-        lambda: accounts.join(files.db, "staff", "alice"),
-        lambda: accounts.leave(files.db, "staff", "alice"),
+        lambda: groups.join(files, "staff", "alice"),
+        lambda: groups.leave(files, "staff", "alice"),
         lambda: apptokens.create(files.db, alice),
         lambda: apptokens.revoke(files.db, 1),
         lambda: settings.change(files.db, "trash.keep_days", "3"),
         lambda: settings.reset(files.db, None),
-        lambda: accounts.remove_group(files.db, "staff"),
+        lambda: groups.remove_group(files, "staff"),
         lambda: accounts.remove_user(files, "alice"),
     ):
         before = generation()

@@ -39,6 +39,7 @@ def upgrade() -> None:
     op.create_index("identity_principal", "identity", ["principal"])
     op.create_table("manager", _principal("group", primary_key=True), _principal("user", primary_key=True))
     op.create_index("manager_user", "manager", ["user"])
+    op.create_index("space_owner", "space", ["owner"])
     op.create_table(
         "session",
         sa.Column("id", _TEXT, primary_key=True),
