@@ -100,11 +100,13 @@ def _list(text: str, offset: int, limit: int | None, as_json: bool) -> None:
 @output.json_option
 def show(name: str, as_json: bool) -> None:
     """Show everything about one user."""
+    from davshare.identity.newcomers import linked
     from davshare.identity.people import accounts
 
     with admin.index(data_folder()) as database:
         (account,) = accounts(database, name)
-    output.facts(_told(account), as_json)
+        found = [f"{issuer} {subject}" for issuer, subject in linked(database, name)]
+    output.facts({**_told(account), "identities": found}, as_json)
 
 
 def _told(account: Account) -> dict[str, Any]:

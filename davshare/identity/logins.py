@@ -20,7 +20,7 @@ from davshare.identity.gate import actor_of
 from davshare.identity.issuers import Issuer, json_object
 from davshare.identity.oidc import Failed, Oidc, Proof, Refused
 from davshare.identity.outbound import Fetch
-from davshare.identity.sessions import BROWSER, HALF_DAY, Sessions, Vouched
+from davshare.identity.sessions import BROWSER, HALF_DAY, Opened, Sessions, Vouched
 from davshare.index import onetime, people
 from davshare.index.database import Taken
 from davshare.index.onetime import Once
@@ -49,7 +49,7 @@ class Done(NamedTuple):
     ``next`` is empty when that was not said; guests have no home to go to.
     """
 
-    token: str
+    opened: Opened
     next: str
     guest: bool
 
@@ -139,7 +139,7 @@ class Logins:
             _demand_issuer(issuer, query)
             proof = self._exchange(issuer, query.get("code", ""), kept)
             user = self._user(proof, found.user)
-            token = self._signed_in(user, proof)
+            opened = self._signed_in(user, proof)
         except Refused as refusal:
             log.warning("a sign-in failed: %s", refusal)
             raise BadRequest("The provider did not confirm the sign-in; start again.") from None
@@ -148,7 +148,7 @@ class Logins:
             raise Unavailable("The provider does not answer; try again shortly.") from None
         except Taken:
             raise Unavailable("Your account was changed in this very moment; start again.") from None
-        return Done(token, kept["next"], user.guest)
+        return Done(opened, kept["next"], user.guest)
 
     def told(self, text: str) -> None:
         """A provider says that somebody has signed out there.
@@ -165,7 +165,7 @@ class Logins:
         except Failed:
             raise Unavailable("The provider does not answer; try again shortly.") from None
 
-    def _signed_in(self, user: User, proof: Proof) -> str:
+    def _signed_in(self, user: User, proof: Proof) -> Opened:
         """The token of a person whom a provider vouches for."""
         newcomers.follow_groups(self._files, user, proof, complete=True)
         with self._files.db.snapshot() as connection:

@@ -66,6 +66,15 @@ def link(database: Database, name: str, issuer: str, subject: str) -> None:
         link_to(connection, find_user(connection, name).id, issuer, subject)
 
 
+def linked(database: Database, name: str) -> list[tuple[str, str]]:
+    """Issuers and subjects that are a user.
+
+    :raises NotFound: there is no such user.
+    """
+    with database.session() as connection:
+        return identities.of_user(connection, find_user(connection, name).id)
+
+
 def link_to(connection: Connection, user: int, issuer: str, subject: str) -> None:
     """The same with the id of the user; nothing happens when it is linked to this very user already.
 

@@ -54,6 +54,13 @@ class Vouched(NamedTuple):
 NOBODY = Vouched()
 
 
+class Opened(NamedTuple):
+    """A new token, and the seconds for which it is good."""
+
+    token: str
+    seconds: int
+
+
 class Sessions:
     """Makes and judges the tokens of one site.
 
@@ -73,7 +80,7 @@ class Sessions:
         label: str = "",
         vouched: Vouched = NOBODY,
         check: Callable[[Connection], None] | None = None,
-    ) -> str:
+    ) -> Opened:
         """A token for somebody who has just signed in, within the limits of the credentials that were used.
 
         :param kind: :data:`PROGRAM` or :data:`BROWSER`.
@@ -82,13 +89,14 @@ class Sessions:
         """
         now = int(time.time())
         number = secrets.token_urlsafe(24)
-        new = Session(
-            number, actor.user, label, int(actor.mask), actor.node, actor.device, *vouched, now, now + seconds
-        )
+        limits = (int(actor.mask), actor.node, actor.device)
         try:
             with self._db.write() as connection:
                 if check is not None:
                     check(connection)
+                ends = None if actor.device is None else sessions.end_of_device(connection, actor.device)
+                expires = now + seconds if ends is None else min(now + seconds, ends)
+                new = Session(number, actor.user, label, *limits, *vouched, now, expires)
                 kid = _present_key(connection, now)
                 sessions.add(connection, new)
                 sessions.trim(connection, actor.user, _MOST)
@@ -102,7 +110,7 @@ class Sessions:
             "iat": now,
             "exp": new.expires,
         }
-        return str(jose_jwt.encode(claims, self._key(kid), _ALGORITHM, {"kid": kid}))
+        return Opened(jose_jwt.encode(claims, self._key(kid), _ALGORITHM, {"kid": kid}), max(0, expires - now))
 
     def is_ours(self, token: jwt.Token) -> bool:
         """Whether a token says that it is one of this site; nothing is proven by that."""

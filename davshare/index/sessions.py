@@ -36,6 +36,12 @@ def add(connection: Connection, new: Session) -> None:
     connection.execute(f"INSERT INTO session ({_SESSION}) VALUES (?,?,?,?,?,?,?,?,?,?,?)", tuple(new))
 
 
+def end_of_device(connection: Connection, device: int) -> int | None:
+    """The second at which an app token ends; None: never."""
+    row = connection.execute("SELECT expires FROM apptoken WHERE id=?", (device,)).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
 def get(connection: Connection, number: str) -> Session | None:
     """One by id."""
     row = connection.execute(f"SELECT {_SESSION} FROM session WHERE id=?", (number,)).fetchone()

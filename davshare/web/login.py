@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _LARGEST = 64 * 1024
 _START = "/dav/home/"
+#: Where browsers look at files.
+_FILES = ("/dav", "/remote.php")
 _NO_STORE = ("Cache-Control", "no-store")
 #: Seconds that a token lasts when nobody says otherwise.
 _QUARTER = 900
@@ -60,7 +62,7 @@ class Door:
         None for programs, and where there are no providers to sign in at.
         """
         headers = request.headers
-        if request.method != "GET" or request.path.startswith("/login") or not self._logins.labels:
+        if request.method != "GET" or not request.path.startswith(_FILES) or not self._logins.labels:
             return None
         if "authorization" in headers or "text/html" not in headers.get("accept", ""):
             return None
@@ -157,7 +159,7 @@ class Door:
         done = self._logins.finish(_query(request), origin.binding(request))
         gone = origin.binding_cookie(request, "", 0)
         target = done.next or ("/dav/" if done.guest else _START)
-        return _redirect(target, gone, origin.session_cookie(request, done.token, HALF_DAY))
+        return _redirect(target, gone, origin.session_cookie(request, *done.opened))
 
     def _by_password(self, request: Request) -> Response:
         """Name and password, asked for by the browser, for the same cookie that providers lead to."""
@@ -166,9 +168,9 @@ class Door:
         if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             # A link of others can hold a name and password of theirs.
             raise Forbidden("This request does not come from a page of this site.")
-        token = self._sessions.open(self._with_credentials(request), BROWSER, HALF_DAY, "browser")
+        opened = self._sessions.open(self._with_credentials(request), BROWSER, HALF_DAY, "browser")
         target = onward(_query(request).get("next", "")) or _START
-        return _redirect(target, origin.session_cookie(request, token, HALF_DAY))
+        return _redirect(target, origin.session_cookie(request, *opened))
 
     def _leave(self, request: Request) -> Response:
         origin.demand_own_page(request, self._public_url)
@@ -184,8 +186,8 @@ class Door:
         asked = _body(request)
         seconds = _lifetime(asked.get("lifetime"))
         actor = narrowed(self._files, actor, _string(asked.get("scope")))
-        token = self._sessions.open(actor, PROGRAM, seconds, "token")
-        return _json(200, {"access_token": token, "token_type": "Bearer", "expires_in": seconds})
+        opened = self._sessions.open(actor, PROGRAM, seconds, "token")
+        return _json(200, {"access_token": opened.token, "token_type": "Bearer", "expires_in": opened.seconds})
 
     def _with_credentials(self, request: Request) -> Actor:
         """Who shows a password or an app token: a token for a token would never end."""

@@ -157,6 +157,16 @@ def test_scopes_of_limited_credentials(server: Server) -> None:
     assert [accepted(server, got) for _ in range(4)] == [False] * 4
 
 
+def test_a_token_ends_with_the_app_token(server: Server) -> None:
+    """Whatever lifetime was asked for, it is not longer than that of the credentials."""
+    secret = server.cli("token", "add", "alice", "--expires", "3s").stdout.strip()
+    told = json.loads(asked(server, f"Bearer {secret}", {"lifetime": 3600}).body)
+    assert 0 < told["expires_in"] <= 3
+    assert accepted(server, told["access_token"])
+    time.sleep(told["expires_in"] + 0.1)
+    assert not accepted(server, told["access_token"])
+
+
 def test_changes_are_signed_with_the_device(server: Server) -> None:
     """The journal names the app token that a token was got with."""
     box = server.dav("alice").fresh_box()

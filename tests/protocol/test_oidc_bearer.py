@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -269,6 +270,8 @@ def test_linked_by_hand(site: Server, lab: Provider) -> None:
     site.cli("user", "link", "bob", lab.issuer, str(who["sub"]))
     token = lab.mint()
     assert name_of(site, token) == "bob"
+    shown = json.loads(site.cli("user", "show", "bob", "--json").stdout)
+    assert shown["identities"] == [f"{lab.issuer} {who['sub']}"]
     assert site.cli("user", "link", "alice", lab.issuer, str(who["sub"]), check=False).returncode == 4
     assert site.cli("user", "link", "nobody", lab.issuer, "1", check=False).returncode == 3
     site.cli("user", "unlink", "bob", lab.issuer, str(who["sub"]))
@@ -487,6 +490,33 @@ def test_verified_addresses_link_where_that_is_configured(start: Start) -> None:
     server.cli("user", "set", "alice", "--email", "bob@example.org")
     person(provider, email="bob@example.org", email_verified=True)
     assert not accepted(server, provider.mint()), "two accounts have the address"
+
+
+def test_guests(start: Start) -> None:
+    """Who is made a guest has no home, and sees what others granted."""
+    server, provider = start(guests=True, accounts="remote")
+    who = person(provider)
+    client = Dav(server.port, "/dav/", f"Bearer {provider.mint()}")
+    assert client.names("") == {"principals", "spaces", "users"}
+    assert client.get("home/").status == 404
+    server.cli("space", "add", "shared", "--member", f"{who['preferred_username']}@127.0.0.1:editor")
+    assert client.put("spaces/shared/a", b"x").status == 201
+
+
+def test_unlinking_takes_groups_and_sessions_along(start: Start) -> None:
+    """What came from the provider goes with it; what was done by hand stays."""
+    server, provider = start(auto_create=False, groups_claim="groups")
+    who = person(provider, groups=["physics"])
+    server.cli("user", "link", "bob", provider.issuer, str(who["sub"]))
+    server.cli("group", "add", "by-hand")
+    server.cli("group", "add-member", "by-hand", "bob")
+    assert accepted(server, provider.mint())
+    assert groups_of(server, "bob") == {"physics", "by-hand"}
+    server.cli("user", "unlink", "bob", provider.issuer)
+    assert not accepted(server, provider.mint())
+    assert groups_of(server, "bob") == {"by-hand"}
+    assert server.cli("user", "link", "bob", "ldap", "1", check=False).returncode == 2
+    assert server.cli("user", "unlink", "bob", "ldap", check=False).returncode == 3
 
 
 def test_audiences(start: Start) -> None:

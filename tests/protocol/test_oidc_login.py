@@ -41,7 +41,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, lab: Provider, partner: Provi
     server = Server.start(tmp_path_factory.mktemp("login"), serve=False)
     tables = (
         lab.table(name="The <lab>", auto_create=True, groups_claim="groups"),
-        partner.table(name="Partner"),
+        partner.table(name="Partner", guests=True),
     )
     (server.data / "oidc.toml").write_text("\n".join(tables), "utf-8")
     server.run({"DAVSHARE_OIDC": "oidc.toml", "DAVSHARE_TRUSTED_PROXIES": "127.0.0.1"})
@@ -520,6 +520,23 @@ def test_a_button_of_a_provider_that_was_never_there(tmp_path: Path) -> None:
             failed(browser, browser.request("GET", "/login/oidc/1"), 503)
         browser.request("GET", "/login/password", {"Authorization": basic("alice", server.users["alice"])})
         assert signed_in(browser)
+    finally:
+        server.discard()
+        provider.close()
+
+
+def test_guests_begin_elsewhere(tmp_path: Path) -> None:
+    """They have no home to go to, unless they say where."""
+    provider = Provider()
+    person(provider)
+    server = Server.start(tmp_path, workers=1, serve=False)
+    (server.data / "oidc.toml").write_text(provider.table(guests=True, auto_create=True), "utf-8")
+    server.run({"DAVSHARE_OIDC": "oidc.toml"})
+    browser = Browser(server.url)
+    try:
+        assert browser.request("GET", back(browser, next=""))["Location"] == "/dav/"
+        assert browser.request("GET", "/dav/").status == 200
+        assert browser.request("GET", back(browser, next="/dav/spaces/"))["Location"] == "/dav/spaces/"
     finally:
         server.discard()
         provider.close()
