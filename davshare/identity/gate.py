@@ -264,7 +264,7 @@ class Gate:
             return None
         with self._db.session() as connection:
             actor = self._actor(connection, proven.user, generation)
-        actor = replace(actor, mask=proven.mask, node=proven.node, device=proven.device)
+        actor = replace(actor, mask=proven.mask, node=proven.node, device=proven.device, brief=not cookie)
         return self._remember(
             authorization, _Known(actor, generation, time.monotonic() + REMEMBER_FOR, expires=proven.ends)
         )

@@ -18,6 +18,8 @@ log = logging.getLogger("davshare.server")
 LONGEST = 86400
 #: The same for logout tokens, which come at once (OpenID Connect Back-Channel Logout 1.0 section 2.4).
 _LOGOUT_LONGEST = 600
+#: Characters of an ID token, which may name very many groups.
+_ID_LONGEST = 131072
 _LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
@@ -81,7 +83,7 @@ class Oidc:
         :raises Refused: it is not good.
         :raises Failed: the provider's keys cannot be known at the moment.
         """
-        token, found = self._opened(text)
+        token, found = self._opened(text, _ID_LONGEST)
         claims, client = token.claims, issuer.provider.client_id
         if found is not issuer:
             raise Refused("another issuer")
@@ -116,9 +118,9 @@ class Oidc:
             raise Refused("nothing that could be ended")
         return found
 
-    def _opened(self, text: str) -> tuple[Token, Issuer]:
+    def _opened(self, text: str, longest: int = jwt.LONGEST) -> tuple[Token, Issuer]:
         """A token of a known issuer with a right signature; its claims are still to be judged."""
-        token = jwt.parse(text)
+        token = jwt.parse(text, longest)
         name = token.claims.get("iss")
         issuer = self._by_name.get(name) if isinstance(name, str) else None
         if issuer is None:

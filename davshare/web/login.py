@@ -23,7 +23,6 @@ from davshare.identity.logins import PATIENCE, Logins
 from davshare.identity.narrow import narrowed
 from davshare.identity.oidc import Refused
 from davshare.identity.sessions import BROWSER, HALF_DAY, HOUR, PROGRAM, Session, Sessions
-from davshare.model.access import Permission
 from davshare.model.people import Actor
 from davshare.web import origin
 from davshare.web.browse import POLICY, environment
@@ -143,7 +142,7 @@ class Door:
             # A foreign page must not link its own identity to whoever happens to be signed in here.
             origin.demand_own_page(request, self._public_url)
             actor = self._who(request)
-            if actor.mask != Permission.ALL or actor.node is not None or actor.device is not None:
+            if apptokens.is_limited(actor):
                 raise Forbidden("Identities are linked with all of your rights, not with a token.")
             link = actor.user
         redirect = f"{origin.site(request, self._public_url)}/login/callback"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Iterator
@@ -363,6 +364,10 @@ def test_linking(site: Server, lab: Provider, partner: Provider) -> None:
     secret = site.cli("token", "add", "alice", "--scope", "read").stdout.strip()
     limited = {"Authorization": f"Bearer {secret}", **SAME}
     assert Browser(site.url).request("GET", "/login/oidc/2?link=1", limited).status == 403
+    person(lab)
+    for token in (lab.mint(), json.loads(site.dav("alice", "/").request("POST", "/login/token").body)["access_token"]):
+        brief = {"Authorization": f"Bearer {token}", **SAME}
+        assert Browser(site.url).request("GET", "/login/oidc/2?link=1", brief).status == 403
 
 
 def told(server: Server, token: str, kind: str = "application/x-www-form-urlencoded") -> Answer:
@@ -469,6 +474,14 @@ def test_a_disabled_person(site: Server, lab: Provider, browser: Browser) -> Non
     assert [signed_in(browser) for _ in range(4)] == [False] * 4
     browser.cookies.clear()
     failed(browser, browser.request("GET", back(browser)), 403)
+
+
+def test_very_many_groups(site: Server, lab: Provider, browser: Browser) -> None:
+    """An ID token may be long; a limit of groups is kept."""
+    name = person(lab, groups=[f"{name}-{secrets.token_hex(20)}" for name in range(300)])
+    assert browser.request("GET", back(browser)).status == 302
+    query = f"SELECT count(*) FROM member m JOIN principal u ON u.id=m.\"user\" WHERE u.name='{name}'"
+    assert site.rows(query) == [(200,)]
 
 
 def test_groups_are_left_at_a_sign_in(site: Server, lab: Provider, browser: Browser) -> None:
