@@ -71,13 +71,14 @@ class Logins:
         """What people read on the buttons, in the order of the configuration."""
         return [issuer.provider.label for issuer in self._oidc.issuers]
 
-    def begin(self, number: int, redirect: str, onward: str, link: int | None) -> Begun:
+    def begin(self, number: int, redirect: str, onward: str, link: int | None, binding: str) -> Begun:
         """Begin a sign-in at one provider.
 
         :param number: of the provider, from 1.
         :param redirect: the URL to which the provider sends the browser back.
         :param onward: the local path to go to in the end; empty: wherever people begin.
         :param link: the user whom the identity is to be linked to; None: whoever it is.
+        :param binding: from the cookie of the same browser: another tab may have begun as well.
         :raises NotFound: there is no such provider.
         :raises Unavailable: it does not answer.
         :raises TooManyAttempts: too many sign-ins are under way.
@@ -91,7 +92,8 @@ class Logins:
             endpoint = ""
         if not endpoint:
             raise Unavailable("The provider does not answer; try again shortly.")
-        state, nonce, binding = (secrets.token_urlsafe(32) for _ in range(3))
+        state, nonce, fresh = (secrets.token_urlsafe(32) for _ in range(3))
+        binding = binding if len(binding) == len(fresh) else fresh
         verifier = secrets.token_urlsafe(48)
         kept = {
             "issuer": issuer.provider.issuer,

@@ -151,14 +151,14 @@ class Door:
             redirect,
             onward(query.get("next", "")),
             link,
+            origin.binding(request),
         )
         return _redirect(begun.location, origin.binding_cookie(request, begun.binding, PATIENCE))
 
     def _finish(self, request: Request) -> Response:
         done = self._logins.finish(_query(request), origin.binding(request))
-        gone = origin.binding_cookie(request, "", 0)
         target = done.next or ("/dav/" if done.guest else _START)
-        return _redirect(target, gone, origin.session_cookie(request, *done.opened))
+        return _redirect(target, origin.session_cookie(request, *done.opened))
 
     def _by_password(self, request: Request) -> Response:
         """Name and password, asked for by the browser, for the same cookie that providers lead to."""

@@ -41,7 +41,7 @@ def session_cookie(request: Request, token: str, seconds: int) -> tuple[str, str
 
 
 def binding_cookie(request: Request, value: str, seconds: int) -> tuple[str, str]:
-    """The header that ties a sign-in to a browser; with no seconds, the opposite."""
+    """The header that ties a sign-in to a browser."""
     return _set(request, _BINDING, value, seconds)
 
 

@@ -106,7 +106,6 @@ def test_a_person_signs_in(site: Server, lab: Provider, browser: Browser) -> Non
     answer = browser.request("GET", back(browser, next="/dav/home/?view=all"))
     assert (answer.status, answer["Location"]) == (302, "/dav/home/?view=all")
     assert "HttpOnly" in browser.settings["davshare"] and "SameSite=Lax" in browser.settings["davshare"]
-    assert "davshare-login" not in browser.cookies
     listing = browser.request("GET", "/dav/home/")
     assert listing.status == 200 and b"Ada &lt;Lovelace&gt;" in listing.body
     assert (site.data / "homes" / name).is_dir()
@@ -177,6 +176,14 @@ def test_state(site: Server, lab: Provider, browser: Browser) -> None:
     assert browser.request("GET", url).status == 302
     browser.cookies = kept
     failed(browser, browser.request("GET", url))
+
+
+def test_two_tabs(lab: Provider, browser: Browser) -> None:
+    """Sign-ins that were begun in one browser do not disturb each other."""
+    person(lab)
+    first, second = back(browser, next="/dav/?tab=1"), back(browser, next="/dav/?tab=2")
+    assert browser.request("GET", second)["Location"] == "/dav/?tab=2"
+    assert browser.request("GET", first)["Location"] == "/dav/?tab=1"
 
 
 def test_state_is_given_up(site: Server, lab: Provider, browser: Browser) -> None:
