@@ -66,3 +66,17 @@ def sync(accept_removals: bool, as_json: bool) -> None:
         assert directory is not None
         found = directory.sync(accept_removals)
     output.facts(found._asdict(), as_json)
+
+
+@command.command("adopt")
+@click.argument("name")
+@click.argument("login", required=False)
+def adopt(name: str, login: str | None) -> None:
+    """Let the directory keep the local account NAME; LOGIN is its person's name there, if it is another one."""
+    from davshare.server.build import open_directory
+
+    config = _config(data_folder())
+    with admin.files(data_folder()) as files:
+        directory = open_directory(files, config)
+        assert directory is not None
+        directory.adopt(name, login or name)

@@ -12,10 +12,11 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from davshare.errors import Conflict, NotAuthenticated, Unavailable
+from davshare.errors import BadRequest, Conflict, NotAuthenticated, NotFound, Unavailable
 from davshare.identity import unfinished
 from davshare.identity.groups import change_membership
 from davshare.identity.ldap import Entry, GroupEntry, Ldap, normal
+from davshare.identity.lookup import find_user
 from davshare.identity.people import add_user, disable
 from davshare.index import identities, members, people
 from davshare.index.members import Membership
@@ -95,6 +96,25 @@ class Directory:
             self._settle(wanted, frozenset(known.values()))
         return user
 
+    def adopt(self, name: str, login: str) -> User:
+        """Let the directory keep an account that was ours: its person signs in with the password there from now on.
+
+        :raises NotFound: there is no such account, or nobody of that login in the directory.
+        :raises Conflict: the account, or the person, belongs to another one already.
+        :raises Unavailable: the directory does not answer.
+        """
+        entry = self.find(login)
+        if entry is None:
+            raise NotFound("Nobody is found in the directory under this name, or more than one.")
+        with self._db.write() as connection:
+            user = find_user(connection, name)
+            if user.source or identities.owner(connection, SOURCE, entry.id) is not None:
+                raise Conflict("The account or the person in the directory belongs to another one already.")
+            user = user._replace(source=SOURCE, password=None)
+            people.update_user(connection, user)
+            identities.add(connection, SOURCE, entry.id, user.id)
+        return user
+
     def sync(self, accept: bool = False) -> Synced:
         """Bring all accounts and groups up to date; accounts that are gone are disabled.
 
@@ -155,6 +175,8 @@ class Directory:
                     source=SOURCE,
                     identity=(SOURCE, entry.id),
                 )
+            except BadRequest:
+                break
             except Conflict:
                 made = self.account_of(entry)
                 if made is not None:
@@ -202,15 +224,15 @@ class Directory:
     def _settle(self, wanted: Wanted, groups: frozenset[int]) -> tuple[int, int]:
         """Let members be in the groups that the directory says, and in those that we say; how many joined and left."""
         with self._db.snapshot() as connection:
-            kept = set(members.kept(connection, SOURCE, list(wanted)))
-        there = {(each.group, each.member) for each in kept}
+            present = members.of(connection, list(wanted))
+        there = {(each.group, each.member) for each in present}
         joining = [
             Membership(group, member, SOURCE, member in groups)
             for member, above in wanted.items()
             for group in above
             if (group, member) not in there
         ]
-        leaving = [each for each in kept if each.group not in wanted[each.member]]
+        leaving = [each for each in present if each.source == SOURCE and each.group not in wanted[each.member]]
         joined = left = 0
         for part in _batches(joining, leaving):
             come, gone = self._files.committer.run(lambda tx, part=part: _change(tx, *part), [])  # type: ignore[misc]

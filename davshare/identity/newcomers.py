@@ -105,7 +105,7 @@ def unlink(files: Files, name: str, issuer: str, subject: str | None = None) -> 
         if not done:
             raise NotFound("This user has no such identity.")
         sessions.remove_linked(tx.connection, user.id, issuer)
-        change_membership(tx, leaving=members.kept(tx.connection, issuer, [user.id]))
+        change_membership(tx, leaving=_vouched(tx.connection, user.id, issuer))
         return done
 
     return files.committer.run(work, [])
@@ -132,12 +132,17 @@ def follow_groups(files: Files, user: User, proof: Proof, complete: bool) -> Non
         keep = now + LONGEST + 2 * jwt.SKEW
         onetime.put(tx.connection, Once(mark, "groups", None, str(proof.issued), keep), now)
         groups = {_group(tx.connection, name, now) for name in sorted(wanted)}
-        kept = members.kept(tx.connection, provider.issuer, [user.id])
+        kept = _vouched(tx.connection, user.id, provider.issuer)
         joining = [Membership(number, user.id, provider.issuer) for number in groups - {each.group for each in kept}]
         leaving = [each for each in kept if each.group not in groups]
         change_membership(tx, joining, leaving)
 
     files.committer.run(work, [])
+
+
+def _vouched(connection: Connection, user: int, issuer: str) -> list[Membership]:
+    """The memberships of a user that one provider keeps."""
+    return [each for each in members.of(connection, [user]) if each.source == issuer]
 
 
 def _was_newer(connection: Connection, mark: bytes, proof: Proof) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from davshare.index import people
 from davshare.index.database import Connection, changed, parts
 from davshare.model.people import Group, User
 
+_ALL = 'SELECT m."group", m."user", m.source, p.kind FROM member m JOIN principal p ON p.id=m."user"'
 _OF_GROUP = 'SELECT "user" FROM member WHERE "group"=?'
 
 
@@ -30,40 +31,48 @@ class Member(NamedTuple):
     display_name: str
 
 
+def _membership(row: Sequence[Any]) -> Membership:
+    group, member, source, kind = row
+    return Membership(group, member, source, kind == "group")
+
+
 def add(connection: Connection, new: Membership) -> bool:
-    """Put a user or group into a group; whether that is new.  One that is there stays as it is."""
-    done = connection.execute(
-        'INSERT INTO member ("group", "user", source) VALUES (?,?,?) ON CONFLICT DO NOTHING', new[:3]
-    ).rowcount
-    changed(connection)
-    return done > 0
+    """Put a user or group into a group; whether that is new.  What somebody else keeps becomes ours when we say so."""
+    insert = 'INSERT INTO member ("group", "user", source) VALUES (?,?,?) ON CONFLICT DO NOTHING'
+    done = connection.execute(insert, new[:3]).rowcount > 0
+    if done:
+        changed(connection)
+    elif not new.source:
+        connection.execute('UPDATE member SET source=\'\' WHERE "group"=? AND "user"=?', new[:2])
+    return done
 
 
 def remove(connection: Connection, old: Membership) -> bool:
     """Take a user or group out of a group, whoever put it there; whether there was something to take."""
-    done = connection.execute('DELETE FROM member WHERE "group"=? AND "user"=?', old[:2]).rowcount
-    changed(connection)
-    return done > 0
+    done = connection.execute('DELETE FROM member WHERE "group"=? AND "user"=?', old[:2]).rowcount > 0
+    if done:
+        changed(connection)
+    return done
 
 
 def touching(connection: Connection, number: int) -> list[Membership]:
     """All memberships of a user or group, and all that a group has."""
-    rows = connection.execute(
-        'SELECT m."group", m."user", m.source, p.kind FROM member m JOIN principal p ON p.id=m."user"'
-        ' WHERE m."group"=? OR m."user"=?',
-        (number, number),
-    )
-    return [Membership(group, member, source, kind == "group") for group, member, source, kind in rows]
+    rows = connection.execute(f'{_ALL} WHERE m."group"=? OR m."user"=?', (number, number))
+    return [_membership(row) for row in rows]
 
 
-def kept(connection: Connection, source: str, of: Sequence[int] | None = None) -> list[Membership]:
-    """Memberships that somebody else than us keeps: all of them, or those of some users and groups."""
+def kept(connection: Connection, source: str) -> list[Membership]:
+    """All memberships that somebody else than us keeps."""
+    rows = connection.execute(f"{_ALL} WHERE m.source=?", (source,))
+    return [_membership(row) for row in rows]
+
+
+def of(connection: Connection, ids: Sequence[int]) -> list[Membership]:
+    """All memberships that some users and groups have."""
     found: list[Membership] = []
-    query = 'SELECT m."group", m."user", m.source, p.kind FROM member m JOIN principal p ON p.id=m."user"'
-    for part in [()] if of is None else parts(of):
-        where = f' AND m."user" IN ({",".join("?" * len(part))})' if part else ""
-        for group, member, kept_by, kind in connection.execute(f"{query} WHERE m.source=?{where}", (source, *part)):
-            found.append(Membership(group, member, kept_by, kind == "group"))
+    for part in parts(ids):
+        rows = connection.execute(f'{_ALL} WHERE m."user" IN ({",".join("?" * len(part))})', part)
+        found += [_membership(row) for row in rows]
     return found
 
 

@@ -86,6 +86,14 @@ def users(connection: Connection) -> list[User]:
     return [_user(row) for row in connection.execute(f"SELECT {_USER} FROM principal WHERE kind='user' ORDER BY name")]
 
 
+def administrators(connection: Connection) -> list[User]:
+    """Who administers and can sign in, oldest account first."""
+    rows = connection.execute(
+        f"SELECT {_USER} FROM principal WHERE kind='user' AND admin<>0 AND disabled=0 ORDER BY id"
+    )
+    return [_user(row) for row in rows]
+
+
 def search_users(connection: Connection, text: str, offset: int, limit: int | None) -> list[User]:
     """A page of users by name; ``text`` occurs in name, display name or e-mail address."""
     return [_user(row) for row in _search(connection, _USER, "user", text, offset, limit)]

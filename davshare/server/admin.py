@@ -290,8 +290,7 @@ def _stopping() -> Iterator[None]:
 def administrators(data: Path, config: Config) -> list[str]:
     """Names of those who can administer and sign in, oldest account first."""
     with index(data, config) as database, database.session() as connection:
-        found = [user for user in people.users(connection) if user.admin and not user.disabled]
-    return [user.name for user in sorted(found)]
+        return [user.name for user in people.administrators(connection)]
 
 
 def put_index_aside(data: Path) -> None:

@@ -189,6 +189,8 @@ class Pipeline:
         if segments in (("readyz",), ("livez",), ("healthz",)):
             return health.respond(self._files, segments[0])
         if segments and segments[0] == "reset":
+            if not patient:
+                raise Waits
             self._gate.demand_secure(_is_secure(request))
             return reset.respond(self._files, request, segments[1:])
         if not segments and request.method in ("GET", "HEAD"):

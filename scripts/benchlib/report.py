@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from benchlib.accounts import JOINED, PAGE, TURNS, Crowd
 from benchlib.figures import duration, mebibytes, short, table
 from benchlib.firstindex import Indexed
 from benchlib.results import OURS, Outcome, Results, middle
@@ -21,6 +22,13 @@ _RATES = (
 _CPU = "User and system time of all processes of a server for each request, or for each MiB."
 _MEMORY = "Highest memory of all processes of a server together, shared pages counted once (PSS)."
 
+_ACCOUNTS = (
+    f"Signing in with many accounts, each in {JOINED} groups that lie in others: the first request with an app token, "
+    f"with a password, and the next one (median of {TURNS}); a page of {PAGE} of `davshare user search` and of "
+    "`davshare group list`, each from the start of the command to its end. The accounts are rows of guests, written "
+    "directly into the index."
+)
+
 
 def markdown(results: Results) -> str:
     """The text between the markers of README.md."""
@@ -32,6 +40,8 @@ def markdown(results: Results) -> str:
         parts += [_sync_text(results.sync), _sync_table(results.sync)]
     if results.first_index:
         parts.append(_index(results.first_index))
+    if results.accounts:
+        parts += [_ACCOUNTS, _accounts(results.accounts)]
     if results.starts:
         parts += [_starts(results.starts)]
     return "\n\n".join(parts)
@@ -108,6 +118,12 @@ def _index(index: Indexed) -> str:
         f"{short(index.files / index.seconds)} files per second. The index had {index.index_bytes / 1e6:,.1f} MB then, "
         f"and all processes together {mebibytes(index.memory)} of memory at most."
     )
+
+
+def _accounts(crowds: Sequence[Crowd]) -> str:
+    head = ("accounts", "groups", "app token", "password", "again", "user search", "group list")
+    rows = [(f"{c.accounts:,}", f"{c.groups:,}", *(f"{value:.1f} ms" for value in c[2:])) for c in crowds]
+    return table(head, rows, words=0)
 
 
 def _starts(starts: Sequence[Start]) -> str:

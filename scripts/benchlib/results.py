@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from benchlib.accounts import Crowd
 from benchlib.figures import Ratio, compare
 from benchlib.firstindex import Indexed
 from benchlib.load import Measured
@@ -57,6 +58,7 @@ class Results(NamedTuple):
     sync: list[Size]
     starts: list[Start]
     first_index: Indexed | None
+    accounts: list[Crowd]
     took: float
 
     def others(self) -> list[float]:
@@ -83,6 +85,7 @@ def plain(results: Results) -> dict[str, Any]:
         "outcomes": {outcome.trial.name: _outcome(outcome) for outcome in results.outcomes},
         "sync": [each._asdict() for each in results.sync],
         "starts": [each._asdict() for each in results.starts],
+        "accounts": [each._asdict() for each in results.accounts],
         "first_index": results.first_index._asdict() if results.first_index else None,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pyotp
@@ -49,6 +50,19 @@ def test_a_new_password_by_a_link(module_server: Server, nobody: Dav) -> None:
     for used in (path, other):
         assert nobody.get(used).status == send(nobody, used, "a-third-password").status == 404
     module_server.cli("user", "passwd", "bob", "--password-stdin", input=module_server.users["bob"])
+
+
+@pytest.mark.slow
+def test_the_page_in_a_server_that_goes_through_wsgidav(own_server: Callable[..., Server]) -> None:
+    """The same page, form and second factor."""
+    server = own_server(env={"DAVSHARE_GATEWAY": "wsgidav"})
+    client, path = server.dav(None, "/"), link(server)
+    assert client.get(path).status == 200 and send(client, path, "a-new-password").status == 200
+    assert client.get(path).status == 404
+    assert server.dav("bob", password="a-new-password").get().status == 200
+    server.cli("user", "set", "bob", "--second-factor")
+    answer = server.dav("bob", password="a-new-password").get()
+    assert answer.status == 401 and b"app token" in answer.body
 
 
 def test_links_that_do_not_work_look_the_same(module_server: Server, nobody: Dav) -> None:

@@ -32,7 +32,7 @@ class Slapd:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port, self.tls_port = free_port(), free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.certificate = folder / "certificate.pem"
         self.password_file = folder / "password"
@@ -70,15 +70,8 @@ class Slapd:
         """
         assert PROGRAM, "these tests need slapd (Debian: apt-get install slapd)"
         with (self.folder / "log").open("ab") as log:
-            command = [
-                PROGRAM,
-                "-f",
-                str(self.folder / "slapd.conf"),
-                "-h",
-                f"ldap://127.0.0.1:{self.port}/",
-                "-d",
-                "0",
-            ]
+            listen = f"ldap://127.0.0.1:{self.port}/ ldaps://127.0.0.1:{self.tls_port}/"
+            command = [PROGRAM, "-f", str(self.folder / "slapd.conf"), "-h", listen, "-d", "0"]
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until and self.process.poll() is None:

@@ -49,6 +49,16 @@ def test_start_and_first_index(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["figures.json"]
 
 
+@pytest.mark.slow
+def test_accounts(tmp_path: Path) -> None:
+    """Everybody signs in, and the table says how long it took."""
+    done = _bench(tmp_path, "--quick", "--only", "accounts")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "figures.json").read_text("utf-8"))["accounts"]
+    assert [(each["accounts"], each["groups"]) for each in found] == [(1_000, 100), (50_000, 5_000)]
+    assert "| 50,000 | 5,000 |" in done.stdout
+
+
 def test_unknown_names_are_refused(tmp_path: Path) -> None:
     done = _bench(tmp_path, "--only", "nonsense")
     assert done.returncode == 2

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from people_kit import with_people
 from test_costs import count_statements
+from test_identity_gate import basic
 
 from davshare.errors import BadRequest, Conflict, NotFound
 from davshare.files.service import Files
-from davshare.identity import groups
+from davshare.identity import apptokens, groups
 from davshare.identity import people as accounts
-from davshare.identity.gate import actor_of
+from davshare.identity.gate import Gate, actor_of
 from davshare.index import people
+from davshare.index.sqlite import SqliteDatabase
 from davshare.model.access import Permission
 
 
@@ -209,3 +211,44 @@ def test_guests_have_no_home(files: Files) -> None:
         with pytest.raises(BadRequest):
             refused()
     accounts.remove_user(files, "visitor")
+
+
+def test_signing_in_costs_the_same_however_many_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With password and app token, for somebody in many groups, and nothing looks at every row."""
+    statements: list[str] = []
+    count_statements(statements, monkeypatch)
+    files = with_people(tmp_path)
+    _, secret = apptokens.create(files.db, accounts.user_named(files.db, "bob"))
+
+    def costs() -> list[int]:
+        found = []
+        for header in (f"Bearer {secret}", basic("bob", "bob-pass-22")):
+            gate = Gate(files.db, files.settings, basic_over_http=False)
+            statements.clear()
+            gate.authenticate(header, "127.0.0.1", True, 1)
+            found.append(len(statements))
+        return found
+
+    costs()  # the first success leaves a mark
+    before = costs()
+    with files.db.write() as connection:
+        for number in range(1000, 3000):
+            connection.execute(
+                "INSERT INTO principal (id, kind, name, created, guest) VALUES (?,'user',?,0,1)", (number, f"u{number}")
+            )
+    for number in range(40):
+        groups.add_group(files.db, f"g{number}")
+        groups.join(files, f"g{number}", f"g{number - 1}" if number else "staff", nested=True)
+    assert costs() == before and max(before) <= 14
+    assert len(principals(files, "bob")) == 42
+    files.db.close()
+
+
+def test_nothing_is_looked_for_in_every_row(files: Files) -> None:
+    """The home of a person, tokens and memberships are found by an index."""
+    if not isinstance(files.db, SqliteDatabase):
+        pytest.skip("asks SQLite how it would find them")
+    for table, column in (("space", "owner"), ("apptoken", '"user"'), ("member", '"user"'), ("identity", "principal")):
+        with files.db.session() as connection:
+            plan = connection.execute(f"EXPLAIN QUERY PLAN SELECT 1 FROM {table} WHERE {column}=?", (1,)).fetchall()
+        assert all("SEARCH" in str(step) for step in plan), plan

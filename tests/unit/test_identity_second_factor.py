@@ -53,6 +53,7 @@ def test_the_uri_is_what_authenticators_read(files: Files) -> None:
         second_factor.set_up(files.db, SECRET, "nobody")
 
 
+@pytest.mark.rfc(6238, "5.2", "a code of the present time step is good, and of one step before and after it")
 def test_a_code_is_good_for_a_minute_and_a_half(codes: pyotp.TOTP) -> None:
     """The one shown now, the one before and the one after; RFC 6238 section 5.2."""
     now = 1_700_000_015.0
@@ -63,6 +64,7 @@ def test_a_code_is_good_for_a_minute_and_a_half(codes: pyotp.TOTP) -> None:
     assert second_factor.verify(codes.secret, "\u0661" * 6, -1, now) is None
 
 
+@pytest.mark.rfc(6238, "5.2", "a code is good once")
 def test_a_code_is_good_once(files: Files, codes: pyotp.TOTP) -> None:
     """And none before it is, either."""
     alice = accounts.user_named(files.db, "alice")
