@@ -75,6 +75,7 @@ class Config:
     durability: str = "full"
     gateway: str = "direct"
     database: str = ""
+    oidc: str = ""
     ldap_url: str = ""
     ldap_starttls: bool = True
     ldap_ca_file: str = ""
@@ -154,6 +155,11 @@ KEYS: tuple[Key, ...] = (
         "database", Config.database, values.database, "postgresql://USER:PASSWORD@HOST/NAME, or nothing",
         "The PostgreSQL database that holds the index; empty means a SQLite file in the data folder.",
         "postgresql://davshare:secret@db.example.org/davshare",
+    ),
+    Key(
+        "oidc", Config.oidc, values.line, "a file name, or nothing",
+        "File with the OpenID providers at which people sign in, relative to the data folder; empty: there are none.",
+        "oidc.toml",
     ),
     Key(
         "ldap_url", Config.ldap_url, values.directory, "ldap:// or ldaps://, a host and perhaps a port",

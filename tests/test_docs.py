@@ -12,6 +12,7 @@ import pytest
 
 from davshare import config
 from davshare.cli.main import COMMANDS, davshare
+from davshare.identity import providers
 from davshare.model import settings
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +31,7 @@ def test_the_tables_of_the_readme_are_those_of_the_code() -> None:
     """Nothing is documented twice by hand."""
     assert between("config") == config.markdown(), HINT
     assert between("settings") == settings.markdown(), HINT
+    assert between("providers") == providers.markdown(), HINT
 
 
 def test_the_sample_is_that_of_the_code() -> None:

@@ -1,4 +1,4 @@
-"""``davshare token``: app tokens."""
+"""``davshare token``: app tokens, and the sessions that short-lived tokens stand for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group("token")
 def command() -> None:
-    """Make, list and revoke app tokens."""
+    """Make, list and revoke app tokens; list and end sessions."""
 
 
 @command.command("add")
@@ -82,3 +82,46 @@ def revoke(number: int) -> None:
 
     with admin.index(data_folder()) as database:
         apptokens.revoke(database, number)
+
+
+@command.command("sessions")
+@click.argument("user")
+@output.json_option
+def list_sessions(user: str, as_json: bool) -> None:
+    """List where USER has signed in with a browser, and the short-lived tokens of programs."""
+    from davshare.identity.sessions import of_user
+
+    with admin.index(data_folder()) as database:
+        found = of_user(database, user)
+    told = [
+        {
+            "label": each.label,
+            "issuer": each.issuer,
+            "created": output.moment(each.created),
+            "expires": output.moment(each.expires),
+        }
+        for each in found
+    ]
+    output.rows(told, as_json)
+
+
+@command.command("end")
+@click.argument("user")
+def end(user: str) -> None:
+    """End every session of USER at once; app tokens and passwords stay valid."""
+    from davshare.identity.sessions import end_all
+
+    with admin.index(data_folder()) as database:
+        end_all(database, user)
+
+
+@command.command("rotate-keys")
+def rotate_keys() -> None:
+    """Let another key sign tokens from now on; those that were signed before stay valid until they end.
+
+    The server does this by itself every month.
+    """
+    from davshare.identity.sessions import rotate_keys
+
+    with admin.index(data_folder()) as database:
+        rotate_keys(database)

@@ -100,11 +100,13 @@ def _list(text: str, offset: int, limit: int | None, as_json: bool) -> None:
 @output.json_option
 def show(name: str, as_json: bool) -> None:
     """Show everything about one user."""
+    from davshare.identity.newcomers import linked
     from davshare.identity.people import accounts
 
     with admin.index(data_folder()) as database:
         (account,) = accounts(database, name)
-    output.facts(_told(account), as_json)
+        found = [f"{issuer} {subject}" for issuer, subject in linked(database, name)]
+    output.facts({**_told(account), "identities": found}, as_json)
 
 
 def _told(account: Account) -> dict[str, Any]:
@@ -258,3 +260,27 @@ def unlock(name: str) -> None:
 
     with admin.index(data_folder()) as database:
         Throttle(database, read_secret(database)).unlock(user_named(database, name).name)
+
+
+@command.command("link")
+@click.argument("name")
+@click.argument("issuer")
+@click.argument("subject")
+def link(name: str, issuer: str, subject: str) -> None:
+    """Let SUBJECT (claim `sub`) of the OpenID provider ISSUER sign in as this user."""
+    from davshare.identity.newcomers import link
+
+    with admin.index(data_folder()) as database:
+        link(database, name, issuer, subject)
+
+
+@command.command("unlink")
+@click.argument("name")
+@click.argument("issuer")
+@click.argument("subject", required=False)
+def unlink(name: str, issuer: str, subject: str | None) -> None:
+    """Let nobody, or not SUBJECT, of the OpenID provider ISSUER sign in as this user any more."""
+    from davshare.identity.newcomers import unlink
+
+    with admin.files(data_folder()) as files:
+        unlink(files, name, issuer, subject)

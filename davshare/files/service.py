@@ -77,7 +77,7 @@ class Files:
         """
         version = self.memory.version()
         actor = asker.actor
-        key = (actor.user, actor.device, address)
+        key = (actor.user, actor.mask, actor.node, actor.device, address)
         found: view.Target | None = self.memory.get(version, key)
         if found is None:
             with self.db.session() as connection:

@@ -100,11 +100,11 @@ def create_own(
 ) -> tuple[AppToken, str]:
     """The same as :func:`create`, for oneself.
 
-    :raises Forbidden: the actor came with an app token: it would give what it has not.
+    :raises Forbidden: the actor came with an app token, or with one that ends soon: it would give what it has not.
     :raises Conflict: the actor has too many already.
     """
-    if _is_limited(actor):
-        raise Forbidden("An app token makes no app tokens; sign in with the password.")
+    if is_limited(actor):
+        raise Forbidden("A token makes no app tokens; sign in with the password.")
     with database.session() as connection:
         user = people.user_by_id(connection, actor.user)
         if user is None:
@@ -132,8 +132,9 @@ def revoke_own(database: Database, actor: Actor, number: int) -> None:
         people.remove_token(connection, number)
 
 
-def _is_limited(actor: Actor) -> bool:
-    return actor.device is not None or actor.node is not None or actor.mask != Permission.ALL
+def is_limited(actor: Actor) -> bool:
+    """Whether somebody came with less than all that they have: an app token, or a token that ends soon."""
+    return actor.brief or actor.device is not None or actor.node is not None or actor.mask != Permission.ALL
 
 
 def resolve(connection: Connection, user: User, scopes: Sequence[str]) -> Scope:
@@ -143,8 +144,8 @@ def resolve(connection: Connection, user: User, scopes: Sequence[str]) -> Scope:
     reached: set[int] = set()
     for word in words:
         kind, colon, rest = word.partition(":")
-        if word in _MASKS:
-            masks.add(_MASKS[word])
+        if word in MASKS:
+            masks.add(MASKS[word])
         elif colon and kind == "space":
             reached.add(_space(connection, rest))
         elif colon and kind == "path":
@@ -157,7 +158,7 @@ def resolve(connection: Connection, user: User, scopes: Sequence[str]) -> Scope:
     return Scope(mask, reached.pop() if reached else None, ",".join(words))
 
 
-_MASKS = {"read": Permission.READ | Permission.READ_ACL, "write": Permission.ALL}
+MASKS = {"read": Permission.READ | Permission.READ_ACL, "write": Permission.ALL}
 
 
 def _space(connection: Connection, name: str) -> int:

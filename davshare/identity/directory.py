@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from davshare.errors import BadRequest, Conflict, NotAuthenticated, NotFound, Unavailable
+from davshare.identity import unfinished
 from davshare.identity.groups import change_membership
 from davshare.identity.ldap import Entry, GroupEntry, Ldap, normal
 from davshare.identity.lookup import find_user
-from davshare.identity.people import add_user, disable, enable
-from davshare.index import identities, members, people, spaces
+from davshare.identity.people import add_user, disable
+from davshare.index import identities, members, people
 from davshare.index.members import Membership
 from davshare.model import names
 from davshare.model.people import User
@@ -32,8 +33,6 @@ SOURCE = "ldap"
 #: Accounts that can be gone from the directory at once without anybody being asked; more must be under a half.
 _FEW = 10
 _BATCH = 500
-#: Seconds that a sign-in waits for another one that is making the same account, and after which nobody is.
-_PATIENCE, _ABANDONED = 5.0, 60
 _LONGEST = 200
 _UNUSABLE = re.compile(r"[^\w.@+\- ']+")
 _SUFFIXES = range(1, 1000)
@@ -86,7 +85,7 @@ class Directory:
         :raises Unavailable: the directory does not answer.
         """
         above = self._ldap.groups_of(entry)
-        user = self._whole(self.account_of(entry) or self._make(entry))
+        user = unfinished.whole(self._files, self.account_of(entry) or self._make(entry))
         user = self._refresh(user, entry)
         if self._ldap.has_groups and not user.disabled:
             known = {group.dn: self._group(group) for groups in above.values() for group in groups}
@@ -184,26 +183,6 @@ class Directory:
                     return made
         log.warning("no name can be made of a login name in the directory")
         raise NotAuthenticated
-
-    def _whole(self, user: User) -> User:
-        """The account when its home is there; somebody else may be making it, or have died over it."""
-        until = time.monotonic() + _PATIENCE
-        while user.disabled:
-            age, unfinished = time.time() - user.created, not self._has_home(user)
-            if unfinished and age > _ABANDONED:
-                return enable(self._files, user.name)
-            if unfinished and time.monotonic() > until:
-                raise Unavailable("The account is being made; try again in a minute.", retry_after=_ABANDONED)
-            if not unfinished and age > _PATIENCE:
-                break
-            time.sleep(0.05)
-            with self._db.session() as connection:
-                user = people.user_by_id(connection, user.id) or user
-        return user
-
-    def _has_home(self, user: User) -> bool:
-        with self._db.session() as connection:
-            return user.guest or spaces.home(connection, user.id) is not None
 
     def _refresh(self, user: User, entry: Entry) -> User:
         """Write name and address if they are others than before."""

@@ -23,6 +23,7 @@ from typing import NamedTuple, TypeVar
 from davshare.errors import DavshareError, Forbidden, NotAuthenticated, UsageError
 from davshare.files.settings import Settings
 from davshare.identity import apptokens
+from davshare.identity.bearers import Bearers
 from davshare.identity.line import SEATS, Lines, too_many
 from davshare.identity.proof import Account, Directory, Proofs, SecondFactorNeeded, state_of
 from davshare.identity.throttle import Throttle, network_of
@@ -81,6 +82,7 @@ class Gate:
     :param clock: seconds since 1970, for the throttle.
     :param sleep: pauses the calling thread for seconds.
     :param seats: how many threads may be held by sign-ins that wait.
+    :param bearers: judges signed tokens; without it there are none.
     :raises UsageError: there is no key.
     """
 
@@ -95,10 +97,12 @@ class Gate:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         seats: int = SEATS,
+        bearers: Bearers | None = None,
     ) -> None:
         self._db = database
         self._settings = settings
         self._open = basic_over_http
+        self._bearers = bearers
         key = read_secret(database) if secret is None else secret
         self._proofs = Proofs(database, key, directory)
         self._throttle = Throttle(database, key, clock)
@@ -149,6 +153,11 @@ class Gate:
                 return self._basic(authorization, _parse_basic(value.strip()), peer, generation)
             case "bearer":
                 actor = self._by_token(authorization, value.strip(), None, generation)
+                actor = actor or self._by_jwt(authorization, value.strip(), False, generation)
+                if actor is not None:
+                    return actor
+            case "cookie":
+                actor = self._by_jwt(authorization, value.strip(), True, generation)
                 if actor is not None:
                     return actor
         raise NotAuthenticated
@@ -242,6 +251,23 @@ class Gate:
         with self._mutex:
             self._known.pop(self._hash(authorization), None)
         return None
+
+    def _by_jwt(self, authorization: str, text: str, cookie: bool, generation: int) -> Actor | None:
+        """Whom a signed token speaks of: one of ours, or one of an OpenID provider.
+
+        :param cookie: it is what a browser was given, and nothing else will do.
+        """
+        proven = None if self._bearers is None else self._bearers.prove(text, cookie)
+        if proven is None or proven.user.disabled:
+            with self._mutex:
+                self._known.pop(self._hash(authorization), None)
+            return None
+        with self._db.session() as connection:
+            actor = self._actor(connection, proven.user, generation)
+        actor = replace(actor, mask=proven.mask, node=proven.node, device=proven.device, brief=not cookie)
+        return self._remember(
+            authorization, _Known(actor, generation, time.monotonic() + REMEMBER_FOR, expires=proven.ends)
+        )
 
     def _actor(
         self, connection: Connection, user: User, generation: int, token: people.AppToken | None = None

@@ -11,7 +11,7 @@ from davshare.errors import BadRequest, Conflict
 from davshare.identity import passwords
 from davshare.identity.groups import PAGE, change_membership
 from davshare.identity.lookup import check_text, find_group, find_user
-from davshare.index import identities, members, people, spaces
+from davshare.index import identities, members, people, sessions, spaces
 from davshare.index.database import Database
 from davshare.index.members import Membership
 from davshare.model import names
@@ -196,7 +196,7 @@ def set_user(
 
 
 def set_password(database: Database, name: str, password: str, min_length: int) -> User:
-    """Give a user another password; remembered sign-ins with the old one end at once.
+    """Give a user another password; sessions and remembered sign-ins end at once.
 
     :raises NotFound: there is no such user.
     :raises BadRequest: the password cannot be accepted.
@@ -209,6 +209,7 @@ def set_password(database: Database, name: str, password: str, min_length: int) 
         check_ours(user)
         user = user._replace(password=hashed)
         people.update_user(connection, user)
+        sessions.remove_of_user(connection, user.id)
     return user
 
 

@@ -13,7 +13,7 @@ from davshare.errors import BadRequest, Conflict, NotFound
 from davshare.identity import passwords
 from davshare.identity.lookup import find_user
 from davshare.identity.people import check_ours
-from davshare.index import onetime, people
+from davshare.index import onetime, people, sessions
 from davshare.index.database import Connection, Database
 from davshare.index.onetime import Once
 from davshare.model.people import User
@@ -67,6 +67,7 @@ def use(database: Database, secret: str, password: str, min_length: int) -> User
             raise NotFound
         user = user._replace(password=hashed)
         people.update_user(connection, user)
+        sessions.remove_of_user(connection, user.id)
         onetime.remove_of(connection, user.id, _PURPOSE)
     return user
 

@@ -100,6 +100,7 @@ session = Table(
     Column("label", String, nullable=False, server_default=""),
     Column("mask", BigInteger, nullable=False, comment="permissions it can use at most"),
     Column("node", BigInteger, comment="reaches only this node and below; NULL: everything"),
+    Column("device", ForeignKey("apptoken.id", ondelete="CASCADE"), comment="app token that it was got with"),
     Column("issuer", String, nullable=False, server_default="", comment="of the OpenID provider that vouched"),
     Column("subject", String, nullable=False, server_default="", comment="sub there"),
     Column("sid", String, nullable=False, server_default="", comment="session there, for back-channel logout"),
@@ -107,6 +108,9 @@ session = Table(
     Column("expires", BigInteger, nullable=False, comment="seconds since 1970"),
     Index("session_user", "user"),
     Index("session_issuer", "issuer", "subject"),
+    Index(
+        "session_device", "device", sqlite_where=text("device IS NOT NULL"), postgresql_where=text("device IS NOT NULL")
+    ),
 )
 
 signing_key = Table(

@@ -47,7 +47,8 @@ class Actor:
 
     ``principals`` holds the user's id and those of all groups; ``mask`` and
     ``node`` are the limits of the app token that was used (``device`` is its
-    id), if one was.
+    id), if one was.  ``brief``: came with a token that ends soon, and makes
+    nothing that would outlast it.
     """
 
     user: int
@@ -58,6 +59,7 @@ class Actor:
     mask: Rights = Permission.ALL
     node: int | None = None
     device: int | None = None
+    brief: bool = False
     #: The generation of the index that all this was read in; 0: nothing is remembered about the actor.
     generation: int = 0
     #: Shared by all actors of a process: what was granted to them, by user and generation.

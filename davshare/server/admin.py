@@ -314,12 +314,15 @@ def put_index_aside(data: Path) -> None:
 
 
 def self_test(data: Path, config: Config) -> None:
-    """Prove before serving that guessing of passwords is slowed down.
+    """Prove before serving that guessing of passwords is slowed down, and that the providers are well described.
 
-    :raises Unavailable: it is not.
+    :raises Unavailable: guessing is not slowed down.
+    :raises UsageError: the file with the providers has a mistake.
     """
+    from davshare.identity import providers
     from davshare.identity.gate import read_secret
     from davshare.identity.throttle import Throttle
 
+    providers.load(data, config.oidc)
     with index(data, config) as database:
         Throttle(database, read_secret(database)).self_test()

@@ -9,9 +9,16 @@ from davshare.config import Config
 from davshare.files import restore
 from davshare.files.service import Files
 from davshare.http.application import Application
-from davshare.identity.gate import Gate
+from davshare.identity import providers
+from davshare.identity.bearers import Bearers
+from davshare.identity.gate import Gate, read_secret
+from davshare.identity.issuers import Issuer
+from davshare.identity.logins import Logins
+from davshare.identity.oidc import Oidc
+from davshare.identity.sessions import Sessions
 from davshare.server import admin
 from davshare.server.pipeline import Pipeline
+from davshare.web.login import Door
 
 if TYPE_CHECKING:
     from davshare.identity.directory import Directory
@@ -51,10 +58,19 @@ def open_directory(files: Files, config: Config) -> Directory | None:
 def make_application(data: Path, config: Config) -> Application:
     """The application of one worker; called after the fork."""
     files = open_files(data, config)
+    sessions = Sessions(files.db, read_secret(files.db))
+    oidc = Oidc([Issuer(provider) for provider in providers.load(data, config.oidc)])
+    bearers = Bearers(files, sessions, oidc)
+    directory = open_directory(files, config)
     gate = Gate(
-        files.db, files.settings, basic_over_http=config.basic_over_http, directory=open_directory(files, config)
+        files.db,
+        files.settings,
+        basic_over_http=config.basic_over_http,
+        directory=directory,
+        bearers=bearers,
     )
     direct = Pipeline(files, gate, config.public_url)
+    direct.door = Door(files, sessions, Logins(files, oidc, sessions), config.public_url, direct.who)
     if config.gateway == "direct":
         return direct
     from davshare.server.wsgi import make_wsgidav

@@ -16,6 +16,7 @@ from davshare.files.attend import Attendant
 from davshare.files.hashing import Hasher
 from davshare.files.lease import KEEPER, Lease
 from davshare.files.service import Files
+from davshare.identity import sessions
 
 log = logging.getLogger("davshare.keeper")
 _PAUSE = 60.0
@@ -41,7 +42,13 @@ def _stay_the_only_one(files: Files, now: int) -> int:
 Task = Callable[[Files, int], int]
 #: Tasks that cost what there is to do, and tasks that cost something for every space of the site.
 _OFTEN: tuple[Task, ...] = (_stay_the_only_one, tidy.settle_effects, tidy.expire_locks, tidy.purge_trash)
-_SELDOM: tuple[Task, ...] = (tidy.trim_journals, tidy.purge_ghosts, tidy.remove_litter)
+_SELDOM: tuple[Task, ...] = (
+    sessions.rotate_old_key,
+    sessions.drop_what_is_over,
+    tidy.trim_journals,
+    tidy.purge_ghosts,
+    tidy.remove_litter,
+)
 
 
 class Keeper:

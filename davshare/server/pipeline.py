@@ -32,7 +32,8 @@ from davshare.identity.gate import Gate
 from davshare.model import names
 from davshare.model.people import Actor
 from davshare.server import health
-from davshare.web import browse, reset
+from davshare.web import browse, origin, reset
+from davshare.web.login import Door
 
 log = logging.getLogger("davshare.server")
 _DOORS = frozenset({"dav", "remote.php"})
@@ -70,6 +71,8 @@ class Pipeline:
         self._dav = Dav(self._browse)
         self._api = Router(files, self.who, gate.challenges, public_url)
         self._ocs = Ocs(files, self.who, gate.challenges, public_url)
+        #: Where people sign in; None: nowhere.
+        self.door: Door | None = None
 
     def quick(self, request: Request) -> Response | None:
         """The answer if it needs no waiting."""
@@ -116,6 +119,9 @@ class Pipeline:
             return problem.response(error, request.method)
         response = fault.response(error, request.method)
         if isinstance(error, NotAuthenticated) and error.status == 401:
+            instead = None if self.door is None else self.door.instead(request)
+            if instead is not None:
+                return instead
             response.headers += [*self._gate.challenges(), ("MS-Author-Via", "DAV")]
         return response
 
@@ -158,7 +164,9 @@ class Pipeline:
         """
         generation = self._files.generation()
         authorization = request.headers.get("authorization")
-        secure = request.scheme == "https" or is_loopback(request.peer)
+        if authorization is None and "cookie" in request.headers:
+            authorization = origin.authorization(request, self._public_url)
+        secure = _is_secure(request)
         if authorization is not None:
             actor = self._gate.recall(authorization, generation, secure)
             if actor is not None:
@@ -179,9 +187,14 @@ class Pipeline:
         return self._dav.respond(x)
 
     def _elsewhere(self, request: Request, segments: tuple[str, ...], patient: bool) -> Response:
-        """What is not WebDAV: health, administration, new passwords, and the way to the files."""
+        """What is not WebDAV: health, administration, signing in, new passwords, and the way to the files."""
         if request.method not in _KNOWN:
             raise NotImplementedHere
+        if self.door is not None and segments[:1] in (("login",), ("logout",)):
+            if not patient:
+                raise Waits
+            self._gate.demand_secure(_is_secure(request))
+            return self.door.respond(request, segments)
         if segments and segments[0] == "api":
             if not patient:
                 raise Waits
@@ -195,7 +208,7 @@ class Pipeline:
         if segments and segments[0] == "reset":
             if not patient:
                 raise Waits
-            self._gate.demand_secure(request.scheme == "https" or is_loopback(request.peer))
+            self._gate.demand_secure(_is_secure(request))
             return reset.respond(self._files, request, segments[1:])
         if not segments and request.method in ("GET", "HEAD"):
             return Response(302, [("Location", "/dav/home/"), ("Cache-Control", "no-store")])
@@ -212,6 +225,11 @@ class Pipeline:
             target = x.files.glimpse(x.asker, x.address)
         with x.files.db.snapshot() as connection:
             return browse.page(x.files, connection, x.actor, target, x.request.method == "HEAD")
+
+
+def _is_secure(request: Request) -> bool:
+    """Whether nobody between here and there can read a request."""
+    return request.scheme == "https" or is_loopback(request.peer)
 
 
 @lru_cache(maxsize=1024)

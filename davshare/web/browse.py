@@ -41,7 +41,8 @@ class Crumb(NamedTuple):
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of all pages."""
     return Environment(loader=PackageLoader("davshare.web"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
@@ -50,7 +51,7 @@ def page(files: Files, connection: Connection, actor: Actor, target: view.Target
     title = target.segments[-1] if target.segments else "/"
     rows = _virtual(connection, actor, target) if isinstance(target, Virtual) else _members(connection, target)
     stream = (
-        _environment()
+        environment()
         .get_template("browse.html")
         .generate(title=title, crumbs=_crumbs(target.segments), rows=rows, user=actor.display_name or actor.name)
     )

@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_OF_ONE = sa.text("device IS NOT NULL")
 _SOME_TIME = sa.text("expires IS NOT NULL")
 
 
@@ -46,6 +47,7 @@ def upgrade() -> None:
         _text("label"),
         sa.Column("mask", sa.BigInteger(), nullable=False),
         sa.Column("node", sa.BigInteger(), nullable=True),
+        sa.Column("device", sa.BigInteger(), sa.ForeignKey("apptoken.id", ondelete="CASCADE"), nullable=True),
         _text("issuer"),
         _text("subject"),
         _text("sid"),
@@ -54,6 +56,7 @@ def upgrade() -> None:
     )
     op.create_index("session_user", "session", ["user"])
     op.create_index("session_issuer", "session", ["issuer", "subject"])
+    op.create_index("session_device", "session", ["device"], sqlite_where=_OF_ONE, postgresql_where=_OF_ONE)
     op.create_table(
         "signing_key",
         sa.Column("kid", _TEXT, primary_key=True),
