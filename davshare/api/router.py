@@ -89,8 +89,8 @@ class Router:
         demand_reach(route, actor)
         site = self._public_url or f"{request.scheme}://{request.host}"
         call = Call(self._files, actor, path, site.rstrip("/"))
-        route.who.check(call)
         call.query = reading.query(request.query, route.query)
+        route.who.check(call)
         if request.method not in origins.SAFE:
             call.body = reading.body(request, route.takes)
         answer = route.handler(call)

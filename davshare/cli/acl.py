@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from davshare.cli import output
 from davshare.cli.kinds import Moment
 from davshare.cli.opening import data_folder
+from davshare.model.access import privileges_of, spoken
 from davshare.server import admin
+
+if TYPE_CHECKING:
+    from davshare.files.explain import Considered
 
 
 @click.group("acl")
@@ -32,8 +37,21 @@ def show(path: str, as_json: bool) -> None:
     with admin.files(data_folder()) as files, files.db.snapshot() as connection:
         place = files.place(connection, explain.steward(files, address), address)
         place.found()
-        found = [{**each, "expires": output.moment(each["expires"])} for each in explain.listed(connection, place)]
+        found = [told(each) for each in explain.listed(connection, place)]
     output.rows(found, as_json, ("on", "kind", "principal", "role", "expires"))
+
+
+def told(each: Considered) -> dict[str, Any]:
+    """One grant or denial as lists show it."""
+    return {
+        "on": each.on,
+        "inherited": each.inherited,
+        "kind": "deny" if each.denied else "grant",
+        "principal": f"{each.kind}:{each.name}",
+        "rights": privileges_of(each.rights),
+        "role": spoken(each.rights),
+        "expires": output.moment(each.expires),
+    }
 
 
 @command.command("grant")

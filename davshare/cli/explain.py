@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from davshare.cli import output
+from davshare.cli.acl import told
 from davshare.cli.opening import data_folder
+from davshare.model.access import privileges_of, spoken
 from davshare.server import admin
 
 
@@ -28,13 +30,23 @@ def command(who: str, path: str, kind: str, as_json: bool) -> None:
     with admin.files(data_folder()) as files:
         asker = explain.steward(files, address)
         with files.db.snapshot() as connection:
-            actor = explain.actor_named(connection, who, kind)
-            found = explain.explain(files, connection, asker, address, actor)
-    for each in found["considered"]:
-        each["expires"] = output.moment(each["expires"])
+            place = files.place(connection, asker, address)
+            place.found()
+            found = explain.explain(connection, place, explain.actor_named(connection, who, kind))
+    answer = {
+        "path": place.href,
+        "role": spoken(found.rights) if found.rights else "none",
+        "rights": privileges_of(found.rights),
+        "rule": found.rule,
+        "visible": found.visible,
+        "archived": place.space.read_only,
+    }
+    considered = [
+        {**told(each), "decides": privileges_of(each.decides), "expired": each.expired} for each in found.considered
+    ]
     if as_json:
-        output.emit(found)
+        output.emit({**answer, "considered": considered})
         return
-    output.facts({key: found[key] for key in ("path", "role", "rights", "rule", "visible")}, False)
+    output.facts(answer, False)
     print()
-    output.rows(found["considered"], False, ("on", "kind", "principal", "rights", "decides", "expires"))
+    output.rows(considered, False, ("on", "kind", "principal", "rights", "decides", "expires"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 from urllib.parse import quote
 
 from davshare.errors import BadRequest, NotFound
@@ -14,7 +14,7 @@ from davshare.files.service import Files
 from davshare.index import people
 from davshare.index.database import Connection
 from davshare.model import names
-from davshare.model.access import BY_PRIVILEGE, ROLES, Permission, Rights, privileges_of, rights_of, spoken
+from davshare.model.access import BY_PRIVILEGE, ROLES, Permission, Rights, rights_of
 from davshare.model.people import Actor, Group, User
 
 
@@ -58,26 +58,40 @@ def actor_named(connection: Connection, who: str, kind: str) -> Actor:
     return Actor(found.id, found.name, found.display_name, principals, admin)
 
 
-def explain(files: Files, connection: Connection, asker: Asker, address: Address, actor: Actor) -> dict[str, Any]:
-    """What ``actor`` may do at the place that ``asker`` finds at an address, and why; ready for JSON.
+class Considered(NamedTuple):
+    """One thing that a node says to a user or group; ``on`` is the node's address, ``decides`` what it decided."""
 
-    :raises NotFound: nothing is there.
-    """
-    place = files.place(connection, asker, address)
-    place.found()
+    on: str
+    inherited: bool
+    denied: bool
+    kind: str
+    name: str
+    rights: Rights
+    expires: int | None
+    decides: Rights = Permission.NONE
+    expired: bool = False
+
+
+class Explained(NamedTuple):
+    """What somebody may do at a place; ``rule`` goes before everything that was considered, the nearest first."""
+
+    rights: Rights
+    visible: bool
+    rule: str | None
+    considered: list[Considered]
+
+
+def explain(connection: Connection, place: Place, actor: Actor) -> Explained:
+    """What ``actor`` may do at a place that somebody else has found, and why."""
     decision = guard.explain(connection, actor, place.space, place.chain)
     who = {each.id: each for each in directory.principals(connection, [r.grant.principal for r in decision.reasons])}
-    return {
-        "path": place.href,
-        "space": place.space.name,
-        "rights": privileges_of(decision.rights),
-        "role": spoken(decision.rights) if decision.rights else "none",
-        "rule": _rule(place, decision.rule),
-        "archived": place.space.read_only,
-        "visible": bool(decision.rights & Permission.READ)
-        or place.chain[-1].id in guard.passages(connection, actor, place.space),
-        "considered": [_told(place, reason, who) for reason in decision.reasons],
-    }
+    seen = bool(decision.rights & Permission.READ)
+    return Explained(
+        decision.rights,
+        seen or place.chain[-1].id in guard.passages(connection, actor, place.space),
+        _rule(place, decision.rule),
+        [_told(place, reason, who) for reason in decision.reasons],
+    )
 
 
 def _rule(place: Place, rule: str) -> str | None:
@@ -90,42 +104,32 @@ def _rule(place: Place, rule: str) -> str | None:
     return "the space is archived: reading only" if place.space.read_only else None
 
 
-def _told(place: Place, reason: guard.Reason, who: dict[int, User | Group]) -> dict[str, Any]:
+def _told(place: Place, reason: guard.Reason, who: dict[int, User | Group]) -> Considered:
     found = who.get(reason.grant.principal)
-    depth = [node.id for node in place.chain].index(reason.node.id)
-    way = [node.name for node in place.chain[1 : depth + 1]]
-    return {
-        "on": names.href((*place.mount.base, *way), reason.node.is_folder),
-        "inherited": reason.node.id != place.chain[-1].id,
-        "kind": "deny" if reason.grant.deny else "grant",
-        "principal": "?" if found is None else f"{'group' if isinstance(found, Group) else 'user'}:{found.name}",
-        "rights": privileges_of(reason.grant.rights),
-        "decides": privileges_of(reason.decided),
-        "expires": reason.grant.expires,
-        "expired": reason.expired,
-    }
+    kind = "group" if isinstance(found, Group) else "user"
+    grant = reason.grant
+    on, inherited = _where(place, reason.node.id)
+    name = "" if found is None else found.name
+    return Considered(
+        on, inherited, grant.deny, kind, name, grant.rights, grant.expires, reason.decided, reason.expired
+    )
 
 
-def listed(connection: Connection, place: Place) -> list[dict[str, Any]]:
-    """What a place and its folders say about people, the nearest first; ready for JSON."""
+def _where(place: Place, node: int) -> tuple[str, bool]:
+    """The address of one of the nodes of a place's chain, and whether it is above the place."""
+    depth = [each.id for each in place.chain].index(node)
+    way = [each.name for each in place.chain[1 : depth + 1]]
+    return names.href((*place.mount.base, *way), place.chain[depth].is_folder), depth < len(place.chain) - 1
+
+
+def listed(connection: Connection, place: Place) -> list[Considered]:
+    """What a place and its folders say about people, the nearest first."""
     said = access.told_on(connection, [node.id for node in place.chain])
-    found: list[dict[str, Any]] = []
-    for depth in range(len(place.chain) - 1, -1, -1):
-        node = place.chain[depth]
-        way = [each.name for each in place.chain[1 : depth + 1]]
-        for told in said.get(node.id, []):
-            found.append(
-                {
-                    "on": names.href((*place.mount.base, *way), node.is_folder),
-                    "inherited": depth < len(place.chain) - 1,
-                    "kind": "deny" if told.deny else "grant",
-                    "principal": f"{told.kind}:{told.name}",
-                    "rights": privileges_of(told.rights),
-                    "role": spoken(told.rights),
-                    "expires": told.expires,
-                }
-            )
-    return found
+    return [
+        Considered(*_where(place, node.id), told.deny, told.kind, told.name, told.rights, told.expires)
+        for node in reversed(place.chain)
+        for told in said.get(node.id, [])
+    ]
 
 
 def rights_named(words: Sequence[str]) -> Rights:
