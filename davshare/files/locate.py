@@ -160,9 +160,11 @@ def walk(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[
             passages = frozenset()
             shown = _shown(connection, actor, mount.space, chain)
             if shown:
-                # As if nothing were there; and nothing can be made there.
+                # As if nothing were there; and nothing can be made in its place.
                 missing = (*[node.name for node in chain[shown:]], *missing)
-                chain, have, passages = chain[:shown], Permission.READ, None
+                chain, passages = chain[:shown], None
+                have = guard.rights(connection, actor, mount.space, chain)
+                have = have if len(missing) > 1 else have & Permission.READ
     return Place(mount, tuple(chain), missing, slash, twin, have, passages, sight)
 
 

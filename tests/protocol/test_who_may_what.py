@@ -1,0 +1,242 @@
+"""Every DAV method as everybody: what is needed is written down once here, and whatever is not fails."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+from davshare.dav import dispatch
+from davshare.files import methods
+from support.client import Answer, Dav
+from support.server import Server
+
+PROPPATCH = '<d:propertyupdate xmlns:d="DAV:"><d:set><d:prop><x xmlns="urn:x">1</x></d:prop></d:set></d:propertyupdate>'
+SYNC = '<d:sync-collection xmlns:d="DAV:"><d:sync-token/><d:sync-level>1</d:sync-level><d:prop/></d:sync-collection>'
+LOCK = (
+    '<d:lockinfo xmlns:d="DAV:"><d:lockscope><d:exclusive/></d:lockscope>'
+    "<d:locktype><d:write/></d:locktype></d:lockinfo>"
+)
+ACL = '<d:acl xmlns:d="DAV:"/>'
+
+
+class Deed(NamedTuple):
+    """One thing to do in a folder with ``file`` and ``d/``, and the privileges that it needs beside reading."""
+
+    name: str
+    needs: frozenset[str]
+    do: Callable[[Dav], Answer]
+
+    @property
+    def method(self) -> str:
+        """Its method."""
+        return self.name.split()[0]
+
+
+def deed(name: str, needs: str, do: Callable[[Dav], Answer]) -> Deed:
+    """One entry."""
+    return Deed(name, frozenset(needs.split()), do)
+
+
+def to(dav: Dav, path: str) -> dict[str, str]:
+    """A Destination that must not exist yet."""
+    return {"Destination": dav.full(path)}
+
+
+DEEDS = [
+    deed("GET file", "", lambda d: d.get("file")),
+    deed("HEAD file", "", lambda d: d.head("file")),
+    deed("GET folder", "", lambda d: d.get("")),
+    deed("PROPFIND folder", "", lambda d: d.request("PROPFIND", "", headers={"Depth": "1"})),
+    deed("PROPFIND file", "", lambda d: d.request("PROPFIND", "file", headers={"Depth": "0"})),
+    deed("REPORT folder", "", lambda d: d.request("REPORT", "", SYNC)),
+    deed("PUT new", "bind", lambda d: d.put("new", b"1")),
+    deed("PUT over", "write-content", lambda d: d.put("file", b"2")),
+    deed("PATCH file", "write-content", lambda d: d.request(
+        "PATCH", "file", b"x", {"Content-Type": "application/x-sabredav-partialupdate", "X-Update-Range": "append"})),
+    deed("POST member", "bind", lambda d: d.request("POST", "", b"1", {"Slug": "posted"})),
+    deed("MKCOL new", "bind", lambda d: d.mkcol("newfolder")),
+    deed("DELETE file", "unbind", lambda d: d.delete("file")),
+    deed("DELETE folder", "unbind", lambda d: d.delete("d/")),
+    deed("COPY file", "bind", lambda d: d.request("COPY", "file", headers=to(d, "copy"))),
+    deed("COPY over", "bind unbind", lambda d: d.request("COPY", "file", headers=to(d, "other"))),
+    deed("MOVE file", "bind unbind", lambda d: d.request("MOVE", "file", headers=to(d, "moved"))),
+    deed("MOVE folder", "bind unbind", lambda d: d.request("MOVE", "d/", headers=to(d, "e"))),
+    deed("PROPPATCH file", "write-properties", lambda d: d.request("PROPPATCH", "file", PROPPATCH)),
+    deed("LOCK file", "write-content", lambda d: d.request("LOCK", "file", LOCK)),
+    deed("LOCK new", "bind", lambda d: d.request("LOCK", "unmapped", LOCK)),
+    deed("ACL file", "write-acl", lambda d: d.request("ACL", "file", ACL)),
+]  # fmt: skip
+
+#: Methods that make something where nothing is.
+_MAKING = frozenset({"PUT", "POST", "MKCOL", "LOCK"})
+EDIT = "write-content bind unbind write-properties"
+#: Who asks → the privileges that they have beside reading, or the status that everything gets.
+PEOPLE: dict[str, frozenset[str] | int] = {
+    "administrator": frozenset((EDIT + " write-acl").split()),
+    "manager": frozenset((EDIT + " write-acl").split()),
+    "editor": frozenset(EDIT.split()),
+    "contributor": frozenset({"bind"}),
+    "viewer": frozenset(),
+    "member of an allowed group": frozenset(EDIT.split()),
+    "guest who may edit": frozenset(EDIT.split()),
+    "token for reading of an editor": frozenset(),
+    "token for the folder of an editor": frozenset(EDIT.split()),
+    "stranger": 404,
+    "member of a denied group": 404,
+    "guest without a grant": 404,
+    "whose grant is over": 404,
+    "token for another folder": 404,
+    "disabled account": 401,
+    "revoked token": 401,
+    "expired token": 401,
+    "anonymous": 401,
+    "wrong password": 401,
+}
+
+
+def _soon(seconds: float) -> str:
+    """A time to come, as the command line takes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+
+
+class World:
+    """A space, and everybody of :data:`PEOPLE` as a login."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.space = f"w{secrets.token_hex(4)}"
+        self.logins: dict[str, tuple[str, str] | None] = {}
+        self._n = 0
+        server.cli("space", "add", self.space)
+        self.allowed, self.denied = self.group(), self.group()
+        self.members(f"{self.allowed}:editor", f"{self.denied}:editor")
+        for role in ("manager", "editor", "contributor", "viewer"):
+            self.logins[role] = self.user(role)
+        self.logins["administrator"] = self.user("", "--admin")
+        self.logins["stranger"] = self.user("")
+        self.logins["member of an allowed group"] = self.user("", "--group", self.allowed)
+        self.logins["member of a denied group"] = self.user("editor", "--group", self.denied)
+        self.logins["guest who may edit"] = self.user("editor", "--guest")
+        self.logins["guest without a grant"] = self.user("", "--guest")
+        self.logins["whose grant is over"] = over = self.user("")
+        end = _soon(4)
+        server.cli("acl", "grant", f"spaces/{self.space}", over[0], "editor", "--expires", end)
+        self.logins["disabled account"] = gone = self.user("editor")
+        server.cli("user", "disable", gone[0])
+        self.logins["anonymous"] = None
+        self.logins["wrong password"] = (self.user("editor")[0], "not-the-password")
+        self._tokens()
+
+    def _tokens(self) -> None:
+        manager = self.server.dav("admin", f"/dav/spaces/{self.space}/")
+        manager.mkcol("elsewhere")
+        name, _ = self.user("editor")
+        self.logins["token for reading of an editor"] = self.token(name, "--scope", "read")
+        self.logins["token for another folder"] = self.token(name, "--scope", f"path:spaces/{self.space}/elsewhere")
+        self.logins["revoked token"] = revoked = self.token(name)
+        number = self.server.cli("token", "list", name, "--json").stdout
+        import json
+
+        self.server.cli("token", "revoke", str(json.loads(number)[-1]["id"]))
+        assert revoked is not None
+        self.logins["expired token"] = self.token(name, "--expires", _soon(3))
+        self.ends = time.time() + 4.1
+        self.editor = name
+
+    def group(self) -> str:
+        """A fresh group."""
+        name = f"g{secrets.token_hex(4)}"
+        self.server.cli("group", "add", name)
+        return name
+
+    def user(self, role: str, *options: str) -> tuple[str, str]:
+        """A fresh user with a role in the space."""
+        name = f"u{secrets.token_hex(4)}"
+        self.server.cli("user", "add", name, *options, "--password-stdin", input="some-pass-123")
+        if role:
+            self.members(f"{name}:{role}")
+        return name, "some-pass-123"
+
+    def token(self, name: str, *options: str) -> tuple[str, str]:
+        """A fresh app token of a user."""
+        return name, self.server.cli("token", "add", name, *options).stdout.strip()
+
+    def members(self, *who: str) -> None:
+        """Let them in."""
+        options = [word for each in who for word in ("--member", each)]
+        self.server.cli("space", "set", self.space, *options)
+
+    def folder(self) -> Dav:
+        """A fresh folder, which the denied group is kept from, as the administrator."""
+        dav = self.server.dav("admin", f"/dav/spaces/{self.space}/").fresh_box()
+        for path in ("file", "other"):
+            dav.put(path, b"1")
+        dav.mkcol("d")
+        dav.put("d/inner", b"1")
+        return dav
+
+
+@pytest.fixture(scope="module")
+def world(module_server: Server) -> World:
+    """One for all tests here."""
+    return World(module_server)
+
+
+def test_every_method_is_here() -> None:
+    """A method that nobody has thought about has no place in the table, and fails here."""
+    tried = {each.method for each in DEEDS} | {"OPTIONS", "UNLOCK"}
+    assert set(methods.ALL.split(", ")) <= tried
+    assert set(dispatch._WRITERS) <= tried
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", PEOPLE)
+def test_everybody(world: World, who: str) -> None:
+    """Who has the privileges can do it; others get 403, or 404 where nothing may be known, and change nothing."""
+    folder = world.folder()
+    path = folder.base.removeprefix("/dav/")
+    if who == "member of a denied group":
+        world.server.cli("acl", "deny", path, f"group:{world.denied}", "read")
+    if who == "token for the folder of an editor":
+        world.logins[who] = world.token(world.editor, "--scope", f"path:{path}")
+    time.sleep(max(0.0, world.ends - time.time()))
+    have = PEOPLE[who]
+    for each in DEEDS:
+        here = world.folder() if isinstance(have, frozenset) and each.needs <= have and "folder" not in who else folder
+        dav = Dav(folder.port, here.base, world.logins[who])
+        answer = each.do(dav)
+        dav.close()
+        if isinstance(have, int):
+            # In a hidden folder nothing can be made, as in a missing one.
+            hidden = who == "member of a denied group" and each.method in _MAKING and answer.status == 409
+            assert answer.status == have or hidden, (who, each.name, answer)
+        elif each.needs <= have:
+            assert answer.status in (200, 201, 204, 207), (who, each.name, answer)
+            if who == "token for the folder of an editor":
+                _restore(folder)
+        else:
+            assert answer.status == 403, (who, each.name, answer)
+    if isinstance(have, int) or not have:
+        assert folder.names() == {"file", "other", "d"}
+        assert (folder.get("file").body, folder.get("d/inner").body) == (b"1", b"1")
+        assert folder.text("file", "lockdiscovery") == ""
+
+
+def _restore(folder: Dav) -> None:
+    """Make the folder what it was."""
+    for name in folder.names():
+        folder.request("DELETE", name, headers={"If": _token(folder, name)} if _token(folder, name) else {})
+    for path in ("file", "other"):
+        folder.put(path, b"1")
+    folder.mkcol("d")
+    folder.put("d/inner", b"1")
+
+
+def _token(folder: Dav, name: str) -> str:
+    _, element = folder.prop(name, "lockdiscovery")
+    token = element.find("{DAV:}activelock/{DAV:}locktoken/{DAV:}href")
+    return "" if token is None else f"(<{token.text}>)"
