@@ -24,6 +24,8 @@ _READING = Permission.READ | Permission.READ_ACL
 #: What nodes say about one person: grants and denials by node id.
 Said = Mapping[int, Sequence[Grant]]
 _NOTHING: Said = {}
+#: Grants that one decision reads at most.
+_FEW = 300
 #: Nodes whose decided rights are remembered while an answer goes down a tree.
 _REMEMBERED = 10_000
 
@@ -40,6 +42,22 @@ def said(connection: Connection, actor: Actor) -> Said:
         if actor.generation:
             actor.memo.put(key, found, 1 + len(rows))
     return found
+
+
+def _said_on(connection: Connection, actor: Actor, chain: Sequence[Node]) -> Said:
+    """At least what some nodes say about the actor.
+
+    Of an actor of whom nothing is remembered only these nodes are read, unless they say very much about others.
+    """
+    if not actor.generation:
+        rows = grants.on_nodes(connection, [node.id for node in chain], _FEW)
+        if len(rows) < _FEW:
+            found: dict[int, list[Grant]] = {}
+            for grant in rows:
+                if grant.principal in actor.principals:
+                    found.setdefault(grant.node, []).append(grant)
+            return found
+    return said(connection, actor)
 
 
 def step(above: Rights, here: Iterable[Grant], now: float) -> Rights:
@@ -69,7 +87,7 @@ def granted(connection: Connection, actor: Actor, space: Space, chain: Sequence[
     """Rights on the last node of ``chain`` (a space's root first) before the limits of token and space."""
     if rules(actor, space):
         return Permission.ALL
-    known, now, have = said(connection, actor), time.time(), Permission.NONE
+    known, now, have = _said_on(connection, actor, chain), time.time(), Permission.NONE
     for node in chain:
         here = known.get(node.id)
         if here is not None:

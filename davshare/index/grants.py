@@ -44,12 +44,13 @@ def of_principals(connection: Connection, principals: Sequence[int]) -> list[Gra
     )
 
 
-def on_nodes(connection: Connection, nodes: Sequence[int]) -> list[Grant]:
-    """All grants on some nodes; one statement."""
+def on_nodes(connection: Connection, nodes: Sequence[int], limit: int = 2**31) -> list[Grant]:
+    """All grants on some nodes, or the first of them; one statement."""
     here = ",".join("?" * len(nodes))
     return _grants(
         connection.execute(
-            f'SELECT {_COLUMNS} FROM "grant" WHERE node IN ({here}) ORDER BY node, deny DESC, principal', tuple(nodes)
+            f'SELECT {_COLUMNS} FROM "grant" WHERE node IN ({here}) ORDER BY node, deny DESC, principal LIMIT ?',
+            (*nodes, limit),
         ).fetchall()
     )
 

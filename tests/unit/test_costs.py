@@ -204,3 +204,30 @@ def test_spaces_of_somebody_cost_a_fixed_number_of_statements(counter: Counter) 
         assert status == 200 and len(json.loads(data)["items"]) == limit
         costs.append(statements)
     assert costs[2] == costs[3] <= 12
+
+
+ACL = '<d:propfind xmlns:d="DAV:"><d:prop><d:getetag/><d:current-user-privilege-set/><d:acl/></d:prop></d:propfind>'
+
+
+def test_a_listing_with_rights_of_its_own_for_each_member_is_a_fixed_number_of_statements(counter: Counter) -> None:
+    """Members that are granted and denied to groups of the asker; and their whole access lists, for a manager."""
+    assert say(counter, "POST", "/users", {"name": "bob", "password": "bob-pass-0000"})[0] == 201
+    seats = [{"user": "bob", "role": "viewer"}]
+    for index in range(20):
+        assert say(counter, "POST", "/groups", {"name": f"g{index}"})[0] == 201
+        assert say(counter, "PUT", f"/groups/g{index}/members/bob")[0] == 204
+    assert say(counter, "POST", "/spaces", {"name": "lab", "members": seats})[0] == 201
+    for folder, count in (("few", 4), ("many", 60)):
+        counter.fill(f"/dav/spaces/lab/{folder}/", count)
+        for index in range(count):
+            kind, path = ("denials", "grants")[index % 2], f"?path=/dav/spaces/lab/{folder}/f{index}"
+            right = {"permissions": ["read"] if index % 4 else ["read", "bind"]}
+            assert say(counter, "PUT", f"/acl/{kind}/group/g{index % 20}{path}", right)[0] == 200
+    bob = "Basic " + base64.b64encode(b"bob:bob-pass-0000").decode()
+    for login, shown in ((bob, (3, 31)), (LOGIN, (5, 61))):
+        for folder in ("few", "many"):
+            counter.ask("PROPFIND", f"/dav/spaces/lab/{folder}/", ACL, depth="1", authorization=login)
+        few = counter.ask("PROPFIND", "/dav/spaces/lab/few/", ACL, depth="1", authorization=login)
+        many = counter.ask("PROPFIND", "/dav/spaces/lab/many/", ACL, depth="1", authorization=login)
+        assert (few[1].count(b"<d:response>"), many[1].count(b"<d:response>")) == shown
+        assert few[2] == many[2] < 16
