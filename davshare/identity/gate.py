@@ -150,7 +150,10 @@ class Gate:
         scheme, _, value = authorization.partition(" ")
         match scheme.lower():
             case "basic":
-                return self._basic(authorization, _parse_basic(value.strip()), peer, generation)
+                basic = _parse_basic(value.strip())
+                if "@" in basic.name and not self._settings.get("auth.login_by_name_only"):
+                    basic = basic._replace(name=self._proofs.login_name(basic.name))
+                return self._basic(authorization, basic, peer, generation)
             case "bearer":
                 actor = self._by_token(authorization, value.strip(), None, generation)
                 actor = actor or self._by_jwt(authorization, value.strip(), False, generation)
@@ -171,26 +174,29 @@ class Gate:
             raise Forbidden("Passwords are accepted over HTTPS only; open this address with https://.")
 
     def _basic(self, authorization: str, basic: _Basic, peer: str, generation: int) -> Actor:
-        actor = self._again(authorization, generation)
+        actor = self._again(authorization, generation, basic.name)
         actor = actor or self._by_token(authorization, basic.password, basic.name, generation)
         if actor is None:
             # A device that repeats an old password neither stands in line nor counts as a guesser.
             self._refuse_repeated(authorization, basic, peer)
             with self._lines.turn(basic.name, network_of(peer)) as pause:
-                actor = self._again(authorization, generation)
+                actor = self._again(authorization, generation, basic.name)
                 actor = actor or self._by_password(authorization, basic, peer, generation, pause)
         return actor
 
-    def _again(self, authorization: str, generation: int) -> Actor | None:
+    def _again(self, authorization: str, generation: int, name: str) -> Actor | None:
         """Who has proven this password before, if the index still has the same one; else it is forgotten."""
         key = self._hash(authorization)
         known = self._known.get(key)
         if known is None or known.state is None or known.is_over():
             return None
+        if "@" in name and known.actor.name != name:
+            return None  # the address may be somebody else's by now, or name nobody
         with self._db.snapshot() as connection:
             user = people.user_by_id(connection, known.actor.user)
             if user is not None and state_of(user) == known.state:
-                fresh = known._replace(actor=self._actor(connection, user, generation), generation=generation)
+                actor = replace(self._actor(connection, user, generation), by_password=True)
+                fresh = known._replace(actor=actor, generation=generation)
                 return self._remember(authorization, fresh)
         with self._mutex:
             self._known.pop(key, None)
@@ -223,7 +229,7 @@ class Gate:
             raise _refusal(delay)
         self._throttle.succeeded(basic.name, peer)
         with self._db.session() as connection:
-            actor = self._actor(connection, user, generation)
+            actor = replace(self._actor(connection, user, generation), by_password=True)
         known = _Known(actor, generation, time.monotonic() + REMEMBER_FOR, state=state_of(user))
         return self._remember(authorization, known)
 

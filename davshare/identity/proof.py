@@ -74,6 +74,15 @@ class Proofs:
         self._key = key
         self._directory = directory
 
+    def login_name(self, text: str) -> str:
+        """The name of the account that a text names, or whose e-mail address it is if it is nobody else's."""
+        with self._db.session() as connection:
+            if people.user(connection, text) is None:
+                found = people.by_email(connection, text)
+                if len(found) == 1:
+                    return found[0].name
+        return text
+
     def account(self, name: str) -> Account:
         """What is known of an account; one statement."""
         with self._db.session() as connection:

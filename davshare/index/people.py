@@ -96,6 +96,14 @@ def user_by_id(connection: Connection, number: int) -> User | None:
     return None if row is None else _user(row)
 
 
+def by_email(connection: Connection, address: str) -> list[User]:
+    """The users with an e-mail address, regardless of case; two are enough."""
+    rows = connection.execute(
+        f"SELECT {_USER} FROM principal WHERE lower(email)=? AND email<>'' AND kind='user' LIMIT 2", (address.lower(),)
+    )
+    return [_user(row) for row in rows]
+
+
 def users(connection: Connection) -> list[User]:
     """Every user by name."""
     return [_user(row) for row in connection.execute(f"SELECT {_USER} FROM principal WHERE kind='user' ORDER BY name")]

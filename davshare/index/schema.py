@@ -29,6 +29,8 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 #: Names compare and sort by code point, whatever the database's own collation is.
 String = Text().with_variant(Text(collation="C"), "postgresql")
 
+_HAS_EMAIL = text("email <> ''")
+
 counter = Table(
     "counter",
     metadata,
@@ -63,6 +65,7 @@ principal = Table(
     Column("totp", LargeBinary, comment="secret of the second factor, encrypted; NULL: none is set up"),
     Column("source", String, nullable=False, server_default="", comment="who keeps it: empty, ldap, oidc"),
     UniqueConstraint("kind", "name"),
+    Index("principal_email", text("lower(email)"), sqlite_where=_HAS_EMAIL, postgresql_where=_HAS_EMAIL),
     sqlite_autoincrement=True,
 )
 

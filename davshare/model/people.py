@@ -60,6 +60,8 @@ class Actor:
     node: int | None = None
     device: int | None = None
     brief: bool = False
+    #: A password was shown, not a token.
+    by_password: bool = False
     #: The generation of the index that all this was read in; 0: nothing is remembered about the actor.
     generation: int = 0
     #: Shared by all actors of a process: what was granted to them, by user and generation.

@@ -109,7 +109,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("accounts.group_admins", True, "Let managers of groups administer the accounts in them, over OCS."),
     Setting("spaces.create", False, "Let every user who is no guest make spaces, not only administrators."),
     Setting("spaces.quota_bytes", 0, "Quota of spaces that others than administrators make, in bytes; 0 means none."),
-    Setting("password.min_length", 10, "Fewest characters of a new password.", 1, 256),
+    Setting("auth.app_tokens_only", False, "Passwords sign in at `/login` only; everything else needs a token."),
+    Setting("auth.login_by_name_only", False, "Sign in by the name of an account only, not by its e-mail address."),
+    Setting("password.min_length", 8, "Fewest characters of a new password.", 1, 256),
 )
 
 BY_NAME: dict[str, Setting] = {setting.name: setting for setting in SETTINGS}

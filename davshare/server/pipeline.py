@@ -170,10 +170,20 @@ class Pipeline:
         if authorization is not None:
             actor = self._gate.recall(authorization, generation, secure)
             if actor is not None:
-                return actor
+                return self._enough(request, actor)
             if not patient:
                 raise Waits
-        return self._gate.authenticate(authorization, request.peer, secure, generation)
+        return self._enough(request, self._gate.authenticate(authorization, request.peer, secure, generation))
+
+    def _enough(self, request: Request, actor: Actor) -> Actor:
+        """The actor, if what was shown is enough for this address.
+
+        :raises NotAuthenticated: it is not.
+        """
+        tokens_only = actor.by_password and self._files.settings.get("auth.app_tokens_only")
+        if tokens_only and not request.path.startswith("/login"):
+            raise NotAuthenticated("Passwords are not accepted here; use an app token.")
+        return actor
 
     def exchange(self, request: Request, actor: Actor, address: Address, patient: bool = True) -> Exchange:
         """The request, read by the WebDAV door."""

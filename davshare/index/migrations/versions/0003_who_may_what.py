@@ -29,6 +29,10 @@ def upgrade() -> None:
         _text("source"),
     ):
         op.add_column("principal", column)
+    has_email = sa.text("email <> ''")
+    op.create_index(
+        "principal_email", "principal", [sa.text("lower(email)")], sqlite_where=has_email, postgresql_where=has_email
+    )
     op.add_column("member", _text("source"))
     op.create_table(
         "identity",
