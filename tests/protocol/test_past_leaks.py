@@ -1,0 +1,45 @@
+"""Ways in which somebody could learn, or do, what was not theirs; each was open once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from protocol.test_rfc3744_acl import Space, ace, acl
+
+from support.server import Server
+
+
+@pytest.fixture
+def space(module_server: Server) -> Space:
+    """A space of its own: alice manages it, bob may read."""
+    return Space(module_server)
+
+
+def token_for(server: Server, user: str, *scopes: str) -> str:
+    """A fresh app token."""
+    options = [part for scope in scopes for part in ("--scope", scope)]
+    return server.cli("token", "add", user, *options).stdout.strip().split()[-1]
+
+
+# -- rights --------------------------------------------------------------------------------------
+
+
+def test_lifting_a_denial_gives(space: Space) -> None:
+    """Whoever was denied something does not give it back to themselves."""
+    acl(
+        space.alice, "a",
+        ace("users/bob", "deny", "write-content"), ace("users/bob", "grant", "read", "read-acl", "write-acl"),
+    )  # fmt: skip
+    acl(space.bob, "a", ace("users/bob", "grant", "read", "read-acl", "write-acl")).refused(403)
+    less = [ace("users/bob", "deny", "bind"), ace("users/bob", "grant", "read", "read-acl", "write-acl")]
+    acl(space.bob, "a", *less).refused(403)
+    assert acl(space.alice, "a").status == 200
+
+
+def test_changed_grants_keep_their_end(space: Space) -> None:
+    """Other privileges over WebDAV, where no end can be said, make nothing last longer."""
+    space.server.cli("acl", "grant", f"spaces/{space.name}/a", "bob", "read", "--expires", "2040-01-01T00:00:00Z")
+    assert acl(space.alice, "a", ace("users/bob", "grant", "read", "bind")).status == 200
+    shown = space.server.cli("explain", "bob", f"spaces/{space.name}/a", "--json").stdout
+    assert next(each["expires"] for each in json.loads(shown)["considered"]) == "2040-01-01T00:00:00Z"
