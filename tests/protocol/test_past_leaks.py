@@ -37,6 +37,15 @@ def test_lifting_a_denial_gives(space: Space) -> None:
     assert acl(space.alice, "a").status == 200
 
 
+def test_what_is_kept_from_somebody_as_a_whole(space: Space) -> None:
+    """A folder whose content may not be taken away is not taken away with its content."""
+    acl(space.alice, "", ace("users/alice", "grant", "all"), ace("users/bob", "grant", "read", "write"))
+    acl(space.alice, "a", ace("users/bob", "deny", "write"))
+    assert space.bob.delete("a/").refused(403, condition="need-privileges")
+    assert space.bob.move("a/", "mine").status == 403
+    assert space.bob.delete("top").status == 204
+
+
 def test_changed_grants_keep_their_end(space: Space) -> None:
     """Other privileges over WebDAV, where no end can be said, make nothing last longer."""
     space.server.cli("acl", "grant", f"spaces/{space.name}/a", "bob", "read", "--expires", "2040-01-01T00:00:00Z")
