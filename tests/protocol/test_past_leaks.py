@@ -22,6 +22,33 @@ def token_for(server: Server, user: str, *scopes: str) -> str:
     return server.cli("token", "add", user, *options).stdout.strip().split()[-1]
 
 
+# -- names ---------------------------------------------------------------------------------------
+
+
+def test_what_came_and_went_after_the_end_of_access_is_not_told(space: Space) -> None:
+    """To a follower who comes later, with a token from when it was theirs."""
+    token = space.bob.text("", "sync-token")
+    acl(space.alice, "a/b", ace("users/bob", "deny", "read"))
+    space.alice.put("a/b/layoffs", b"1")
+    space.alice.delete("a/b/layoffs")
+    space.alice.mkcol("a/b/plans")
+    space.alice.put("a/b/plans/secret", b"1")
+    space.alice.move("a/b/plans", "a/b/other")
+    space.alice.delete("a/b/other")
+    body = space.bob.report_sync("", token).body
+    assert space.bob.href("a/b/").encode() in body
+    for name in (b"layoffs", b"plans", b"secret", b"other"):
+        assert name not in body
+    space.alice.mkcol("a/b/last")
+    space.alice.delete("a/b/last")
+    token = space.bob.text("", "sync-token")
+    space.alice.mkcol("a/b/newest")
+    space.alice.delete("a/b/newest")
+    space.alice.delete("a/b")
+    for old in (space.bob.text("", "sync-token"), token):
+        assert b"a/b" not in space.bob.report_sync("", old).body
+
+
 # -- rights --------------------------------------------------------------------------------------
 
 
