@@ -123,10 +123,21 @@ def demand_own(place: Place, actor: Actor, rights: Rights) -> None:
         raise Forbidden("Nobody can grant more than they may do themselves.", condition="need-privileges")
 
 
+def _lifted(known: Grant | None, rule: Rule | None) -> Rights:
+    """What is not denied any more, or not for as long, when ``rule`` takes the place of a denial."""
+    if known is None or not known.deny:
+        return Permission.NONE
+    if rule is None:
+        return known.rights
+    sooner = rule.expires is not None and (known.expires is None or rule.expires < known.expires)
+    return known.rights if sooner else known.rights & ~rule.rights
+
+
 def replace(files: Files, asker: Asker, address: Address, rules: Sequence[Rule]) -> None:
     """Let a node say exactly this, all of it or nothing (RFC 3744 section 8.1).
 
-    Grants that stay keep their end.
+    What stays, with the same rights or others, keeps its end.  To lift a denial
+    is to give: nobody does so for what they may not do themselves.
     """
     with files.db.session() as connection:
         space = decide(files, connection, asker, address).space.id
@@ -140,11 +151,14 @@ def replace(files: Files, asker: Asker, address: Address, rules: Sequence[Rule])
             known = old.get(key)
             if known is not None and known.rights == rule.rights and rule.expires in (None, known.expires):
                 continue
-            if not rule.deny:
-                demand_own(place, asker.actor, rule.rights & ~(known.rights if known is not None else 0))
+            if known is not None and known.expires is not None and rule.expires is None:
+                rule = rule._replace(expires=max(known.expires, int(time.time()) + 1))
+            given = rule.rights & ~(known.rights if known is not None else 0)
+            demand_own(place, asker.actor, _lifted(known, rule) if rule.deny else given)
             put(tx, node, rule)
-        for principal, deny in old.keys() - new.keys():
-            drop(tx, node, principal, deny)
+        for key in old.keys() - new.keys():
+            demand_own(place, asker.actor, _lifted(old[key], None))
+            drop(tx, node, *key)
 
     files.committer.run(work, [space], asker.actor.user, asker.actor.device)
 
@@ -156,13 +170,12 @@ def change(files: Files, asker: Asker, address: Address, rule: Rule) -> None:
 
     def work(tx: Transaction) -> None:
         place = decide(files, tx.connection, asker, address)
-        if not rule.rights:
-            if not drop(tx, place.found(), rule.principal, rule.deny):
-                raise NotFound("There is no such grant.")
-            return
-        if not rule.deny:
-            demand_own(place, asker.actor, rule.rights)
-        put(tx, place.found(), rule)
+        known = grants.get(tx.connection, place.found().id, rule.principal, rule.deny)
+        demand_own(place, asker.actor, _lifted(known, rule) if rule.deny else rule.rights)
+        if rule.rights:
+            put(tx, place.found(), rule)
+        elif not drop(tx, place.found(), rule.principal, rule.deny):
+            raise NotFound("There is no such grant.")
 
     files.committer.run(work, [space], asker.actor.user, asker.actor.device)
 

@@ -248,7 +248,7 @@ def _reads(known: Said, way: Sequence[int], now: float) -> bool:
 
 
 def demand_whole(connection: Connection, actor: Actor, space: Space, chain: Sequence[Node]) -> None:
-    """Return when nothing below the last node of ``chain`` is kept from the actor, who is about to take it away.
+    """Return when nothing at and below the last node of ``chain`` is kept from the actor, who is about to take it away.
 
     :raises Forbidden: something is.
     """
@@ -260,7 +260,7 @@ def demand_whole(connection: Connection, actor: Actor, space: Space, chain: Sequ
     denied = [n for n, here in known.items() if step(kept, here, now) & kept != kept]
     above = nodes.above(connection, denied, space.id) if denied else {}
     for node in denied:
-        if node != top and top in _way(above, node):
+        if top in _way(above, node):
             raise Forbidden("Something in here may not be removed by you.", condition="need-privileges")
 
 

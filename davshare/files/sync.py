@@ -124,16 +124,16 @@ class Changes:
         """The steps that the follower may know of."""
         if self._sight is None:
             return self._steps()
-        return ((seq, step) for seq, step in self._steps() if self._shown(step.change))
+        return ((seq, step) for seq, step in self._steps() if self._shown(seq, step.change))
 
-    def _shown(self, change: Change) -> bool:
+    def _shown(self, seq: int, change: Change) -> bool:
         sight = self._sight
         assert sight is not None
         if change.node is not None:
             return sight.shows(change.node)
         above = self._places.existing(change.path[:-1])
-        # What cannot be seen just now may have been seen before, and be seen again when that is told.
-        return sight.shows(above[-1]) or any(node.id in self._access for node in above)
+        # What cannot be seen just now may have been seen until then, and be seen again when that is told.
+        return sight.shows(above[-1]) or any(self._access.get(node.id, 0) >= seq for node in above)
 
     def _token_after(self, last: tuple[int, _Step], following: int) -> SyncToken:
         seq, step = last
@@ -172,7 +172,7 @@ class Changes:
 
     def _of_entry(self, entry: Entry, since: int, cursor: Cursor | None) -> Iterator[tuple[int, _Step]]:
         stage = -1 if cursor is None else cursor.stage
-        if entry.old_parent and stage <= _LEFT:
+        if entry.old_parent and stage <= _LEFT and not self._was_hidden(entry):
             self._left_since = cursor.head if cursor is not None and stage == _LEFT else since
             for change, key in self._left(entry, since, cursor):
                 yield entry.seq, _Step(change, _LEFT, key)
@@ -336,9 +336,7 @@ class Changes:
                 continue
             folder = bool(entry.deep)
             for change, node in self._compare(entry.node, path, folder, moment, folder):
-                if self._never_seen(node) or (passed is not None and _order(change.path) <= passed):
-                    continue
-                if self._first(change):
+                if (passed is None or _order(change.path) > passed) and self._first(change):
                     yield change, node * 2 + part
         if self._sight is not None and self._sight.told_of(entry.node):
             above = self._places.path_of(nodes.chain(self._connection, entry.old_parent or 0))
@@ -357,10 +355,20 @@ class Changes:
         """Whether what is gone was kept from the follower all the time."""
         return self._sight is not None and node not in self._access and self._sight.hides(node)
 
+    def _was_hidden(self, entry: Entry) -> bool:
+        """Whether the folder that a node has left was kept from the follower then; gone itself or not."""
+        sight = self._sight
+        if sight is None or not entry.old_parent:
+            return False
+        above = nodes.chain(self._connection, entry.old_parent)
+        return any(sight.hides(each.id) and self._access.get(each.id, 0) < entry.seq for each in above)
+
     def _compare(
         self, node: int, path: tuple[str, ...], descend: bool, since: int, folder: bool
     ) -> Iterator[tuple[Change, int]]:
         """What stood at ``path`` and below it after ``since``, and does not stand there now."""
+        if self._never_seen(node):
+            return
         now = self._stands(path)
         if now is None:
             yield Change(path, None, folder), node

@@ -1,0 +1,81 @@
+"""Ways in which somebody could learn, or do, what was not theirs; each was open once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from protocol.test_rfc3744_acl import Space, ace, acl
+
+from support.server import Server
+
+
+@pytest.fixture
+def space(module_server: Server) -> Space:
+    """A space of its own: alice manages it, bob may read."""
+    return Space(module_server)
+
+
+def token_for(server: Server, user: str, *scopes: str) -> str:
+    """A fresh app token."""
+    options = [part for scope in scopes for part in ("--scope", scope)]
+    return server.cli("token", "add", user, *options).stdout.strip().split()[-1]
+
+
+# -- names ---------------------------------------------------------------------------------------
+
+
+def test_what_came_and_went_after_the_end_of_access_is_not_told(space: Space) -> None:
+    """To a follower who comes later, with a token from when it was theirs."""
+    token = space.bob.text("", "sync-token")
+    acl(space.alice, "a/b", ace("users/bob", "deny", "read"))
+    space.alice.put("a/b/layoffs", b"1")
+    space.alice.delete("a/b/layoffs")
+    space.alice.mkcol("a/b/plans")
+    space.alice.put("a/b/plans/secret", b"1")
+    space.alice.move("a/b/plans", "a/b/other")
+    space.alice.delete("a/b/other")
+    body = space.bob.report_sync("", token).body
+    assert space.bob.href("a/b/").encode() in body
+    for name in (b"layoffs", b"plans", b"secret", b"other"):
+        assert name not in body
+    space.alice.mkcol("a/b/last")
+    space.alice.delete("a/b/last")
+    token = space.bob.text("", "sync-token")
+    space.alice.mkcol("a/b/newest")
+    space.alice.delete("a/b/newest")
+    space.alice.delete("a/b")
+    for old in (space.bob.text("", "sync-token"), token):
+        assert b"a/b" not in space.bob.report_sync("", old).body
+
+
+# -- rights --------------------------------------------------------------------------------------
+
+
+def test_lifting_a_denial_gives(space: Space) -> None:
+    """Whoever was denied something does not give it back to themselves."""
+    acl(
+        space.alice, "a",
+        ace("users/bob", "deny", "write-content"), ace("users/bob", "grant", "read", "read-acl", "write-acl"),
+    )  # fmt: skip
+    acl(space.bob, "a", ace("users/bob", "grant", "read", "read-acl", "write-acl")).refused(403)
+    less = [ace("users/bob", "deny", "bind"), ace("users/bob", "grant", "read", "read-acl", "write-acl")]
+    acl(space.bob, "a", *less).refused(403)
+    assert acl(space.alice, "a").status == 200
+
+
+def test_what_is_kept_from_somebody_as_a_whole(space: Space) -> None:
+    """A folder whose content may not be taken away is not taken away with its content."""
+    acl(space.alice, "", ace("users/alice", "grant", "all"), ace("users/bob", "grant", "read", "write"))
+    acl(space.alice, "a", ace("users/bob", "deny", "write"))
+    assert space.bob.delete("a/").refused(403, condition="need-privileges")
+    assert space.bob.move("a/", "mine").status == 403
+    assert space.bob.delete("top").status == 204
+
+
+def test_changed_grants_keep_their_end(space: Space) -> None:
+    """Other privileges over WebDAV, where no end can be said, make nothing last longer."""
+    space.server.cli("acl", "grant", f"spaces/{space.name}/a", "bob", "read", "--expires", "2040-01-01T00:00:00Z")
+    assert acl(space.alice, "a", ace("users/bob", "grant", "read", "bind")).status == 200
+    shown = space.server.cli("explain", "bob", f"spaces/{space.name}/a", "--json").stdout
+    assert next(each["expires"] for each in json.loads(shown)["considered"]) == "2040-01-01T00:00:00Z"
