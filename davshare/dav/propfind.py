@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import chain
 from tempfile import TemporaryFile
 from typing import NamedTuple
@@ -30,6 +31,8 @@ PIECE = 48 * 1024
 AT_ONCE = 1024 * 1024
 #: Most properties that one request may name.
 MOST_NAMES = 500
+#: Bodies up to this many bytes are remembered.
+_SHORT = 2048
 START = f"{xml.HEAD}<d:multistatus {xml.DECLARATIONS}>"
 END = "</d:multistatus>"
 _CHECKSUMS = (OC, "checksums")
@@ -40,6 +43,16 @@ def parse(data: bytes) -> Asked:
 
     :raises BadRequest: it is not a propfind document.
     """
+    return _parse_short(data) if len(data) <= _SHORT else _parse(data)
+
+
+@lru_cache(maxsize=128)
+def _parse_short(data: bytes) -> Asked:
+    """Clients ask the same again and again: to read it anew costs half of a small answer."""
+    return _parse(data)
+
+
+def _parse(data: bytes) -> Asked:
     if not data.strip():
         return Asked("allprop")
     root = xml.parse(data)
