@@ -183,6 +183,21 @@ def sight(connection: Connection, actor: Actor, space: Space, chain: Sequence[No
     return Sight(connection, actor, space, known)
 
 
+def was_let_in(connection: Connection, actor: Actor, space: Space, changes: Iterable[tuple[int, int | None]]) -> bool:
+    """Whether changes of access, as (node, whom they concern), could have let the actor in.
+
+    None concerns groups, and with them the actor where a node says something to one of their groups.
+    """
+    if rules(actor, space):
+        return False
+    known = said(connection, actor)
+    return any(
+        principal == actor.user
+        or (principal is None and any(each.principal != actor.user for each in known.get(node, ())))
+        for node, principal in changes
+    )
+
+
 def may_enter(actor: Actor, space: Space) -> bool:
     """Whether everything in the space is the actor's to see, decided without asking the index."""
     return actor.node is None and rules(actor, space)

@@ -49,6 +49,24 @@ def test_what_came_and_went_after_the_end_of_access_is_not_told(space: Space) ->
         assert b"a/b" not in space.bob.report_sync("", old).body
 
 
+def test_tokens_from_before_the_beginning_of_access(space: Space) -> None:
+    """Nobody had them: what went before somebody came is not told to them."""
+    space.alice.mkcol("c")
+    before = space.alice.text("c/", "sync-token")
+    space.alice.put("c/layoffs", b"1")
+    space.alice.delete("c/layoffs")
+    space.server.cli("space", "add", f"{space.name}x", "--member", "alice:manager")
+    other = space.server.dav("alice", f"/dav/spaces/{space.name}x/")
+    early = other.text("", "sync-token")
+    other.put("layoffs", b"1")
+    other.delete("layoffs")
+    space.server.cli("space", "set", f"{space.name}x", "--member", "bob:viewer")
+    space.server.dav("bob", other.base).report_sync("", early).refused(403, condition="valid-sync-token")
+    acl(space.alice, "c", ace("users/bob", "deny", "read"))
+    acl(space.alice, "c")
+    space.bob.report_sync("c/", before).refused(403, condition="valid-sync-token")
+
+
 # -- rights --------------------------------------------------------------------------------------
 
 
