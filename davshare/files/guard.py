@@ -121,10 +121,11 @@ class Sight:
 
     @property
     def _has_ways(self) -> bool:
-        """Whether folders that cannot be read may lead to something that can."""
+        """Whether folders of this space that cannot be read may lead to something that can."""
         if self._ways is None:
-            reading = (node for node, here in self._known.items() if any(not each.deny for each in here))
-            self._ways = any(node != self._space.node for node in reading)
+            said = [node for node, here in self._known.items() if any(not each.deny for each in here)]
+            ways = [node for node in said if node != self._space.node]
+            self._ways = bool(ways and nodes.above(self._connection, ways, self._space.id))
         return self._ways
 
     def told_of(self, node: int) -> bool:
