@@ -25,6 +25,18 @@ def token_for(server: Server, user: str, *scopes: str) -> str:
 # -- names ---------------------------------------------------------------------------------------
 
 
+def test_locks_in_what_is_hidden_are_not_named(space: Space) -> None:
+    """A lock below is in the way, and where it is stays unknown."""
+    acl(space.alice, "", ace("users/alice", "grant", "all"), ace("users/bob", "grant", "read", "write"))
+    space.alice.lock("a/b/file", depth="0")
+    acl(space.alice, "a/b", ace("users/bob", "deny", "read"))
+    answer = space.bob.lock("a/")
+    answer.refused(423, condition="no-conflicting-lock")
+    assert answer.condition_hrefs == [space.bob.href("a/")]
+    answer = space.alice.lock("a/")
+    assert answer.condition_hrefs == [space.alice.href("a/b/file")]
+
+
 def test_what_came_and_went_after_the_end_of_access_is_not_told(space: Space) -> None:
     """To a follower who comes later, with a token from when it was theirs; grants elsewhere change nothing."""
     space.server.cli("space", "add", f"{space.name}y", "--member", "bob:viewer")
