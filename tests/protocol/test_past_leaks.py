@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import secrets
 
 import pytest
 from protocol.test_rfc3744_acl import Space, ace, acl
 
+from support.client import Dav
 from support.server import Server
 
 
@@ -79,6 +81,36 @@ def test_tokens_from_before_the_beginning_of_access(space: Space) -> None:
     acl(space.alice, "c", ace("users/bob", "deny", "read"))
     acl(space.alice, "c")
     space.bob.report_sync("c/", before).refused(403, condition="valid-sync-token")
+
+
+def test_groups_of_others_are_not_told(space: Space) -> None:
+    """Fellows learn of the groups that they are in themselves."""
+    server = space.server
+    both = f"g{secrets.token_hex(4)}"
+    server.cli("group", "add", both)
+    for name in ("alice", "bob"):
+        server.cli("group", "add-member", both, name)
+    asked = "group-membership"
+    alice = server.dav("alice", "/dav/principals/users/")
+    _, told = alice.prop("bob/", asked)
+    assert [each.text for each in told] == [f"/dav/principals/groups/{both}/"]
+    _, told = server.dav("bob", alice.base).prop("bob/", asked)
+    assert {each.text for each in told} >= {f"/dav/principals/groups/{name}/" for name in (both, space.group)}
+    _, told = server.dav("admin", alice.base).prop("bob/", asked)
+    assert len(told) >= 2
+
+
+def test_tokens_for_a_part_find_nobody(space: Space) -> None:
+    """Not those of administrators either."""
+    server = space.server
+    scoped = Dav(space.alice.port, "/dav/principals/", ("admin", token_for(server, "admin", f"space:{space.name}")))
+    for path in ("users/bob/", f"groups/{space.group}/"):
+        assert scoped.request("PROPFIND", path, headers={"Depth": "0"}).status == 404
+    server.cli("group", "add-member", space.group, "alice")
+    scoped = Dav(space.alice.port, "/dav/principals/", ("alice", token_for(server, "alice", f"space:{space.name}")))
+    assert set(scoped.propfind("groups/", "displayname", depth="1")) == {"/dav/principals/groups/"}
+    _, told = scoped.prop("users/alice/", "group-membership")
+    assert len(told) == 0
 
 
 # -- rights --------------------------------------------------------------------------------------
