@@ -113,6 +113,18 @@ def test_tokens_for_a_part_find_nobody(space: Space) -> None:
     assert len(told) == 0
 
 
+def test_pages_of_ways_tell_names_only(space: Space) -> None:
+    """Sizes and times of folders that may only be walked through would tell what is in them."""
+    acl(space.alice, "a/b", ace("users/bob", "grant", "read"))
+    acl(space.alice, "", ace("users/alice", "grant", "all"))
+    space.alice.put("a/big", b"x" * 7_654_321)
+    page = space.bob.get("", {"Accept": "text/html"}).body
+    assert b"a/" in page and b"7.7 MB" not in page
+    assert b"8 bytes" in space.bob.get("a/", {"Accept": "text/html"}).body
+    whole = space.server.dav("bob", "/dav/spaces/").get("", {"Accept": "text/html"}).body
+    assert space.name.encode() in whole and b"7.7 MB" not in whole
+
+
 # -- rights --------------------------------------------------------------------------------------
 
 
