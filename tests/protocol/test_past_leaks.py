@@ -8,7 +8,9 @@ import secrets
 import pytest
 from protocol.test_rfc3744_acl import Space, ace, acl
 
+from support.api import Api
 from support.client import Dav
+from support.ocs import Ocs
 from support.server import Server
 
 
@@ -155,3 +157,14 @@ def test_changed_grants_keep_their_end(space: Space) -> None:
     assert acl(space.alice, "a", ace("users/bob", "grant", "read", "bind")).status == 200
     shown = space.server.cli("explain", "bob", f"spaces/{space.name}/a", "--json").stdout
     assert next(each["expires"] for each in json.loads(shown)["considered"]) == "2040-01-01T00:00:00Z"
+
+
+def test_tokens_set_no_passwords(space: Space) -> None:
+    """Neither those that end soon nor app tokens make something of their own that lasts."""
+    server = space.server
+    granted = Api.of(server, "alice").raw("POST", "/login/token").json["access_token"]
+    ocs = Ocs(server, "alice")
+    ocs.authorization = f"Bearer {granted}"
+    assert ocs.put("users/alice", {"key": "password", "value": "another-pass-1"}).code == 403
+    secret = token_for(server, "admin")
+    Api.bearer(server, secret).post("/users/admin/password-reset").refused(403)
