@@ -6,7 +6,7 @@ import json
 import secrets
 
 import pytest
-from protocol.test_rfc3744_acl import Space, ace, acl
+from protocol.test_rfc3744_acl import Space, ace, acl, report
 
 from support.api import Api
 from support.client import Dav
@@ -127,6 +127,21 @@ def test_pages_of_ways_tell_names_only(space: Space) -> None:
     assert space.name.encode() in whole and b"7.7 MB" not in whole
 
 
+def test_own_things_found_through_a_token_for_a_part(server: Server, box: Dav) -> None:
+    """What the token does not reach is not in the answer, and does not spoil it."""
+    box.mkcol("way")
+    box.mkcol("way/goal")
+    box.put("way/goal/file", b"1")
+    box.put("way/secret", b"1")
+    path = (box.base + "way/goal").removeprefix("/dav/")
+    scoped = Dav(box.port, box.base, ("alice", token_for(server, "alice", f"path:{path}")))
+    body = (
+        "<d:principal-match><d:principal-property><d:owner/></d:principal-property>"
+        "<d:prop><d:getetag/></d:prop></d:principal-match>"
+    )
+    assert set(report(scoped, "way/", body).multistatus) == {scoped.href("way/goal/"), scoped.href("way/goal/file")}
+
+
 # -- rights --------------------------------------------------------------------------------------
 
 
@@ -168,3 +183,18 @@ def test_tokens_set_no_passwords(space: Space) -> None:
     assert ocs.put("users/alice", {"key": "password", "value": "another-pass-1"}).code == 403
     secret = token_for(server, "admin")
     Api.bearer(server, secret).post("/users/admin/password-reset").refused(403)
+
+
+@pytest.mark.parametrize("body", ["many", "long"])
+def test_searches_are_bounded(server: Server, body: str) -> None:
+    """Very many conditions and very long texts are the client's fault."""
+    one = "<d:property-search><d:prop><d:displayname/></d:prop><d:match>{}</d:match></d:property-search>"
+    inside = one.format("x") * 3000 if body == "many" else one.format("x" * 60_000)
+    whole = f"<d:principal-property-search>{inside}<d:prop><d:displayname/></d:prop></d:principal-property-search>"
+    assert 400 <= report(server.dav("alice", "/dav/principals/"), "users/", whole).status < 500
+
+
+@pytest.mark.parametrize("number", ["7fffffffffffffff", "8000000000000000", "f" * 40, "-1", "0x_1", " 1"])
+def test_impossible_ids_of_spaces(server: Server, number: str) -> None:
+    alice = server.dav("alice", "/dav/spaces/")
+    assert alice.request("PROPFIND", f"x%24{number.replace(' ', '%20')}/", headers={"Depth": "0"}).status == 404
