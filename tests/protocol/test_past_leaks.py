@@ -198,3 +198,16 @@ def test_searches_are_bounded(server: Server, body: str) -> None:
 def test_impossible_ids_of_spaces(server: Server, number: str) -> None:
     alice = server.dav("alice", "/dav/spaces/")
     assert alice.request("PROPFIND", f"x%24{number.replace(' ', '%20')}/", headers={"Depth": "0"}).status == 404
+
+
+def test_a_space_whose_storage_is_away_stays_unknown(own_server) -> None:
+    """Those who may see nothing in it are told the same as of one that does not exist."""
+    server = own_server(workers=1)
+    server.cli("space", "add", "away", "--member", "alice:editor")
+    (server.data / "spaces/away").rename(server.data / "spaces/elsewhere")
+    bob, alice = server.dav("bob", "/dav/spaces/"), server.dav("alice", "/dav/spaces/")
+    for method in ("PROPFIND", "PUT", "DELETE", "GET", "MKCOL"):
+        for path in ("away/", "away/x"):
+            found = [bob.request(method, path.replace("away", name), headers={"Depth": "0"}) for name in ("away", "no")]
+            assert [answer.status for answer in found] == [404, 404]
+    assert alice.request("PROPFIND", "away/", headers={"Depth": "0"}).status == 503
