@@ -12,8 +12,8 @@ from davshare.api import who
 from davshare.api.call import Call, Made, Route
 from davshare.api.pages import Next, Search, page
 from davshare.api.schema import Says
-from davshare.errors import Conflict, NotFound
-from davshare.identity import people, reset
+from davshare.errors import Conflict, Forbidden, NotFound
+from davshare.identity import apptokens, people, reset
 from davshare.identity.people import Account
 from davshare.model import names
 
@@ -186,6 +186,8 @@ def enable(call: Call) -> None:
 
 def reset_password(call: Call) -> Link:
     """A link to a new password."""
+    if names.key(call.path["user"]) == call.actor.name and apptokens.is_limited(call.actor):
+        raise Forbidden("A token cannot change the password of its owner.")
     expires = int(time.time()) + reset.GOOD_FOR
     secret = reset.create(call.files.db, call.path["user"], expires)
     return Link(f"{call.site}/reset/{secret}", datetime.fromtimestamp(expires, UTC))

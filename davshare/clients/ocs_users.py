@@ -18,7 +18,7 @@ from davshare.clients.standing import ADMINS
 from davshare.errors import DavshareError
 from davshare.files import view
 from davshare.files.locate import Place
-from davshare.identity import charge, groups, people
+from davshare.identity import apptokens, charge, groups, people
 from davshare.model.people import User
 
 #: The most names of one answer.
@@ -179,8 +179,8 @@ def _set_quota(call: OcsCall, user: User, value: str) -> None:
 
 
 def _password(call: OcsCall, user: User, value: str) -> None:
-    if user.id == call.actor.user and call.actor.device is not None:
-        raise Refused(403, "An app token cannot change the password of its owner.")
+    if user.id == call.actor.user and apptokens.is_limited(call.actor):
+        raise Refused(403, "A token cannot change the password of its owner.")
     with standing.answering(403):
         people.set_password(call.files.db, user.name, value, call.files.settings.get("password.min_length"))
 

@@ -13,7 +13,7 @@ from davshare.dav.treesync import truncated
 from davshare.dav.virtual import EMAIL, Describer
 from davshare.dav.xml import DAV, Element, Name, empty
 from davshare.errors import BadRequest, Forbidden
-from davshare.files import access, directory, listing, view
+from davshare.files import access, directory, view
 from davshare.files.context import Connection
 from davshare.files.locate import Place
 from davshare.files.view import Target, Virtual
@@ -23,6 +23,8 @@ from davshare.model.people import Group, User
 
 #: Most principals, or resources, in one answer.
 MOST = 500
+#: Most conditions of one search, and characters of each.
+MOST_WISHES, LONGEST_WISH = 20, 255
 #: Properties by which principals can be found, and how people call them.
 SEARCHABLE: dict[Name, str] = {(DAV, "displayname"): "Name", EMAIL: "E-mail address"}
 _FIELDS: dict[Name, str] = {(DAV, "displayname"): "name", EMAIL: "email"}
@@ -78,19 +80,16 @@ def principal_match(x: Exchange, connection: Connection, target: Target, root: E
 
 
 def _owned(x: Exchange, connection: Connection, place: Place, asked: Asked) -> Response:
-    """Everything in a collection that the asker owns: all of it, in a home."""
-    folder = place.found()
+    """Everything in a collection that the asker owns: all of it that can be seen, in a home."""
 
     def parts() -> Iterator[str]:
-        if place.space.owner != x.actor.user or not folder.is_folder:
+        if place.space.owner != x.actor.user:
             return
-        found = list(listing.below(connection, folder, MOST + 1))
-        describe = propfind.Listing(x, connection, asked, "0")
-        for node in found[:MOST]:
-            way = [each.name for each in listing.chain(connection, node)[1:]]
-            yield from describe.apart((*place.mount.base, *way), node)
-        if len(found) > MOST:
-            yield truncated(place.href)
+        for number, part in enumerate(propfind.Listing(x, connection, asked, "infinity").below(place)):
+            if number == MOST:
+                yield truncated(place.href)
+                return
+            yield part
 
     return propfind.answer(x, propfind.pieces_of(parts()))
 
@@ -109,8 +108,8 @@ def principal_property_search(x: Exchange, connection: Connection, target: Targe
     by the whole name or address only.  Administrators find everybody.
     """
     wishes = [_wish(each) for each in root.iterchildren(f"{{{DAV}}}property-search")]
-    if not wishes:
-        raise BadRequest("A principal-property-search holds a property-search.")
+    if not 0 < len(wishes) <= MOST_WISHES:
+        raise BadRequest(f"A principal-property-search holds 1 to {MOST_WISHES} property-search elements.")
     everywhere = xml.child(root, "apply-to-principal-collection-set") is not None
     kinds: tuple[str, ...] = ("user", "group") if everywhere else _kinds(target)
     if any(name not in SEARCHABLE for wish in wishes for name in wish.names):
@@ -125,7 +124,10 @@ def _wish(element: Element) -> _Wish:
     prop, match = xml.child(element, "prop"), xml.child(element, "match")
     if prop is None or match is None:
         raise BadRequest("A property-search holds prop and match.")
-    return _Wish(tuple(names_in(prop)), xml.text_of(match))
+    text = xml.text_of(match)
+    if len(text) > LONGEST_WISH:
+        raise BadRequest("A match is too long for any name or address.")
+    return _Wish(tuple(names_in(prop)), text)
 
 
 def _kinds(target: Target) -> tuple[str, ...]:

@@ -165,6 +165,10 @@ class Listing:
             return self._virtual(target, rooted)
         return self._real(target, rooted)
 
+    def below(self, place: Place) -> Iterator[str]:
+        """What is in a folder, without the folder itself."""
+        return self._real(place, False)
+
     def _virtual(self, target: Virtual, rooted: bool) -> Iterator[str]:
         actor = self._x.actor
         describer = Describer(self._x.files, self._connection, actor, self._asked, self._minimal)

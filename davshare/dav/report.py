@@ -11,7 +11,7 @@ from davshare.dav.treesync import TreeReport
 from davshare.dav.viewsync import ViewReport
 from davshare.dav.xml import DAV
 from davshare.errors import BadRequest, Forbidden, MethodNotAllowed, UnsupportedMediaType
-from davshare.files import methods
+from davshare.files import lookup, methods
 from davshare.files.locate import Place
 from davshare.files.sync import Changes
 from davshare.files.view import Virtual
@@ -81,6 +81,8 @@ def handle(x: Exchange) -> Response:
         since = tokens.parse(question.token) if question.token else None
         if question.token and since is None:
             raise Forbidden("The sync token is none of ours.", condition="valid-sync-token")
+        if since is not None:
+            lookup.demand_followed(connection, x.actor, target, since)
         changes = Changes(connection, x.files.epoch, target.chain, since, question.deep, question.limit, target.sight)
         parts = TreeReport(x, connection, target, question.asked).parts(changes)
         return propfind.answer(x, propfind.pieces_of(parts))

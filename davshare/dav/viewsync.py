@@ -158,6 +158,8 @@ class ViewReport:
         if not deep:
             told[key] = Seen(now)
             return
+        if seen is not None:
+            lookup.demand_followed(connection, x.actor, place, seen.token)
         since = now._replace(cursor=beginning(root.id, now.seq)) if seen is None else seen.token
         if not budget.left:
             budget.more = True

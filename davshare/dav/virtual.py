@@ -17,7 +17,7 @@ from davshare.files.locate import Place
 from davshare.files.service import Files
 from davshare.files.view import Virtual
 from davshare.model.access import Permission
-from davshare.model.people import Actor, User
+from davshare.model.people import Actor, Group, User
 
 #: As SabreDAV calls it.
 EMAIL = (SABRE, "email-address")
@@ -92,19 +92,21 @@ class Describer:
     def _email(self, virtual: Virtual) -> str:
         """Only oneself and administrators learn an address."""
         who = virtual.principal
-        if not isinstance(who, User) or not (self.actor.admin or who.id == self.actor.user):
+        if not isinstance(who, User) or not (view.knows_all(self.actor) or who.id == self.actor.user):
             return ""
         return escape(who.email)
 
     def _groups(self, virtual: Virtual) -> str:
+        """Others learn only of groups that they are in as well."""
         assert virtual.principal is not None
         found = groups_of(self.connection, virtual.principal.id)
-        return "".join(href(group_url(group.name)) for group in found)
+        known = [group for group in found if view.knows_group(self.actor, group)]
+        return "".join(href(group_url(group.name)) for group in known)
 
     def _members(self, virtual: Virtual) -> str:
         """Only fellow members and administrators learn who is in a group."""
         assert virtual.principal is not None
-        if virtual.principal.id not in self.actor.principals and not self.actor.admin:
+        if not isinstance(virtual.principal, Group) or not view.knows_group(self.actor, virtual.principal):
             return ""
         return "".join(href(principal_url(user.name)) for user in people_of(self.connection, virtual.principal.id))
 

@@ -139,10 +139,11 @@ class Sight:
 
     @property
     def _has_ways(self) -> bool:
-        """Whether folders that cannot be read may lead to something that can."""
+        """Whether folders of this space that cannot be read may lead to something that can."""
         if self._ways is None:
-            reading = (node for node, here in self._known.items() if any(not each.deny for each in here))
-            self._ways = any(node != self._space.node for node in reading)
+            said = [node for node, here in self._known.items() if any(not each.deny for each in here)]
+            ways = [node for node in said if node != self._space.node]
+            self._ways = bool(ways and nodes.above(self._connection, ways, self._space.id))
         return self._ways
 
     def told_of(self, node: int) -> bool:
@@ -199,6 +200,21 @@ def sight(connection: Connection, actor: Actor, space: Space, chain: Sequence[No
     if not outside and (not known or (len(known) == 1 and chain[0].id in known)):
         return None
     return Sight(connection, actor, space, known)
+
+
+def was_let_in(connection: Connection, actor: Actor, space: Space, changes: Iterable[tuple[int, int | None]]) -> bool:
+    """Whether changes of access, as (node, whom they concern), could have let the actor in.
+
+    None concerns groups, and with them the actor where a node says something to one of their groups.
+    """
+    if rules(actor, space):
+        return False
+    known = said(connection, actor)
+    return any(
+        principal == actor.user
+        or (principal is None and any(each.principal != actor.user for each in known.get(node, ())))
+        for node, principal in changes
+    )
 
 
 def may_enter(actor: Actor, space: Space) -> bool:

@@ -98,8 +98,16 @@ def _may_use(lock: Lock, asker: Asker, place: Place) -> bool:
 
 
 def roots(connection: Connection, place: Place, found: Iterable[Lock]) -> list[str]:
-    """The URLs of locked resources, as the one who asked for ``place`` sees them."""
-    return sorted({root(connection, place, lock) for lock in found})
+    """The URLs of locked resources, as the one who asked for ``place`` sees them; instead of what is hidden, itself."""
+    return sorted({root(connection, place, lock) if _shows(connection, place, lock) else place.href for lock in found})
+
+
+def _shows(connection: Connection, place: Place, lock: Lock) -> bool:
+    """Whether the asker may know of what a lock was taken on: it is above the place, or can be seen below it."""
+    if place.sight is None or any(node.id == lock.node for node in place.chain):
+        return True
+    node = nodes.get(connection, lock.node)
+    return node is not None and place.sight.shows(node)
 
 
 def root(connection: Connection, place: Place, lock: Lock) -> str:

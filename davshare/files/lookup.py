@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from davshare.errors import Forbidden
+from davshare.files import guard
 from davshare.files.locate import Place
 from davshare.files.service import Files
-from davshare.index import spaces
+from davshare.index import journal, spaces
 from davshare.index.database import Connection
 from davshare.model import tokens
+from davshare.model.people import Actor
 from davshare.model.tokens import SyncToken
 
 
@@ -19,6 +22,18 @@ def sync_point(files: Files, connection: Connection, place: Place) -> SyncToken:
     """The same as a value."""
     head, _ = spaces.head_and_floor(connection, place.space.id)
     return SyncToken(files.epoch, place.space.id, head)
+
+
+def demand_followed(connection: Connection, actor: Actor, place: Place, since: SyncToken) -> None:
+    """Return when the asker could see a collection all the time since a sync token was given out.
+
+    Otherwise what has gone before they came would be told to them.
+
+    :raises Forbidden: their access to it has changed (``valid-sync-token``); they have to begin anew.
+    """
+    changes = journal.access_changed(connection, place.space.id, since.seq, [node.id for node in place.chain])
+    if changes and guard.was_let_in(connection, actor, place.space, changes):
+        raise Forbidden("Your access has changed; begin anew.", condition="valid-sync-token")
 
 
 def unchanged_since(files: Files, connection: Connection, place: Place, text: str) -> bool:

@@ -61,10 +61,10 @@ class Files:
         """What an address leads to.
 
         :raises NotFound: nowhere.
-        :raises Unavailable: the storage of the space is missing.
+        :raises Unavailable: the storage of the space is missing, and the asker may see something in it.
         """
         found = view.locate(connection, asker.actor, address.segments, address.slash)
-        if isinstance(found, Place):
+        if isinstance(found, Place) and (found.rights or found.passages):
             self.store(found.space).present()
         return found
 
@@ -84,7 +84,7 @@ class Files:
                 found = view.locate(connection, actor, address.segments, address.slash)
             if isinstance(found, Place) and guard.rules(actor, found.space):
                 self.memory.put(version, key, found)
-        if isinstance(found, Place) and found.missing:
+        if isinstance(found, Place) and found.missing and (found.rights or found.passages):
             self.store(found.space).present()
         return found
 

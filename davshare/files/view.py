@@ -73,7 +73,7 @@ def _dav(connection: Connection, actor: Actor, segments: tuple[str, ...], slash:
             return Virtual(segments, "", _person(connection, actor, name))
         case ("principals", "groups", name):
             group = _known(people.group(connection, names.key(name)))
-            if not actor.admin and (group.id not in actor.principals or actor.node is not None):
+            if not knows_group(actor, group):
                 raise NotFound
             return Virtual(segments, "", group)
     raise NotFound
@@ -110,7 +110,8 @@ def members(connection: Connection, actor: Actor, virtual: Virtual) -> list[Targ
         case "people":
             return [Virtual((*base, user.name), "", user) for user in _people(connection, actor)]
         case "groups":
-            return [Virtual((*base, group.name), "", group) for group in people.groups_of(connection, actor.user)]
+            mine = people.groups_of(connection, actor.user)
+            return [Virtual((*base, group.name), "", group) for group in mine if knows_group(actor, group)]
         case "remote":
             return [Virtual((*base, "files"), "accounts")]
         case "accounts":
@@ -147,9 +148,19 @@ def _person(connection: Connection, actor: Actor, name: str) -> User:
     """
     user = _known(people.user(connection, names.key(name)))
     fellows = actor.node is None and people.principals_of(connection, user.id) & actor.principals
-    if not (user.id == actor.user or actor.admin or fellows):
+    if not (user.id == actor.user or knows_all(actor) or fellows):
         raise NotFound
     return user
+
+
+def knows_all(actor: Actor) -> bool:
+    """Whether an actor may know of everybody: an administrator, not with an app token for a part of the files."""
+    return actor.admin and actor.node is None
+
+
+def knows_group(actor: Actor, group: Group) -> bool:
+    """Whether an actor may know of a group: who is in it, and whoever knows everybody."""
+    return knows_all(actor) or (group.id in actor.principals and actor.node is None)
 
 
 def _people(connection: Connection, actor: Actor) -> list[User]:

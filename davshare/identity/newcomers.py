@@ -48,7 +48,8 @@ def find_or_make(files: Files, proof: Proof) -> User | None:
         user = known(connection, proof)
     if user is not None:
         return whole(files, user)
-    if proof.provider.link_by_email:
+    # With an address that they chose themselves, people would draw others into their own account.
+    if proof.provider.link_by_email and not files.settings.get("accounts.change_email"):
         user = _by_email(files.db, proof)
     if user is None and proof.provider.auto_create:
         user = _made(files, proof)

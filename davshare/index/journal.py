@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from davshare.index.database import Connection
@@ -55,6 +55,16 @@ def access(connection: Connection, space: int, seq: int) -> list[tuple[int, int,
     return connection.execute(
         "SELECT node, max(seq), version FROM journal WHERE space=? AND seq>? AND kind=6 GROUP BY node, version",
         (space, seq),
+    ).fetchall()
+
+
+def access_changed(connection: Connection, space: int, seq: int, nodes: Sequence[int]) -> list[tuple[int, int | None]]:
+    """(node, principal) of the changes after entry ``seq`` by which all that is in some folders came or went."""
+    here = ",".join("?" * len(nodes))
+    return connection.execute(
+        "SELECT DISTINCT node, version FROM journal"
+        f" WHERE space=? AND seq>? AND kind=6 AND deep<>0 AND node IN ({here})",
+        (space, seq, *nodes),
     ).fetchall()
 
 

@@ -16,6 +16,7 @@ from davshare.files.service import Files
 from davshare.files.view import Virtual
 from davshare.http.responses import Response
 from davshare.model import names
+from davshare.model.access import Permission
 from davshare.model.people import Actor
 
 #: Nothing but our own style sheet runs on these pages.
@@ -74,12 +75,17 @@ def _members(connection: Connection, place: Place) -> Iterator[Row]:
     base = place.href
     for node in listing.members(connection, place, place.found()):
         href = base + names.quoted(node.name) + ("/" if node.is_folder else "")
-        yield Row(node.name, href, node.is_folder, readable_size(node.size), _time(node.mtime_ns))
+        # Of folders that only lead to something, size and time would tell what else is in them.
+        told = place.sight is None or place.sight.reads(node)
+        size, time = (readable_size(node.size), _time(node.mtime_ns)) if told else ("", "")
+        yield Row(node.name, href, node.is_folder, size, time)
 
 
 def _virtual(connection: Connection, actor: Actor, virtual: Virtual) -> Iterator[Row]:
     for member in view.members(connection, actor, virtual):
-        size = "" if isinstance(member, Virtual) else readable_size(member.chain[-1].size)
+        size = ""
+        if not isinstance(member, Virtual) and member.rights & Permission.READ:
+            size = readable_size(member.chain[-1].size)
         yield Row(member.segments[-1], member.href, True, size, "")
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import secrets
 
 import pytest
-from protocol.test_rfc3744_acl import Space, ace, acl
+from protocol.test_rfc3744_acl import Space, ace, acl, report
 
+from support.api import Api
+from support.client import Dav
+from support.ocs import Ocs
 from support.server import Server
 
 
@@ -25,8 +29,21 @@ def token_for(server: Server, user: str, *scopes: str) -> str:
 # -- names ---------------------------------------------------------------------------------------
 
 
+def test_locks_in_what_is_hidden_are_not_named(space: Space) -> None:
+    """A lock below is in the way, and where it is stays unknown."""
+    acl(space.alice, "", ace("users/alice", "grant", "all"), ace("users/bob", "grant", "read", "write"))
+    space.alice.lock("a/b/file", depth="0")
+    acl(space.alice, "a/b", ace("users/bob", "deny", "read"))
+    answer = space.bob.lock("a/")
+    answer.refused(423, condition="no-conflicting-lock")
+    assert answer.condition_hrefs == [space.bob.href("a/")]
+    answer = space.alice.lock("a/")
+    assert answer.condition_hrefs == [space.alice.href("a/b/file")]
+
+
 def test_what_came_and_went_after_the_end_of_access_is_not_told(space: Space) -> None:
-    """To a follower who comes later, with a token from when it was theirs."""
+    """To a follower who comes later, with a token from when it was theirs; grants elsewhere change nothing."""
+    space.server.cli("space", "add", f"{space.name}y", "--member", "bob:viewer")
     token = space.bob.text("", "sync-token")
     acl(space.alice, "a/b", ace("users/bob", "deny", "read"))
     space.alice.put("a/b/layoffs", b"1")
@@ -46,7 +63,83 @@ def test_what_came_and_went_after_the_end_of_access_is_not_told(space: Space) ->
     space.alice.delete("a/b/newest")
     space.alice.delete("a/b")
     for old in (space.bob.text("", "sync-token"), token):
-        assert b"a/b" not in space.bob.report_sync("", old).body
+        body = space.bob.report_sync("", old).body
+        assert space.bob.href("a/b").encode() not in body, body
+
+
+def test_tokens_from_before_the_beginning_of_access(space: Space) -> None:
+    """Nobody had them: what went before somebody came is not told to them."""
+    space.alice.mkcol("c")
+    before = space.alice.text("c/", "sync-token")
+    space.alice.put("c/layoffs", b"1")
+    space.alice.delete("c/layoffs")
+    space.server.cli("space", "add", f"{space.name}x", "--member", "alice:manager")
+    other = space.server.dav("alice", f"/dav/spaces/{space.name}x/")
+    early = other.text("", "sync-token")
+    other.put("layoffs", b"1")
+    other.delete("layoffs")
+    space.server.cli("space", "set", f"{space.name}x", "--member", "bob:viewer")
+    space.server.dav("bob", other.base).report_sync("", early).refused(403, condition="valid-sync-token")
+    acl(space.alice, "c", ace("users/bob", "deny", "read"))
+    acl(space.alice, "c")
+    space.bob.report_sync("c/", before).refused(403, condition="valid-sync-token")
+
+
+def test_groups_of_others_are_not_told(space: Space) -> None:
+    """Fellows learn of the groups that they are in themselves."""
+    server = space.server
+    both = f"g{secrets.token_hex(4)}"
+    server.cli("group", "add", both)
+    for name in ("alice", "bob"):
+        server.cli("group", "add-member", both, name)
+    asked = "group-membership"
+    alice = server.dav("alice", "/dav/principals/users/")
+    _, told = alice.prop("bob/", asked)
+    assert [each.text for each in told] == [f"/dav/principals/groups/{both}/"]
+    _, told = server.dav("bob", alice.base).prop("bob/", asked)
+    assert {each.text for each in told} >= {f"/dav/principals/groups/{name}/" for name in (both, space.group)}
+    _, told = server.dav("admin", alice.base).prop("bob/", asked)
+    assert len(told) >= 2
+
+
+def test_tokens_for_a_part_find_nobody(space: Space) -> None:
+    """Not those of administrators either."""
+    server = space.server
+    scoped = Dav(space.alice.port, "/dav/principals/", ("admin", token_for(server, "admin", f"space:{space.name}")))
+    for path in ("users/bob/", f"groups/{space.group}/"):
+        assert scoped.request("PROPFIND", path, headers={"Depth": "0"}).status == 404
+    server.cli("group", "add-member", space.group, "alice")
+    scoped = Dav(space.alice.port, "/dav/principals/", ("alice", token_for(server, "alice", f"space:{space.name}")))
+    assert set(scoped.propfind("groups/", "displayname", depth="1")) == {"/dav/principals/groups/"}
+    _, told = scoped.prop("users/alice/", "group-membership")
+    assert len(told) == 0
+
+
+def test_pages_of_ways_tell_names_only(space: Space) -> None:
+    """Sizes and times of folders that may only be walked through would tell what is in them."""
+    acl(space.alice, "a/b", ace("users/bob", "grant", "read"))
+    acl(space.alice, "", ace("users/alice", "grant", "all"))
+    space.alice.put("a/big", b"x" * 7_654_321)
+    page = space.bob.get("", {"Accept": "text/html"}).body
+    assert b"a/" in page and b"7.7 MB" not in page
+    assert b"8 bytes" in space.bob.get("a/", {"Accept": "text/html"}).body
+    whole = space.server.dav("bob", "/dav/spaces/").get("", {"Accept": "text/html"}).body
+    assert space.name.encode() in whole and b"7.7 MB" not in whole
+
+
+def test_own_things_found_through_a_token_for_a_part(server: Server, box: Dav) -> None:
+    """What the token does not reach is not in the answer, and does not spoil it."""
+    box.mkcol("way")
+    box.mkcol("way/goal")
+    box.put("way/goal/file", b"1")
+    box.put("way/secret", b"1")
+    path = (box.base + "way/goal").removeprefix("/dav/")
+    scoped = Dav(box.port, box.base, ("alice", token_for(server, "alice", f"path:{path}")))
+    body = (
+        "<d:principal-match><d:principal-property><d:owner/></d:principal-property>"
+        "<d:prop><d:getetag/></d:prop></d:principal-match>"
+    )
+    assert set(report(scoped, "way/", body).multistatus) == {scoped.href("way/goal/"), scoped.href("way/goal/file")}
 
 
 # -- rights --------------------------------------------------------------------------------------
@@ -79,3 +172,42 @@ def test_changed_grants_keep_their_end(space: Space) -> None:
     assert acl(space.alice, "a", ace("users/bob", "grant", "read", "bind")).status == 200
     shown = space.server.cli("explain", "bob", f"spaces/{space.name}/a", "--json").stdout
     assert next(each["expires"] for each in json.loads(shown)["considered"]) == "2040-01-01T00:00:00Z"
+
+
+def test_tokens_set_no_passwords(space: Space) -> None:
+    """Neither those that end soon nor app tokens make something of their own that lasts."""
+    server = space.server
+    granted = Api.of(server, "alice").raw("POST", "/login/token").json["access_token"]
+    ocs = Ocs(server, "alice")
+    ocs.authorization = f"Bearer {granted}"
+    assert ocs.put("users/alice", {"key": "password", "value": "another-pass-1"}).code == 403
+    secret = token_for(server, "admin")
+    Api.bearer(server, secret).post("/users/admin/password-reset").refused(403)
+
+
+@pytest.mark.parametrize("body", ["many", "long"])
+def test_searches_are_bounded(server: Server, body: str) -> None:
+    """Very many conditions and very long texts are the client's fault."""
+    one = "<d:property-search><d:prop><d:displayname/></d:prop><d:match>{}</d:match></d:property-search>"
+    inside = one.format("x") * 3000 if body == "many" else one.format("x" * 60_000)
+    whole = f"<d:principal-property-search>{inside}<d:prop><d:displayname/></d:prop></d:principal-property-search>"
+    assert 400 <= report(server.dav("alice", "/dav/principals/"), "users/", whole).status < 500
+
+
+@pytest.mark.parametrize("number", ["7fffffffffffffff", "8000000000000000", "f" * 40, "-1", "0x_1", " 1"])
+def test_impossible_ids_of_spaces(server: Server, number: str) -> None:
+    alice = server.dav("alice", "/dav/spaces/")
+    assert alice.request("PROPFIND", f"x%24{number.replace(' ', '%20')}/", headers={"Depth": "0"}).status == 404
+
+
+def test_a_space_whose_storage_is_away_stays_unknown(own_server) -> None:
+    """Those who may see nothing in it are told the same as of one that does not exist."""
+    server = own_server(workers=1)
+    server.cli("space", "add", "away", "--member", "alice:editor")
+    (server.data / "spaces/away").rename(server.data / "spaces/elsewhere")
+    bob, alice = server.dav("bob", "/dav/spaces/"), server.dav("alice", "/dav/spaces/")
+    for method in ("PROPFIND", "PUT", "DELETE", "GET", "MKCOL"):
+        for path in ("away/", "away/x"):
+            found = [bob.request(method, path.replace("away", name), headers={"Depth": "0"}) for name in ("away", "no")]
+            assert [answer.status for answer in found] == [404, 404]
+    assert alice.request("PROPFIND", "away/", headers={"Depth": "0"}).status == 503
