@@ -26,8 +26,12 @@ def is_foreign(request: Request, public_url: str = "") -> bool:
     origin = request.headers.get("origin")
     if origin is None:
         return False
-    own = public_url or f"{request.scheme}://{request.host}"
-    return _origin(origin) is None or _origin(origin) != _origin(own)
+    return not same(origin, public_url or f"{request.scheme}://{request.host}")
+
+
+def same(stated: str, own: str) -> bool:
+    """Whether two URLs have the same origin; a default port may be left out."""
+    return _origin(stated) is not None and _origin(stated) == _origin(own)
 
 
 def _origin(url: str) -> tuple[str, str, int | None] | None:

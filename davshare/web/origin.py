@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from davshare.errors import Forbidden
+from davshare.http import origins
 from davshare.http.request import Request
 
 #: Methods that change nothing: a page of another site could make a browser send them, and learns nothing by it.
@@ -60,23 +59,9 @@ def demand_own_page(request: Request, public_url: str) -> None:
     """
     said = request.headers.get("sec-fetch-site")
     if said is None:
-        said = "same-origin" if _same(request.headers.get("origin", ""), site(request, public_url)) else ""
+        said = "same-origin" if origins.same(request.headers.get("origin", ""), site(request, public_url)) else ""
     if said.strip().lower() != "same-origin":
         raise Forbidden("This request does not come from a page of this site.")
-
-
-def _same(stated: str, own: str) -> bool:
-    """Whether two origins are the same; a default port may be left out."""
-    ports = {"http": 80, "https": 443}
-    try:
-        one, other = urlsplit(stated.strip()), urlsplit(own)
-        return bool(one.hostname) and (one.scheme, one.hostname, one.port or ports.get(one.scheme)) == (
-            other.scheme,
-            other.hostname,
-            other.port or ports.get(other.scheme),
-        )
-    except ValueError:
-        return False
 
 
 def _name(request: Request, name: str) -> str:
