@@ -211,3 +211,24 @@ def test_a_space_whose_storage_is_away_stays_unknown(own_server) -> None:
             found = [bob.request(method, path.replace("away", name), headers={"Depth": "0"}) for name in ("away", "no")]
             assert [answer.status for answer in found] == [404, 404]
     assert alice.request("PROPFIND", "away/", headers={"Depth": "0"}).status == 503
+
+
+def test_grants_are_not_carried_into_a_space(space: Space) -> None:
+    """Who may not say who may do what there does not bring it along with a folder; a copy says nothing."""
+    acl(space.alice, "", ace("users/alice", "grant", "all"), ace("users/bob", "grant", "read", "write"))
+    box = space.server.dav("bob").fresh_box()
+    box.mkcol("plain")
+    for path in ("trojan", "trojan/inner"):
+        box.mkcol(path)
+    assert acl(box, "trojan/inner", ace("users/bob", "grant", "all")).status == 200
+    answer = box.move("trojan/", space.bob.path("trojan"))
+    answer.refused(403, condition="need-privileges")
+    assert box.move("plain/", space.bob.path("plain")).status == 201
+    assert box.copy("trojan/", space.bob.path("copy")).status == 201
+    acl(space.alice, "", ace("users/alice", "grant", "all"))
+    assert space.bob.request("PROPFIND", "copy/inner/", headers={"Depth": "0"}).status == 404
+    own = space.server.dav("alice").fresh_box()
+    own.mkcol("mine")
+    assert acl(own, "mine", ace("users/bob", "grant", "read")).status == 200
+    assert own.move("mine/", space.alice.path("mine")).status == 201
+    assert space.bob.exists("mine/")
