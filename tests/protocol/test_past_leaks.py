@@ -232,3 +232,34 @@ def test_grants_are_not_carried_into_a_space(space: Space) -> None:
     assert acl(own, "mine", ace("users/bob", "grant", "read")).status == 200
     assert own.move("mine/", space.alice.path("mine")).status == 201
     assert space.bob.exists("mine/")
+
+
+@pytest.mark.parametrize("how", ["grant", "token"])
+def test_what_goes_beside_the_way_is_not_told(space: Space, how: str) -> None:
+    """Whoever may only walk through a folder learns of nothing that is removed from it but the way itself."""
+    server = space.server
+    box = server.dav("alice").fresh_box()
+    for path in ("way", "way/goal", "way/other", "way/goal/inner", "stays"):
+        box.mkcol(path)
+    if how == "grant":
+        acl(box, "stays", ace("users/bob", "grant", "read"))
+        acl(box, "way/goal", ace("users/bob", "grant", "read"))
+        follower = server.dav("bob", "/dav/users/")
+    else:
+        scope = (box.base + "way/goal").removeprefix("/dav/")
+        follower = Dav(box.port, "/dav/", ("alice", token_for(server, "alice", f"path:{scope}")))
+    token = follower.report_sync("", "").multistatus.sync_token
+    box.put("way/secret", b"1")
+    box.delete("way/secret")
+    box.delete("way/other")
+    box.mkcol("beside")
+    box.delete("beside")
+    box.delete("way/goal/inner")
+    answer = follower.report_sync("", token)
+    assert b"way/goal/inner" in answer.body
+    for name in (b"secret", b"other", b"beside"):
+        assert name not in answer.body
+    if how == "grant":
+        box.delete("way/")
+        answer = follower.report_sync("", answer.multistatus.sync_token)
+        assert b"way/</d:href><d:status>HTTP/1.1 404" in answer.body
