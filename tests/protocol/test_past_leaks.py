@@ -263,3 +263,12 @@ def test_what_goes_beside_the_way_is_not_told(space: Space, how: str) -> None:
         box.delete("way/")
         answer = follower.report_sync("", answer.multistatus.sync_token)
         assert b"way/</d:href><d:status>HTTP/1.1 404" in answer.body
+
+
+def test_the_last_denial_lifted_is_followed(own_server) -> None:
+    """Also by somebody about whom nothing is said any more but in the root of the only space."""
+    space = Space(own_server(workers=1))
+    acl(space.alice, "a/b", ace("users/bob", "deny", "read"))
+    token = space.bob.text("", "sync-token")
+    acl(space.alice, "a/b")
+    assert {space.bob.href("a/b/"), space.bob.href("a/b/file")} <= set(space.bob.report_sync("", token).multistatus)
