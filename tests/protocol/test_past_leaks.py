@@ -272,3 +272,10 @@ def test_the_last_denial_lifted_is_followed(own_server) -> None:
     token = space.bob.text("", "sync-token")
     acl(space.alice, "a/b")
     assert {space.bob.href("a/b/"), space.bob.href("a/b/file")} <= set(space.bob.report_sync("", token).multistatus)
+
+
+@pytest.mark.parametrize("scope", ["path:home/\\u0000", "path:home/\\ud800", "space:\\ud800"])
+def test_scopes_that_are_no_text(server: Server, scope: str) -> None:
+    body = f'{{"scope": "{scope}"}}'.encode()
+    answer = Api.of(server, "alice").raw("POST", "/login/token", body, {"Content-Type": "application/json"})
+    assert answer.status == 400
