@@ -81,8 +81,7 @@ def handle(x: Exchange) -> Response:
         since = tokens.parse(question.token) if question.token else None
         if question.token and since is None:
             raise Forbidden("The sync token is none of ours.", condition="valid-sync-token")
-        if since is not None:
-            lookup.demand_followed(connection, x.actor, target, since)
-        changes = Changes(connection, x.files.epoch, target.chain, since, question.deep, question.limit, target.sight)
+        sight = target.sight if since is None else lookup.followed(connection, x.actor, target, since)
+        changes = Changes(connection, x.files.epoch, target.chain, since, question.deep, question.limit, sight)
         parts = TreeReport(x, connection, target, question.asked).parts(changes)
         return propfind.answer(x, propfind.pieces_of(parts))

@@ -158,14 +158,13 @@ class ViewReport:
         if not deep:
             told[key] = Seen(now)
             return
-        if seen is not None:
-            lookup.demand_followed(connection, x.actor, place, seen.token)
+        sight = place.sight if seen is None else lookup.followed(connection, x.actor, place, seen.token)
         since = now._replace(cursor=beginning(root.id, now.seq)) if seen is None else seen.token
         if not budget.left:
             budget.more = True
             told[key] = Seen(since, root.stamp)
             return
-        changes = Changes(connection, x.files.epoch, place.chain, since, True, budget.left, place.sight)
+        changes = Changes(connection, x.files.epoch, place.chain, since, True, budget.left, sight)
         for part in TreeReport(x, connection, place, self._asked).members(changes):
             budget.left -= 1
             yield part

@@ -119,6 +119,7 @@ class Sight:
         self._passages: frozenset[int] | None = None
         self._ruled = rules(actor, space)
         self._ways: bool | None = None
+        self._led: frozenset[int] | None = None
 
     def rights(self, node: Node) -> Rights:
         """What the actor may do with a node; costs no statement when its folder was asked about before."""
@@ -149,6 +150,15 @@ class Sight:
     def told_of(self, node: int) -> bool:
         """Whether a node itself says something about the actor, wherever it is by now."""
         return not self._ruled and node in self._known
+
+    def leads(self, node: int) -> bool:
+        """Whether the actor was granted a node, or something in it, wherever that is by now: deleted, too."""
+        if self._led is None:
+            goals = [number for number, here in self._known.items() if any(not each.deny for each in here)]
+            if self._actor.node is not None:
+                goals = [self._actor.node]
+            self._led = frozenset([*goals, *nodes.above(self._connection, goals, self._space.id)])
+        return node in self._led
 
     def concerns(self, principal: int | None) -> bool:
         """Whether a change of access concerns the actor; None concerns anybody."""

@@ -24,9 +24,11 @@ def sync_point(files: Files, connection: Connection, place: Place) -> SyncToken:
     return SyncToken(files.epoch, place.space.id, head)
 
 
-def demand_followed(connection: Connection, actor: Actor, place: Place, since: SyncToken) -> None:
-    """Return when the asker could see a collection all the time since a sync token was given out.
+def followed(connection: Connection, actor: Actor, place: Place, since: SyncToken) -> guard.Sight | None:
+    """What a follower may see below a collection, and could all the time since a sync token was given out.
 
+    Where access has changed since then, what came and went by that is to be
+    told, even if by now nothing below says anything about the follower.
     Otherwise what has gone before they came would be told to them.
 
     :raises Forbidden: their access to it has changed (``valid-sync-token``); they have to begin anew.
@@ -34,6 +36,11 @@ def demand_followed(connection: Connection, actor: Actor, place: Place, since: S
     changes = journal.access_changed(connection, place.space.id, since.seq, [node.id for node in place.chain])
     if changes and guard.was_let_in(connection, actor, place.space, changes):
         raise Forbidden("Your access has changed; begin anew.", condition="valid-sync-token")
+    if place.sight is not None or guard.rules(actor, place.space):
+        return place.sight
+    everything = guard.Sight(connection, actor, place.space, guard.said(connection, actor))
+    entries = journal.access(connection, place.space.id, since.seq)
+    return everything if any(everything.concerns(principal) for _, _, principal in entries) else None
 
 
 def unchanged_since(files: Files, connection: Connection, place: Place, text: str) -> bool:

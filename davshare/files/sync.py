@@ -124,14 +124,18 @@ class Changes:
         """The steps that the follower may know of."""
         if self._sight is None:
             return self._steps()
-        return ((seq, step) for seq, step in self._steps() if self._shown(seq, step.change))
+        return ((seq, step) for seq, step in self._steps() if self._shown(seq, step))
 
-    def _shown(self, seq: int, change: Change) -> bool:
-        sight = self._sight
+    def _shown(self, seq: int, step: _Step) -> bool:
+        sight, change = self._sight, step.change
         assert sight is not None
         if change.node is not None:
             return sight.shows(change.node)
         above = self._places.existing(change.path[:-1])
+        gone = step.key // 2 if step.stage == _LEFT else step.key
+        if sight.shows(above[-1]) and not sight.reads(above[-1]) and gone not in self._access:
+            # Of what is in folders that lead somewhere, they knew the way.
+            return sight.leads(gone)
         # What cannot be seen just now may have been seen until then, and be seen again when that is told.
         return sight.shows(above[-1]) or any(self._access.get(node.id, 0) >= seq for node in above)
 

@@ -16,7 +16,7 @@ from davshare.files.occupied import all_decided
 from davshare.files.reconcile import agrees, refresh_tree
 from davshare.files.redo import Effect
 from davshare.files.service import Files
-from davshare.index import nodes
+from davshare.index import grants, nodes
 from davshare.index.database import Connection
 from davshare.model import names
 from davshare.model.access import Permission
@@ -77,6 +77,8 @@ def decide(files: Files, connection: Connection, asker: Asker, order: Order) -> 
             raise Forbidden("The root of a space cannot be replaced.")
         tree.demand_parent(connection, asker, target, Permission.BIND | Permission.UNBIND)
         guard.demand_whole(connection, asker.actor, target.space, target.chain)
+    if order.move and source.space.id != target.space.id:
+        _demand_access(connection, asker, source, target)
     if (order.members or order.move) and (not order.move or source.space.id != target.space.id):
         newcomer.judge_tree(connection, target, node)
     asker.check(connection)
@@ -90,6 +92,18 @@ def decide(files: Files, connection: Connection, asker: Asker, order: Order) -> 
     if not order.move or source.space.id != target.space.id:
         quota.demand(target, growth - (0 if target.node is None else target.node.size))
     return source, target
+
+
+def _demand_access(connection: Connection, asker: Asker, source: Place, target: Place) -> None:
+    """What a tree says about people comes with it into another space, where only some may say such things."""
+    above = target.chain if target.node is None else target.chain[:-1]
+    have = guard.rights(connection, asker.actor, target.space, above)
+    if not have & Permission.WRITE_ACL and grants.any_in(connection, source.chain[-1].id):
+        href = names.href(target.segments[:-1], True)
+        raise Forbidden(
+            "What is granted or denied in here would come along; copy it instead.",
+            condition="need-privileges", needs=(href, Permission.WRITE_ACL),
+        )  # fmt: skip
 
 
 def _demand_shallow(connection: Connection, source: Place, target: Place) -> None:

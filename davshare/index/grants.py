@@ -80,6 +80,17 @@ def told_in(connection: Connection, folder: int) -> list[Told]:
     return [Told(node, principal, bool(deny), *rest) for node, principal, deny, *rest in rows]
 
 
+def any_in(connection: Connection, top: int) -> bool:
+    """Whether a node, or anything below it, says something about anybody: one statement."""
+    row = connection.execute(
+        "WITH RECURSIVE down(id) AS (SELECT CAST(? AS bigint) UNION ALL"
+        " SELECT node.id FROM node JOIN down ON node.parent=down.id)"
+        ' SELECT 1 FROM down JOIN "grant" g ON g.node=down.id LIMIT 1',
+        (top,),
+    ).fetchone()
+    return row is not None
+
+
 def spaces_of(connection: Connection, principals: Sequence[int]) -> list[int]:
     """Ids of the spaces in which something is granted to some principals: one statement."""
     who = ",".join("?" * len(principals))

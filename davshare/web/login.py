@@ -317,6 +317,6 @@ def _string(value: Any) -> str:
     """
     if value is None:
         return ""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or "\0" in value or any("\ud800" <= each <= "\udfff" for each in value):
         raise BadRequest("A text was expected.")
     return value

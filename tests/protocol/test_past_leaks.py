@@ -211,3 +211,71 @@ def test_a_space_whose_storage_is_away_stays_unknown(own_server) -> None:
             found = [bob.request(method, path.replace("away", name), headers={"Depth": "0"}) for name in ("away", "no")]
             assert [answer.status for answer in found] == [404, 404]
     assert alice.request("PROPFIND", "away/", headers={"Depth": "0"}).status == 503
+
+
+def test_grants_are_not_carried_into_a_space(space: Space) -> None:
+    """Who may not say who may do what there does not bring it along with a folder; a copy says nothing."""
+    acl(space.alice, "", ace("users/alice", "grant", "all"), ace("users/bob", "grant", "read", "write"))
+    box = space.server.dav("bob").fresh_box()
+    box.mkcol("plain")
+    for path in ("trojan", "trojan/inner"):
+        box.mkcol(path)
+    assert acl(box, "trojan/inner", ace("users/bob", "grant", "all")).status == 200
+    answer = box.move("trojan/", space.bob.path("trojan"))
+    answer.refused(403, condition="need-privileges")
+    assert box.move("plain/", space.bob.path("plain")).status == 201
+    assert box.copy("trojan/", space.bob.path("copy")).status == 201
+    acl(space.alice, "", ace("users/alice", "grant", "all"))
+    assert space.bob.request("PROPFIND", "copy/inner/", headers={"Depth": "0"}).status == 404
+    own = space.server.dav("alice").fresh_box()
+    own.mkcol("mine")
+    assert acl(own, "mine", ace("users/bob", "grant", "read")).status == 200
+    assert own.move("mine/", space.alice.path("mine")).status == 201
+    assert space.bob.exists("mine/")
+
+
+@pytest.mark.parametrize("how", ["grant", "token"])
+def test_what_goes_beside_the_way_is_not_told(space: Space, how: str) -> None:
+    """Whoever may only walk through a folder learns of nothing that is removed from it but the way itself."""
+    server = space.server
+    box = server.dav("alice").fresh_box()
+    for path in ("way", "way/goal", "way/other", "way/goal/inner", "stays"):
+        box.mkcol(path)
+    if how == "grant":
+        acl(box, "stays", ace("users/bob", "grant", "read"))
+        acl(box, "way/goal", ace("users/bob", "grant", "read"))
+        follower = server.dav("bob", "/dav/users/")
+    else:
+        scope = (box.base + "way/goal").removeprefix("/dav/")
+        follower = Dav(box.port, "/dav/", ("alice", token_for(server, "alice", f"path:{scope}")))
+    token = follower.report_sync("", "").multistatus.sync_token
+    box.put("way/secret", b"1")
+    box.delete("way/secret")
+    box.delete("way/other")
+    box.mkcol("beside")
+    box.delete("beside")
+    box.delete("way/goal/inner")
+    answer = follower.report_sync("", token)
+    assert b"way/goal/inner" in answer.body
+    for name in (b"secret", b"other", b"beside"):
+        assert name not in answer.body
+    if how == "grant":
+        box.delete("way/")
+        answer = follower.report_sync("", answer.multistatus.sync_token)
+        assert b"way/</d:href><d:status>HTTP/1.1 404" in answer.body
+
+
+def test_the_last_denial_lifted_is_followed(own_server) -> None:
+    """Also by somebody about whom nothing is said any more but in the root of the only space."""
+    space = Space(own_server(workers=1))
+    acl(space.alice, "a/b", ace("users/bob", "deny", "read"))
+    token = space.bob.text("", "sync-token")
+    acl(space.alice, "a/b")
+    assert {space.bob.href("a/b/"), space.bob.href("a/b/file")} <= set(space.bob.report_sync("", token).multistatus)
+
+
+@pytest.mark.parametrize("scope", ["path:home/\\u0000", "path:home/\\ud800", "space:\\ud800"])
+def test_scopes_that_are_no_text(server: Server, scope: str) -> None:
+    body = f'{{"scope": "{scope}"}}'.encode()
+    answer = Api.of(server, "alice").raw("POST", "/login/token", body, {"Content-Type": "application/json"})
+    assert answer.status == 400
