@@ -30,8 +30,8 @@ def get(call: OcsCall) -> Result:
 def _capabilities(facts: dict[str, Any]) -> dict[str, Any]:
     return {
         "core": {"pollinterval": POLL, "webdav-root": "remote.php/webdav", "status": facts},
-        # Uploads are not cut into chunks: each file comes with one PUT.
-        "files": {"bigfilechunking": False},
+        "dav": {"chunking": "1.0"},
+        "files": {"bigfilechunking": True},
         "checksums": {"supportedTypes": ["SHA1", "MD5", "ADLER32", "SHA256"], "preferredUploadType": "SHA1"},
     }
 
