@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,3 +172,24 @@ def test_wrong_password(server: Server, devices: tuple[Device, Device]) -> None:
     server.users["alice"] = "wrong"
     first.sync(check=False)
     assert on_server(server) == {"stays.txt": b"stays"} and first.tree() == {"mine.txt": b"mine"}
+
+
+def test_the_network_goes_away(server: Server, devices: tuple[Device, Device]) -> None:
+    """An upload that was cut goes on where it was, also when the server was restarted; no part of it shows before."""
+    first, _ = devices
+    first.sync()
+    large = os.urandom(1024) * 40_000
+    (first.folder / "large.bin").write_bytes(large)
+    first.relay.limit = 25_000_000
+    first.sync(check=False)
+    assert "large.bin" not in on_server(server)
+    first.relay.limit = None
+    server.stop()
+    server.run()
+    first.relay.to = server.port
+    if first.client == "owncloudcmd":
+        time.sleep(26)  # it leaves a file alone for 25 s after an error, and a run meanwhile gives the upload up
+    first.sync()
+    assert on_server(server)["large.bin"] == large
+    assert first.sent < len(large) - 9_000_000, "the first chunk was there already"
+    assert list((server.home() / ".davshare" / "staging").iterdir()) == []

@@ -16,13 +16,15 @@ class Relay:
     """Listens on ``port`` and hands everything on to another port of this machine."""
 
     def __init__(self, to: int) -> None:
-        self._to = to
+        self.to = to
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = int(self._listener.getsockname()[1])
         #: (method, path) of each request since the last :meth:`take`.
         self.requests: list[tuple[str, str]] = []
         #: Bytes that went to the server since then.
         self.sent = 0
+        #: Bytes after which the network is gone; None: never.
+        self.limit: int | None = None
         threading.Thread(target=self._accept, daemon=True).start()
 
     def take(self) -> Counter[str]:
@@ -39,7 +41,7 @@ class Relay:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._to))
+                server = socket.create_connection(("127.0.0.1", self.to))
                 for ends in ((client, server, True), (server, client, False)):
                     threading.Thread(target=self._pump, args=ends, daemon=True).start()
 
@@ -47,6 +49,8 @@ class Relay:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 if up:
+                    if self.limit is not None and self.sent + len(data) > self.limit:
+                        break
                     self.sent += len(data)
                     found = _REQUEST.findall(data)
                     self.requests += [(method.decode(), path.decode()) for method, path in found]
