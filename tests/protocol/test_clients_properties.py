@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -146,3 +148,21 @@ def test_preview_and_fingerprint(box: Dav) -> None:
     root = box.text("/remote.php/webdav/", OC + "data-fingerprint")
     assert root and root == box.text("/remote.php/dav/files/alice/", OC + "data-fingerprint")
     assert box.prop("file", OC + "data-fingerprint")[0] == 404
+
+
+@pytest.mark.slow
+def test_fingerprint_after_a_restore(own_server: Callable[..., Server], tmp_path: Path) -> None:
+    """It is the same after a restart, and another one when the index came from a backup."""
+    server = own_server()
+    server.dav().put("before", b"1")
+    server.restart()
+    first = server.dav().text("", OC + "data-fingerprint")
+    server.stop()
+    restore = server.back_up_index(tmp_path)
+    server.run()
+    assert server.dav().text("", OC + "data-fingerprint") == first
+    server.dav().put("after", b"2")
+    server.stop()
+    restore()
+    server.run()
+    assert server.dav().text("", OC + "data-fingerprint") != first
