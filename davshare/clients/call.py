@@ -28,14 +28,20 @@ class OcsCall:
         return self.actor.node is not None or self.actor.mask != Permission.ALL
 
 
+#: Who has not said who they are.
+NOBODY = Actor(0, "", "", frozenset(), mask=Permission.NONE)
+
+
 class OcsRoute(NamedTuple):
     """One call below ``/ocs/v1.php/`` and ``/ocs/v2.php/``; the handler may raise Refused or any refusal.
 
     ``partial`` lets in app tokens that reach, or may do, only a part of what
-    their owner does.
+    their owner does.  ``public`` answers those who show no credentials as
+    well, on behalf of :data:`NOBODY`.
     """
 
     method: str
     path: str
     handler: Callable[[OcsCall], Result]
     partial: bool = False
+    public: bool = False

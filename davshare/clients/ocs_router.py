@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from davshare.clients import arguments, ocs
-from davshare.clients.call import OcsCall
+from davshare.clients.call import NOBODY, OcsCall
 from davshare.clients.ocs import Refused, Result
 from davshare.clients.table import ROUTES
 from davshare.errors import BodyCut, DavshareError, Forbidden, MethodNotAllowed, NotAuthenticated, NotFound
@@ -88,7 +88,9 @@ class Ocs:
         route, path = known[method]
         if request.method not in origins.SAFE and origins.is_foreign(request, self._public_url):
             raise Forbidden("Pages of other sites may not change anything here.")
-        call = OcsCall(self._files, self._who(request), path, arguments.read(request))
+        known_by_name = not route.public or "authorization" in request.headers
+        actor = self._who(request) if known_by_name else NOBODY
+        call = OcsCall(self._files, actor, path, arguments.read(request))
         if call.limited and not route.partial:
             raise Forbidden("This app token cannot do this: it is limited to a part of what its owner may do.")
         return route.handler(call)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from davshare.clients import ocs_groups, ocs_users
+from davshare.clients import capabilities, ocs_groups, ocs_users
 from davshare.clients.call import OcsRoute
 
-ROUTES: tuple[OcsRoute, ...] = (*ocs_users.ROUTES, *ocs_groups.ROUTES)
+ROUTES: tuple[OcsRoute, ...] = (*capabilities.ROUTES, *ocs_users.ROUTES, *ocs_groups.ROUTES)

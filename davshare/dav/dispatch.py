@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from davshare.dav import acl, get, lock, options, patch, post, propfind, proppatch, put, report, tree
+from davshare.dav import acl, get, lock, options, patch, post, propfind, proppatch, put, report, tree, uploads
 from davshare.dav.exchange import Exchange
 from davshare.errors import Conflict, DavshareError, MethodNotAllowed, NotFound, NotImplementedHere, PreconditionFailed
 from davshare.files import methods
@@ -49,6 +49,8 @@ class Dav:
 
         :raises Waits: only if ``x.patient`` is false: ask again, in a thread.
         """
+        if uploads.are_at(x.address):
+            return uploads.respond(x)
         try:
             return self._respond(x)
         except (NotFound, Conflict):

@@ -14,11 +14,12 @@ from time import gmtime, strftime
 
 from davshare.dav.acl_properties import acl, acl_restrictions, inherited_acl_set, supported_privilege_set
 from davshare.dav.scope import Scope, Value, principal_url, privileges
-from davshare.dav.xml import DAV, MICROSOFT, OC, Name, empty, escape, href
-from davshare.files import listing, lookup, methods
+from davshare.dav.xml import DAV, MICROSOFT, NC, OC, Name, empty, escape, href
+from davshare.files import guard, listing, lookup, methods
 from davshare.files.listing import Lock
 from davshare.http.conditions import http_date
 from davshare.model import names
+from davshare.model.access import Permission, Rights
 from davshare.model.nodes import FOLDER, Node
 
 COLLECTION = "<d:collection/>"
@@ -246,6 +247,50 @@ def oc_checksums(scope: Scope) -> Value:
     return told
 
 
+def oc_permissions(scope: Scope) -> Value:
+    """What the asker may do, in the letters of ownCloud's and Nextcloud's clients.
+
+    G read; W overwrite a file; C and K make files and folders in a folder;
+    D, N and V delete, rename and move, which is a right on the folder that
+    holds it.  Sharing (R) is not for these clients to do.
+    """
+    place, top = scope.place, scope.place.chain[-1]
+    held = guard.rights(scope.connection, scope.actor, place.space, place.chain[:-1]) if len(place.chain) > 1 else 0
+
+    def told(node: Node) -> str:
+        if node.id == top.id:
+            return letters(scope.rights(node), held, node.kind == FOLDER)
+        return letters(scope.rights(node), scope.rights_above(node), node.kind == FOLDER)
+
+    return told
+
+
+@lru_cache(maxsize=256)
+def letters(rights: Rights, above: Rights, folder: bool) -> str:
+    """The letters for rights on something, and on the folder that holds it."""
+    found = "G" if rights & Permission.READ else ""
+    if above & Permission.UNBIND:
+        found += "DNV" if above & Permission.BIND else "D"
+    if folder:
+        return found + ("CK" if rights & Permission.BIND else "")
+    return found + ("W" if rights & Permission.WRITE_CONTENT else "")
+
+
+def oc_data_fingerprint(scope: Scope) -> Value:
+    """Of a root: changes when the index was restored or made anew.
+
+    Then clients keep what they have and the server has lost, instead of
+    believing that it was deleted or is older by intention.
+    """
+    epoch = f"{scope.files.epoch:x}"
+    return lambda node: None if node.parent else epoch
+
+
+def nc_has_preview(scope: Scope) -> Value:
+    """Whether there is a picture of it: never."""
+    return lambda node: "false"
+
+
 #: Every live property.
 LIVE: dict[Name, Callable[[Scope], Value]] = {
     (DAV, "creationdate"): creationdate,
@@ -278,6 +323,9 @@ LIVE: dict[Name, Callable[[Scope], Value]] = {
     (OC, "fileid"): oc_fileid,
     (OC, "size"): oc_size,
     (OC, "checksums"): oc_checksums,
+    (OC, "permissions"): oc_permissions,
+    (OC, "data-fingerprint"): oc_data_fingerprint,
+    (NC, "has-preview"): nc_has_preview,
     (MICROSOFT, "Win32LastModifiedTime"): win32_last_modified,
 }
 #: What allprop gives (RFC 4918 section 9.1): the properties of that RFC and no costly ones.
@@ -304,4 +352,4 @@ WAY = frozenset(
     )
 ) | {(OC, "id"), (OC, "fileid")}  # fmt: skip
 #: Properties that one member has and the next may not have, or not for the asker.
-VARYING = frozenset({(OC, "checksums"), (DAV, "acl")})
+VARYING = frozenset({(OC, "checksums"), (OC, "data-fingerprint"), (DAV, "acl")})

@@ -33,11 +33,12 @@ def handle(x: Exchange) -> Response:
 def content(x: Exchange) -> Sent:
     """The body of a request that brings a whole file.
 
-    :raises BadRequest: it is only a part of one (RFC 9110 section 14.5), or a header is malformed.
+    :raises BadRequest: it is only a part of one (RFC 9110 section 14.5, or as ownCloud's oldest clients
+        send it), or a header is malformed.
     :raises UnsupportedMediaType: it is coded.
     """
     headers = x.headers
-    if "content-range" in headers:
+    if "content-range" in headers or "oc-chunked" in headers:
         raise BadRequest("A part of a file cannot be written like this.")
     demand_plain(headers)
     hint = headers.get("x-expected-entity-length", "").strip()

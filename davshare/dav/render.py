@@ -102,7 +102,7 @@ class Renderer:
         if self._kind == "allprop":
             found += [text for name, text in dead.items() if name not in self._names]
             missing = [text for text in missing if text not in self._implied]
-        return _response(href, found, [] if self._minimal else missing, refused)
+        return written(href, found, [] if self._minimal else missing, refused)
 
     def _plan(self, node: Node) -> _Plan:
         """The whole response of a node of this kind with gaps for what differs from one to the next.
@@ -125,7 +125,7 @@ class Renderer:
         if self._kind == "allprop":
             missing = [text for text in missing if text not in self._implied]
         missing = [text.replace("%", "%%") for text in missing]
-        plan = _response("%s", found, [] if self._minimal else missing), values
+        plan = written("%s", found, [] if self._minimal else missing), values
         self._plans[node.kind] = plan
         return plan
 
@@ -135,10 +135,11 @@ class Renderer:
             "add-member", "quota-available-bytes", "quota-used-bytes", "sync-token",
         }  # fmt: skip
         found = [c.empty for c in columns if c.name[1] not in hidden]
-        return _response(href, found + [empty(name) for name in dead], [])
+        return written(href, found + [empty(name) for name in dead], [])
 
 
-def _response(href: str, found: Sequence[str], missing: Sequence[str], refused: Sequence[str] = ()) -> str:
+def written(href: str, found: Sequence[str], missing: Sequence[str], refused: Sequence[str] = ()) -> str:
+    """One response: elements that were found, names of those that are not there, and of those that are kept back."""
     head = f"<d:response><d:href>{escape(href) if '&' in href else href}</d:href>"
     good = f"<d:propstat><d:prop>{''.join(found)}{OK}" if found or not (missing or refused) else ""
     bad = f"<d:propstat><d:prop>{''.join(missing)}{NOT_FOUND}" if missing else ""

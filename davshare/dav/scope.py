@@ -53,6 +53,10 @@ class Scope:
         sight = self.place.sight
         return self.place.rights if sight is None or node.id == self.place.chain[-1].id else sight.rights(node)
 
+    def rights_above(self, node: Node) -> Rights:
+        """The asker's rights on the folder that holds a node below the place."""
+        return self.place.rights if self.place.sight is None else self.rights(self.way(node)[-1])
+
     @property
     def owner(self) -> str | None:
         """The account that owns the space, if it has an owner."""

@@ -6,9 +6,10 @@ import contextlib
 import logging
 
 from davshare.errors import DavshareError, Unavailable
+from davshare.files import chunks
 from davshare.files.locate import trash_path
 from davshare.files.service import Files
-from davshare.index import journal, locks, nodes, redo, spaces, trash
+from davshare.index import journal, locks, nodes, redo, spaces, trash, uploads
 from davshare.index.database import Connection
 from davshare.index.trash import TrashItem
 from davshare.model.nodes import Space
@@ -20,7 +21,7 @@ _DAY = 86400
 _ROUND = 500
 #: Most rounds of one kind of work for one space at a time.
 _ROUNDS = 200
-#: Seconds after which a staged file that nobody finished is litter.
+#: Seconds after which a staged file that nobody finished is litter, and an upload that does not go on is over.
 _LITTER = 2 * _DAY
 
 
@@ -124,6 +125,15 @@ def purge_ghosts(files: Files, now: int) -> int:
     return done
 
 
+def end_uploads(files: Files, now: int) -> int:
+    """End uploads in chunks to which nothing has come for long."""
+    with files.db.session() as connection:
+        found = uploads.idle(connection, now - _LITTER, _ROUND)
+    for each in found:
+        chunks.end(files, each)
+    return len(found)
+
+
 def remove_litter(files: Files, now: int) -> int:
     """Remove staged files that were never finished."""
     done = 0
@@ -134,6 +144,7 @@ def remove_litter(files: Files, now: int) -> int:
             store = files.store(space)
             with files.db.session() as connection:
                 noted = {source.rsplit(b"/", 1)[-1] for source in redo.sources(connection, space.id)}
+                noted.update(name.encode() for name in uploads.staged(connection, space.id))
             for name in store.litter(now - _LITTER):
                 if name not in noted:
                     store.remove((*STAGING, name))

@@ -318,6 +318,31 @@ grant = Table(
     ),
 )
 
+upload = Table(
+    "upload",
+    metadata,
+    Column("file", String, primary_key=True, comment="in the staging folder of the space; chunks are appended to it"),
+    Column("user", ForeignKey("principal.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String, nullable=False, comment="chosen by the client"),
+    Column("space", BigInteger, nullable=False),
+    Column("total", BigInteger, comment="announced size in bytes; NULL: unknown"),
+    Column("touched", BigInteger, nullable=False, comment="seconds since 1970"),
+    Index("upload_user", "user", "name", unique=True),
+    Index("upload_space", "space"),
+    Index("upload_touched", "touched"),
+)
+
+chunk = Table(
+    "chunk",
+    metadata,
+    Column("upload", ForeignKey("upload.file", ondelete="CASCADE"), primary_key=True),
+    Column("number", BigInteger, primary_key=True, comment="its place among the chunks"),
+    Column("name", String, nullable=False, comment="the number as the client spells it"),
+    Column("file", String, nullable=False, comment="the staged file that holds it: that of the upload, or its own"),
+    Column("start", BigInteger, nullable=False, comment="offset in that file"),
+    Column("size", BigInteger, nullable=False),
+)
+
 follower = Table(
     "follower",
     metadata,

@@ -47,6 +47,7 @@ _SELDOM: tuple[Task, ...] = (
     sessions.drop_what_is_over,
     tidy.trim_journals,
     tidy.purge_ghosts,
+    tidy.end_uploads,
     tidy.remove_litter,
 )
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from davshare.api import problem
 from davshare.api.router import Router
+from davshare.clients import status
 from davshare.clients.ocs_router import Ocs
 from davshare.dav import fault, options
 from davshare.dav.dispatch import Dav
@@ -213,6 +214,8 @@ class Pipeline:
             if not patient:
                 raise Waits
             return self._ocs.respond(request, segments)
+        if segments == ("status.php",):
+            return status.respond(request)
         if segments in (("readyz",), ("livez",), ("healthz",)):
             return health.respond(self._files, segments[0])
         if segments and segments[0] == "reset":

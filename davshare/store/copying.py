@@ -40,6 +40,24 @@ def content(source: int, target: int, size: int) -> None:
         done += os.pwrite(target, data, done)
 
 
+def span(source: int, target: int, start: int, size: int) -> None:
+    """Add ``size`` bytes from offset ``start`` of ``source`` where ``target`` stands.
+
+    :raises OSError: the disk refuses, or ``source`` is shorter.
+    """
+    end = start + size
+    while start < end:
+        try:
+            moved = os.copy_file_range(source, target, end - start, start)
+        except OSError as error:
+            if error.errno not in _UNABLE:
+                raise
+            moved = os.write(target, os.pread(source, min(_BLOCK, end - start), start))
+        if not moved:
+            raise OSError(errno.EIO, "a staged file is shorter than it was")
+        start += moved
+
+
 def tree(
     staging: int, name: bytes, sources: Sequence[tuple[LocalStore, Path, Path, bool]], durable: bool
 ) -> list[tuple[Facts, Facts]]:

@@ -241,6 +241,17 @@ class LocalStore:
         with _refusals(), self._private(STAGING) as folder:
             return StagedFile(folder, name, self.durable)
 
+    def staged(self, name: bytes) -> StagedFile:
+        """Open a finished file in the staging folder once more.
+
+        :raises Missing: it is not there.
+        """
+        with self._private(STAGING) as folder:
+            try:
+                return StagedFile(folder, name, self.durable, fresh=False)
+            except OSError as error:
+                raise self._missing_or_refused(error) from error
+
     def stage_copy(
         self, sources: Sequence[tuple[LocalStore, Path, Path, bool]]
     ) -> tuple[bytes, list[tuple[Facts, Facts]]]:

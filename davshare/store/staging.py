@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Collection
 
 from davshare.store import copying
-from davshare.store.base import Facts
+from davshare.store.base import Facts, Missing
 from davshare.store.crash import point
 from davshare.store.digest import Values, of_descriptor
 from davshare.store.statx import of_descriptor as facts_of_descriptor
@@ -16,16 +17,17 @@ from davshare.store.statx import of_descriptor as facts_of_descriptor
 class StagedFile:
     """A new file in the staging folder; see :class:`davshare.store.base.Staged`."""
 
-    __slots__ = ("_durable", "_fd", "_folder", "name")
+    __slots__ = ("_durable", "_fd", "_folder", "_fresh", "name")
 
-    def __init__(self, folder: int, name: bytes, durable: bool) -> None:
+    def __init__(self, folder: int, name: bytes, durable: bool, fresh: bool = True) -> None:
+        """Make the file, or open one that was made before if it is not ``fresh``; only a fresh one is discarded."""
         self.name = name
         self._durable = durable
+        self._fresh = fresh
         self._folder = os.dup(folder)
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if fresh else 0)
         try:
-            self._fd = os.open(
-                name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=folder
-            )
+            self._fd = os.open(name, flags, 0o644, dir_fd=folder)
         except OSError:
             os.close(self._folder)
             raise
@@ -48,6 +50,37 @@ class StagedFile:
         os.ftruncate(self._fd, size)
         os.lseek(self._fd, at, os.SEEK_SET)
 
+    def claim(self) -> bool:
+        """Keep everybody else from appending until it is closed; false when somebody else does that already."""
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def cut(self, size: int) -> None:
+        """Leave the first ``size`` bytes; what is written next comes after them.
+
+        :raises Missing: there are not as many.
+        :raises OSError: the disk refuses.
+        """
+        if size > self.size:
+            raise Missing
+        os.ftruncate(self._fd, size)
+        os.lseek(self._fd, size, os.SEEK_SET)
+
+    def append(self, source: int, start: int, size: int) -> None:
+        """Add ``size`` bytes from offset ``start`` of an open file, in the kernel where it can.
+
+        :raises OSError: the disk refuses.
+        """
+        copying.span(source, self._fd, start, size)
+
+    @property
+    def size(self) -> int:
+        """Bytes that are in it."""
+        return os.fstat(self._fd).st_size
+
     def checksums(self, algorithms: Collection[str]) -> Values:
         """Checksums of everything that is in it."""
         return of_descriptor(self._fd, algorithms) if algorithms else {}
@@ -56,32 +89,50 @@ class StagedFile:
         """Read back what was written."""
         return os.pread(self._fd, size, offset)
 
-    def finish(self, mtime_ns: int | None) -> Facts:
-        """Set the time, sync and close; the name stays until it is sealed or discarded.
+    def sync(self) -> None:
+        """Make the content durable.
+
+        :raises OSError: the disk refuses.
+        """
+        if self._durable:
+            os.fsync(self._fd)
+
+    def settle(self, mtime_ns: int | None) -> Facts:
+        """Set the time and sync; it stays open.
 
         A time that the filesystem cannot hold is stored as near as it can be;
         the facts tell what it became.
 
         :raises OSError: the disk refuses.
         """
+        if mtime_ns is not None:
+            with contextlib.suppress(OverflowError, OSError, ValueError):
+                os.utime(self._fd, ns=(mtime_ns, mtime_ns))
+        point("put.staged")
+        self.sync()
+        point("put.synced")
+        return facts_of_descriptor(self._fd)
+
+    def finish(self, mtime_ns: int | None) -> Facts:
+        """The same and close it; the name stays until it is sealed or discarded.
+
+        :raises OSError: the disk refuses.
+        """
         try:
-            if mtime_ns is not None:
-                with contextlib.suppress(OverflowError, OSError, ValueError):
-                    os.utime(self._fd, ns=(mtime_ns, mtime_ns))
-            point("put.staged")
-            if self._durable:
-                os.fsync(self._fd)
-            point("put.synced")
-            facts = facts_of_descriptor(self._fd)
+            facts = self.settle(mtime_ns)
         except OSError:
             self.discard()
             raise
         self._close()
         return facts
 
+    def keep(self) -> None:
+        """From now on :meth:`discard` only closes it."""
+        self._fresh = False
+
     def discard(self) -> None:
         """Remove it; does nothing after :meth:`finish` has been followed by a seal."""
-        if self._folder >= 0:
+        if self._folder >= 0 and self._fresh:
             with contextlib.suppress(OSError):
                 os.unlink(self.name, dir_fd=self._folder)
         self._close()

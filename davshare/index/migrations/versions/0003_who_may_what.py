@@ -78,6 +78,31 @@ def upgrade() -> None:
     of_access = sa.text("kind = 6")
     op.create_index("journal_access", "journal", ["space", "seq"], sqlite_where=of_access, postgresql_where=of_access)
     _grants()
+    _uploads()
+
+
+def _uploads() -> None:
+    op.create_table(
+        "upload",
+        sa.Column("file", _TEXT, primary_key=True),
+        _principal("user", nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
+        sa.Column("space", sa.BigInteger(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=True),
+        sa.Column("touched", sa.BigInteger(), nullable=False),
+    )
+    op.create_index("upload_user", "upload", ["user", "name"], unique=True)
+    op.create_index("upload_space", "upload", ["space"])
+    op.create_index("upload_touched", "upload", ["touched"])
+    op.create_table(
+        "chunk",
+        sa.Column("upload", _TEXT, sa.ForeignKey("upload.file", ondelete="CASCADE"), primary_key=True),
+        sa.Column("number", sa.BigInteger(), primary_key=True),
+        sa.Column("name", _TEXT, nullable=False),
+        sa.Column("file", _TEXT, nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+    )
 
 
 def _grants() -> None:
