@@ -6,22 +6,13 @@ from collections.abc import Iterable
 from typing import Literal
 
 from davshare.errors import Unprocessable
-from davshare.model.access import ROLES, Permission, Rights
+from davshare.model.access import PRIVILEGES, ROLES, Permission, Rights
 
 RoleName = Literal["viewer", "contributor", "editor", "manager"]
 PermissionName = Literal[
     "read", "write-content", "bind", "unbind", "write-properties", "unlock", "read-acl", "write-acl"
 ]
-_BITS: dict[str, Rights] = {
-    "read": Permission.READ,
-    "write-content": Permission.WRITE_CONTENT,
-    "bind": Permission.BIND,
-    "unbind": Permission.UNBIND,
-    "write-properties": Permission.WRITE_PROPERTIES,
-    "unlock": Permission.UNLOCK,
-    "read-acl": Permission.READ_ACL,
-    "write-acl": Permission.WRITE_ACL,
-}
+_BITS: dict[str, Rights] = {name: bit for bit, name in PRIVILEGES.items()}
 
 
 def role_of(rights: Rights) -> str | None:

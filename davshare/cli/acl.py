@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from davshare.files.explain import Considered
 
 
+_expires = click.option("--expires", type=Moment(), help="12h, 30d, a date or an ISO 8601 time; never by default.")
+
+
 @click.group("acl")
 def command() -> None:
     """Show and change who may do what with a file or folder.
@@ -58,7 +61,7 @@ def told(each: Considered) -> dict[str, Any]:
 @click.argument("path")
 @click.argument("who")
 @click.argument("rights", nargs=-1, required=True)
-@click.option("--expires", type=Moment(), help="12h, 30d, a date or an ISO 8601 time; never by default.")
+@_expires
 def grant(path: str, who: str, rights: Sequence[str], expires: int | None) -> None:
     """Let WHO do RIGHTS with PATH and all below it, whatever folders above it say."""
     _change(path, who, rights, expires, deny=False)
@@ -68,7 +71,7 @@ def grant(path: str, who: str, rights: Sequence[str], expires: int | None) -> No
 @click.argument("path")
 @click.argument("who")
 @click.argument("rights", nargs=-1, required=True)
-@click.option("--expires", type=Moment(), help="12h, 30d, a date or an ISO 8601 time; never by default.")
+@_expires
 def deny(path: str, who: str, rights: Sequence[str], expires: int | None) -> None:
     """Keep WHO from RIGHTS with PATH and all below it, whatever folders above it say."""
     _change(path, who, rights, expires, deny=True)

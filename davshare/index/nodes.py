@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain as chain_of
 from typing import NamedTuple
 
-from davshare.index.database import Connection, advance
+from davshare.index.database import Connection, advance, parts
 from davshare.model import names
 from davshare.model.nodes import FOLDER, Node
 
@@ -21,8 +21,6 @@ _CHILDREN = f"SELECT {COLUMNS} FROM node WHERE parent=? ORDER BY name"
 _AFTER = f"SELECT {COLUMNS} FROM node WHERE parent=? AND name>? ORDER BY name LIMIT ?"
 #: Rows that are read at once where memory must not grow with the folder.
 _PAGE = 1000
-#: Ids that go into one statement.
-_FEW_HUNDRED = 500
 _QUALIFIED = (
     "node.id, node.space, node.parent, coalesce(node.spelling, node.name), node.kind, node.size, node.mtime_ns,"
     " node.disk_ns, node.inode, node.seq, node.place_seq, node.stamp, node.created"
@@ -243,8 +241,7 @@ def touch(connection: Connection, folder: int, seq: int, grown: int, mtime_ns: i
 def above(connection: Connection, numbers: Sequence[int], space: int) -> dict[int, int]:
     """The parent of each of some nodes of a space and of everything above them (0 above its root)."""
     found: dict[int, int] = {}
-    for start in range(0, len(numbers), _FEW_HUNDRED):
-        part = numbers[start : start + _FEW_HUNDRED]
+    for part in parts(numbers):
         here = ",".join("?" * len(part))
         found.update(
             connection.execute(

@@ -14,8 +14,6 @@ from davshare.index.database import Connection, Cursor, changed, parts
 from davshare.model.people import Group, User
 
 _USER = "id, name, display_name, email, password, admin, disabled, quota, created, guest, second_factor, totp, source"
-#: Ids that go into one statement.
-_FEW_HUNDRED = 500
 _FIELDS = {"name": ("name", "display_name"), "email": ("email",)}
 #: Columns of a user that are flags.
 _FLAGS = (5, 6, 9, 10)
@@ -192,8 +190,7 @@ def principal_by_id(connection: Connection, number: int) -> User | Group | None:
 def principals(connection: Connection, numbers: Sequence[int]) -> dict[int, User | Group]:
     """Users and groups by their ids: one statement for every few hundred."""
     found: dict[int, User | Group] = {}
-    for start in range(0, len(numbers), _FEW_HUNDRED):
-        part = tuple(numbers[start : start + _FEW_HUNDRED])
+    for part in parts(numbers):
         rows = connection.execute(
             f"SELECT kind, {_USER} FROM principal WHERE id IN ({','.join('?' * len(part))})", part
         )
@@ -222,10 +219,10 @@ def search(
     for fields, text in wishes:
         columns = [column for field in sorted(fields) for column in _FIELDS[field]]
         part = "%" + re.sub(r"([\\%_])", r"\\\1", text.lower()) + "%"
-        parts = " OR ".join(f"lower({column}) LIKE ? ESCAPE '\\'" for column in columns)
+        inside = " OR ".join(f"lower({column}) LIKE ? ESCAPE '\\'" for column in columns)
         whole = " OR ".join(f"(lower({column})=? AND {column}<>'')" for column in columns)
         known = "1=1" if among is None else f"id IN ({','.join(str(int(each)) for each in among)})"
-        conditions.append(f"((({parts}) AND {known}) OR {whole})")
+        conditions.append(f"((({inside}) AND {known}) OR {whole})")
         parameters += [*[part] * len(columns), *[text.lower()] * len(columns)]
     kind = ",".join("?" * len(kinds))
     rows = connection.execute(
@@ -297,16 +294,6 @@ def principals_of(connection: Connection, number: int) -> frozenset[int]:
     """A user's own id and the ids of all groups, nested ones too: everything that grants can name."""
     rows = connection.execute(f"{ABOVE} SELECT id FROM above", (number,))
     return frozenset([number, *[row[0] for row in rows]])
-
-
-def subgroups_of(connection: Connection, number: int) -> list[Group]:
-    """The groups that were put into a group, by name."""
-    rows = connection.execute(
-        f"SELECT {GROUP} FROM principal WHERE kind='group'"
-        ' AND id IN (SELECT "user" FROM member WHERE "group"=?) ORDER BY name',
-        (number,),
-    )
-    return [Group._make(row) for row in rows]
 
 
 def within(connection: Connection, number: int) -> frozenset[int]:
