@@ -150,6 +150,28 @@ apptoken = Table(
     sqlite_autoincrement=True,
 )
 
+seen = Table(
+    "seen",
+    metadata,
+    Column("device", ForeignKey("apptoken.id", ondelete="CASCADE"), primary_key=True),
+    Column("space", BigInteger, primary_key=True, comment="0: anywhere"),
+    Column("seq", BigInteger, comment="last journal entry that it was told of; NULL: it never asked"),
+    Column("at", BigInteger, nullable=False, comment="seconds since 1970"),
+    Column("agent", String, nullable=False, server_default="", comment="User-Agent"),
+    Column("peer", String, nullable=False, server_default="", comment="address"),
+)
+
+wipe = Table(
+    "wipe",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True, comment="SHA-256 of the app token that is to end"),
+    Column("user", ForeignKey("principal.id", ondelete="CASCADE"), nullable=False),
+    Column("label", String, nullable=False, server_default="", comment="of the device"),
+    Column("asked", BigInteger, nullable=False, comment="seconds since 1970"),
+    Column("done", BigInteger, comment="when the device said that it has wiped; NULL: not yet"),
+    Index("wipe_user", "user"),
+)
+
 throttle = Table(
     "throttle",
     metadata,
@@ -327,6 +349,9 @@ upload = Table(
     Column("space", BigInteger, nullable=False),
     Column("total", BigInteger, comment="announced size in bytes; NULL: unknown"),
     Column("touched", BigInteger, nullable=False, comment="seconds since 1970"),
+    Column("kind", String, nullable=False, server_default="chunks", comment="chunks, tus or old"),
+    Column("payload", String, nullable=False, server_default="", comment="JSON: what was said when it was opened"),
+    Column("answer", String, nullable=False, server_default="", comment="JSON: what was answered when it was complete"),
     Index("upload_user", "user", "name", unique=True),
     Index("upload_space", "space"),
     Index("upload_touched", "touched"),
@@ -350,6 +375,25 @@ follower = Table(
     Column("space", BigInteger, primary_key=True),
     Column("seq", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
+)
+
+webhook = Table(
+    "webhook",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("user", ForeignKey("principal.id", ondelete="CASCADE"), nullable=False, comment="who sees what it tells"),
+    Column("url", String, nullable=False),
+    Column("secret", LargeBinary, nullable=False, comment="signs what is sent; encrypted"),
+    Column("address", String, nullable=False, server_default="", comment="folder whose changes are told"),
+    Column("token", String, nullable=False, comment="sync token up to which all was delivered"),
+    Column("attempts", Integer, nullable=False, server_default="0", comment="that failed since the last success"),
+    Column("next", BigInteger, nullable=False, comment="seconds since 1970: not before"),
+    Column("status", String, nullable=False, server_default="", comment="what the last attempt met"),
+    Column("paused", SmallInteger, nullable=False, server_default="0"),
+    Column("created", BigInteger, nullable=False, comment="seconds since 1970"),
+    Index("webhook_user", "user"),
+    Index("webhook_next", "next"),
+    sqlite_autoincrement=True,
 )
 
 lease = Table(
