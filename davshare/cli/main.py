@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "user": ("user", "Add, show and change users."),
     "group": ("group", "Add and change groups."),
     "token": ("token", "Make and revoke app tokens."),
+    "device": ("device", "List, revoke and wipe devices."),
     "ldap": ("ldap", "Compare accounts with an LDAP directory."),
     "space": ("space", "Add and change project spaces."),
     "acl": ("acl", "Show and change who may do what with a file or folder."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from davshare.clients.arguments import Arguments
@@ -15,12 +15,13 @@ from davshare.model.people import Actor
 
 @dataclass(frozen=True, slots=True)
 class OcsCall:
-    """One call: who asks, the parameters of the path, and the arguments."""
+    """One call: who asks, the parameters of the path, and the arguments; ``headers`` have names in lower case."""
 
     files: Files
     actor: Actor
     path: Mapping[str, str]
     given: Arguments
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def limited(self) -> bool:

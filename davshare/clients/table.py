@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from davshare.clients import capabilities, ocs_groups, ocs_users
+from davshare.clients import app_passwords, capabilities, ocs_groups, ocs_users
 from davshare.clients.call import OcsRoute
 
-ROUTES: tuple[OcsRoute, ...] = (*capabilities.ROUTES, *ocs_users.ROUTES, *ocs_groups.ROUTES)
+ROUTES: tuple[OcsRoute, ...] = (
+    *capabilities.ROUTES,
+    *ocs_users.ROUTES,
+    *ocs_groups.ROUTES,
+    *app_passwords.ROUTES,
+)

@@ -51,6 +51,8 @@ class Exchange:
     preferences: frozenset[str] = frozenset()
     conditional: bool = False
     taken: bool = False
+    #: Journals that the answer is about, by id of the space: the entry up to which it tells everything.
+    told: dict[int, int] = field(default_factory=dict)
     _document: bytes | None = None
 
     def __post_init__(self) -> None:

@@ -94,7 +94,12 @@ def handle(x: Exchange) -> Response:
         if depth == "infinity" and _is_collection(target) and not x.files.settings.get("dav.depth_infinity"):
             raise Forbidden("Depth infinity is switched off here.", condition="propfind-finite-depth")
         parts = Listing(x, connection, asked, depth).parts(target)
-        return answer(x, pieces_of(parts))
+        response = answer(x, pieces_of(parts))
+    if depth != "infinity" and isinstance(target, Place) and target.is_root:
+        # Whoever compares ETags, and asks for no tokens, begins here.
+        root = target.chain[0]
+        x.told[target.space.id] = max(root.stamp, root.seq)
+    return response
 
 
 def _is_collection(target: view.Target) -> bool:

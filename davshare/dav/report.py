@@ -84,4 +84,6 @@ def handle(x: Exchange) -> Response:
         sight = target.sight if since is None else lookup.followed(connection, x.actor, target, since)
         changes = Changes(connection, x.files.epoch, target.chain, since, question.deep, question.limit, sight)
         parts = TreeReport(x, connection, target, question.asked).parts(changes)
-        return propfind.answer(x, propfind.pieces_of(parts))
+        response = propfind.answer(x, propfind.pieces_of(parts))
+        x.told[changes.token.space] = changes.token.seq
+        return response

@@ -122,6 +122,7 @@ class ViewReport:
         if budget.more:
             yield truncated(self._target.href)
         yield f"<d:sync-token>{ViewToken(epoch, '' if budget.more else present, told)}</d:sync-token>"
+        self._x.told.update({seen.token.space: seen.token.seq for seen in told.values() if seen.token.space})
 
     def _changes(self, since: ViewToken, deep: bool, budget: _Budget, told: Trees) -> Iterator[str]:
         """Trees that are not seen any more; then every member, in order."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from davshare.errors import BadRequest, Conflict, Forbidden, NotFound
 from davshare.identity.lookup import find_user
-from davshare.index import nodes, people, spaces
+from davshare.index import devices, nodes, people, spaces
 from davshare.index.database import Connection, Database
 from davshare.index.people import AppToken
 from davshare.model import names
@@ -26,6 +26,10 @@ _FORM = re.compile(r"dst_[A-Za-z0-9_-]{43}\Z").match
 _LONGEST_LABEL = 200
 #: Most tokens that somebody can make without an administrator.
 MOST = 200
+#: The scope of tokens that can only be exchanged, and the seconds for which they can.
+ONE_TIME, ONE_TIME_SECONDS = "onetime", 300
+#: The id that no node has.
+_NOWHERE = 0
 
 
 class Scope(NamedTuple):
@@ -62,12 +66,19 @@ def create(
         raise BadRequest("The token would have expired already.")
     if len(label) > _LONGEST_LABEL or not label.isprintable():
         raise BadRequest(f"A label is up to {_LONGEST_LABEL} printable characters.")
-    secret = "dst_" + secrets.token_urlsafe(32)
     with database.write() as connection:
-        scope = resolve(connection, user, scopes)
-        token = AppToken(0, user.id, label, int(scope.mask), scope.node, scope.text, now, expires)
-        token = token._replace(id=people.add_token(connection, token, digest(secret)))
-    return token, secret
+        return _add(connection, user.id, label, resolve(connection, user, scopes), expires)
+
+
+def issue(connection: Connection, user: int, label: str) -> tuple[AppToken, str]:
+    """The same with all rights of a user and no end, for code that has other things to do in its transaction."""
+    return _add(connection, user, label, Scope(Permission.ALL, None, ""), None)
+
+
+def _add(connection: Connection, user: int, label: str, scope: Scope, expires: int | None) -> tuple[AppToken, str]:
+    secret = "dst_" + secrets.token_urlsafe(32)
+    token = AppToken(0, user, label, int(scope.mask), scope.node, scope.text, int(time.time()), expires)
+    return token._replace(id=people.add_token(connection, token, digest(secret))), secret
 
 
 def issued(
@@ -109,9 +120,43 @@ def create_own(
         user = people.user_by_id(connection, actor.user)
         if user is None:
             raise NotFound("There is no such user.")
-        if len(people.tokens(connection, user.id)) >= MOST:
-            raise Conflict("You have too many app tokens; revoke some first.")
+        demand_room(connection, user.id)
     return create(database, user, label, scopes, expires)
+
+
+def demand_room(connection: Connection, user: int) -> None:
+    """Return when a user can have one more token.
+
+    :raises Conflict: they have too many already.
+    """
+    if people.token_counts(connection, (user,)).get(user, 0) >= MOST:
+        raise Conflict("You have too many app tokens; revoke some first.")
+
+
+def one_time(database: Database, actor: Actor) -> tuple[AppToken, str]:
+    """A token that is good for nothing but to be exchanged, once and soon; the actor's last one ends.
+
+    :raises Forbidden, Conflict: as :func:`create_own`.
+    """
+    if is_limited(actor):
+        raise Forbidden("A token makes no app tokens; sign in with the password.")
+    scope = Scope(Permission.NONE, _NOWHERE, ONE_TIME)
+    with database.write() as connection:
+        devices.end_of_scope(connection, actor.user, ONE_TIME)
+        demand_room(connection, actor.user)
+        return _add(connection, actor.user, "sign-in of a device", scope, int(time.time()) + ONE_TIME_SECONDS)
+
+
+def exchange(database: Database, actor: Actor, label: str) -> tuple[AppToken, str]:
+    """An app token for one of :func:`one_time`, which ends.
+
+    :raises Forbidden: the actor came with something else, or somebody was faster.
+    """
+    with database.write() as connection:
+        token = None if actor.brief or actor.device is None else people.token_by_id(connection, actor.device)
+        if token is None or token.scope != ONE_TIME or not people.remove_token(connection, token.id):
+            raise Forbidden("Only a one-time password can be exchanged.")
+        return issue(connection, actor.user, label)
 
 
 def own(database: Database, actor: Actor) -> list[AppToken]:

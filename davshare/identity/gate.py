@@ -113,12 +113,13 @@ class Gate:
         self._wrong: dict[bytes, _Wrong] = {}
         self._mutex = threading.Lock()
 
-    def challenges(self) -> list[tuple[str, str]]:
-        """The headers of a 401 answer; Basic first, since many clients read only one (RFC 7617 section 2.1)."""
-        return [
-            ("WWW-Authenticate", 'Basic realm="davshare", charset="UTF-8"'),
-            ("WWW-Authenticate", 'Bearer realm="davshare"'),
-        ]
+    def challenges(self, bearer: bool = True) -> list[tuple[str, str]]:
+        """The headers of a 401 answer; Basic first, since many clients read only one (RFC 7617 section 2.1).
+
+        :param bearer: offer Bearer, too.
+        """
+        basic = ("WWW-Authenticate", 'Basic realm="davshare", charset="UTF-8"')
+        return [basic, ("WWW-Authenticate", 'Bearer realm="davshare"')] if bearer else [basic]
 
     def recall(self, authorization: str, generation: int, secure: bool = True) -> Actor | None:
         """Who sent these credentials, if they are remembered; no SQL, no waiting.
@@ -176,6 +177,9 @@ class Gate:
     def _basic(self, authorization: str, basic: _Basic, peer: str, generation: int) -> Actor:
         actor = self._again(authorization, generation, basic.name)
         actor = actor or self._by_token(authorization, basic.password, basic.name, generation)
+        if actor is None and apptokens.looks_like(basic.password):
+            # The token has ended: nobody guesses one, and a device that is to be wiped asks why when it is told no.
+            raise NotAuthenticated
         if actor is None:
             # A device that repeats an old password neither stands in line nor counts as a guesser.
             self._refuse_repeated(authorization, basic, peer)

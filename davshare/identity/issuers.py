@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from jose import jwk
@@ -45,11 +46,12 @@ class Metadata(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What a provider said, and when (monotonic)."""
+    """What a provider said, and when (monotonic); ``document`` is all of its configuration."""
 
     metadata: Metadata
     keys: tuple[Mapping[str, Any], ...]
     at: float
+    document: Mapping[str, Any] = MappingProxyType({})
 
 
 class Issuer:
@@ -76,6 +78,13 @@ class Issuer:
         :raises Failed: it does not answer, or not as a provider does.
         """
         return self._present().metadata
+
+    def document(self) -> Mapping[str, Any]:
+        """All that it says of itself.
+
+        :raises Failed: as :meth:`metadata`.
+        """
+        return self._present().document
 
     def key(self, token: Token) -> Key:
         """The key that a token says that it is signed with, made for its algorithm.
@@ -146,11 +155,12 @@ class Issuer:
         until = time.monotonic() + outbound.SECONDS
         now = self._clock()
         address = self.provider.issuer.rstrip("/") + "/.well-known/openid-configuration"
-        metadata = self._read(self._json(address, until))
+        document = self._json(address, until)
+        metadata = self._read(document)
         found = self._json(metadata.jwks_uri, until).get("keys")
         if not isinstance(found, list) or len(found) > _MOST_KEYS:
             raise Failed("its keys are no list, or too many")
-        return Known(metadata, tuple(key for key in found if isinstance(key, dict)), now)
+        return Known(metadata, tuple(key for key in found if isinstance(key, dict)), now, document)
 
     def _json(self, url: str, until: float) -> Mapping[str, Any]:
         answer = self._fetch(url, self.provider.reach, until)

@@ -65,6 +65,15 @@ def number(connection: Connection, purpose: str, now: int) -> int:
     return int(row[0])
 
 
+def number_of(connection: Connection, purpose: str, beginning: str, now: int) -> int:
+    """How many rows of a purpose whose payload begins with a text are still good."""
+    row = connection.execute(
+        "SELECT count(*) FROM onetime WHERE purpose=? AND expires>? AND substr(payload, 1, ?)=?",
+        (purpose, now, len(beginning), beginning),
+    ).fetchone()
+    return int(row[0])
+
+
 def any_over(connection: Connection, now: int) -> bool:
     """Whether the time of some row is over."""
     return connection.execute("SELECT 1 FROM onetime WHERE expires<=? LIMIT 1", (now,)).fetchone() is not None

@@ -11,13 +11,18 @@ from davshare.files.service import Files
 from davshare.http.application import Application
 from davshare.identity import providers
 from davshare.identity.bearers import Bearers
+from davshare.identity.flows import Flows
 from davshare.identity.gate import Gate, read_secret
 from davshare.identity.issuers import Issuer
 from davshare.identity.logins import Logins
 from davshare.identity.oidc import Oidc
 from davshare.identity.sessions import Sessions
+from davshare.identity.throttle import Throttle
+from davshare.identity.wiping import Wiping
 from davshare.server import admin
 from davshare.server.pipeline import Pipeline
+from davshare.server.ways import Ways
+from davshare.web.flow import FlowDoor
 from davshare.web.login import Door
 
 if TYPE_CHECKING:
@@ -58,8 +63,10 @@ def open_directory(files: Files, config: Config) -> Directory | None:
 def make_application(data: Path, config: Config) -> Application:
     """The application of one worker; called after the fork."""
     files = open_files(data, config)
-    sessions = Sessions(files.db, read_secret(files.db))
-    oidc = Oidc([Issuer(provider) for provider in providers.load(data, config.oidc)])
+    secret = read_secret(files.db)
+    sessions = Sessions(files.db, secret)
+    issuers = [Issuer(provider) for provider in providers.load(data, config.oidc)]
+    oidc = Oidc(issuers)
     bearers = Bearers(files, sessions, oidc)
     directory = open_directory(files, config)
     gate = Gate(
@@ -71,6 +78,11 @@ def make_application(data: Path, config: Config) -> Application:
     )
     direct = Pipeline(files, gate, config.public_url)
     direct.door = Door(files, sessions, Logins(files, oidc, sessions), config.public_url, direct.who)
+    flows = Flows(files.db, secret)
+    wiping = Wiping(files.db, Throttle(files.db, secret))
+    direct.ways = Ways(flows, FlowDoor(flows, config.public_url, direct.who), wiping, config.public_url)
+    direct.issuers = issuers
+    direct.sightings.start()
     if config.gateway == "direct":
         return direct
     from davshare.server.wsgi import make_wsgidav

@@ -16,7 +16,7 @@ from davshare.files.attend import Attendant
 from davshare.files.hashing import Hasher
 from davshare.files.lease import KEEPER, Lease
 from davshare.files.service import Files
-from davshare.identity import sessions
+from davshare.identity import sessions, sightings
 
 log = logging.getLogger("davshare.keeper")
 _PAUSE = 60.0
@@ -45,6 +45,7 @@ _OFTEN: tuple[Task, ...] = (_stay_the_only_one, tidy.settle_effects, tidy.expire
 _SELDOM: tuple[Task, ...] = (
     sessions.rotate_old_key,
     sessions.drop_what_is_over,
+    sightings.forget_gone_spaces,
     tidy.trim_journals,
     tidy.purge_ghosts,
     tidy.end_uploads,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from collections.abc import Sequence
 from functools import lru_cache
 
 from davshare.api import problem
 from davshare.api.router import Router
-from davshare.clients import status
+from davshare.clients import discovery, status
 from davshare.clients.ocs_router import Ocs
 from davshare.dav import fault, options
 from davshare.dav.dispatch import Dav
@@ -30,9 +31,12 @@ from davshare.files.view import Target
 from davshare.http.request import Request
 from davshare.http.responses import Response
 from davshare.identity.gate import Gate
+from davshare.identity.issuers import Issuer
+from davshare.identity.sightings import Sightings
 from davshare.model import names
 from davshare.model.people import Actor
 from davshare.server import health
+from davshare.server.ways import Ways
 from davshare.web import browse, origin, reset
 from davshare.web.login import Door
 
@@ -74,6 +78,12 @@ class Pipeline:
         self._ocs = Ocs(files, self.who, gate.challenges, public_url)
         #: Where people sign in; None: nowhere.
         self.door: Door | None = None
+        #: Where devices get in and are sent out; None: nowhere.
+        self.ways: Ways | None = None
+        #: The OpenID providers that people can sign in at.
+        self.issuers: Sequence[Issuer] = ()
+        #: Which devices were here.
+        self.sightings = Sightings(files.db)
 
     def quick(self, request: Request) -> Response | None:
         """The answer if it needs no waiting."""
@@ -89,7 +99,8 @@ class Pipeline:
         return self._respond(request, patient=True)
 
     def close(self) -> None:
-        """Forget finished effects and close the index."""
+        """Write what was seen, forget finished effects and close the index."""
+        self.sightings.close()
         self._files.committer.close()
         self._files.db.close()
 
@@ -100,7 +111,7 @@ class Pipeline:
             found = self.public(request, patient)
             if isinstance(found, Response):
                 return found
-            return self._dav.respond(self.exchange(request, self.who(request, patient), found, patient))
+            return self.respond(self.exchange(request, self.who(request, patient), found, patient))
         except (BodyCut, Waits):
             raise
         except Exception as error:
@@ -123,7 +134,9 @@ class Pipeline:
             instead = None if self.door is None else self.door.instead(request)
             if instead is not None:
                 return instead
-            response.headers += [*self._gate.challenges(), ("MS-Author-Via", "DAV")]
+            # ownCloud's clients take Bearer here for the way to an OpenID provider.
+            bearer = bool(self.issuers) or not request.path.startswith("/remote.php")
+            response.headers += [*self._gate.challenges(bearer), ("MS-Author-Via", "DAV")]
         return response
 
     def public(self, request: Request, patient: bool = True) -> Response | Address:
@@ -182,8 +195,10 @@ class Pipeline:
         :raises NotAuthenticated: it is not.
         """
         tokens_only = actor.by_password and self._files.settings.get("auth.app_tokens_only")
-        if tokens_only and not request.path.startswith("/login"):
+        if tokens_only and not request.path.removeprefix("/index.php").startswith("/login"):
             raise NotAuthenticated("Passwords are not accepted here; use an app token.")
+        if actor.device is not None:
+            self.sightings.note(actor.device, request.headers.get("user-agent", ""), request.peer)
         return actor
 
     def exchange(self, request: Request, actor: Actor, address: Address, patient: bool = True) -> Exchange:
@@ -195,12 +210,24 @@ class Pipeline:
 
         :raises DavshareError: it refuses.
         """
-        return self._dav.respond(x)
+        response = self._dav.respond(x)
+        if x.told and x.actor.device is not None:
+            agent = x.headers.get("user-agent", "")
+            for space, seq in x.told.items():
+                self.sightings.note(x.actor.device, agent, x.request.peer, space, seq)
+        return response
 
     def _elsewhere(self, request: Request, segments: tuple[str, ...], patient: bool) -> Response:
         """What is not WebDAV: health, administration, signing in, new passwords, and the way to the files."""
         if request.method not in _KNOWN:
             raise NotImplementedHere
+        if segments[:1] == ("index.php",):
+            segments = segments[1:]
+        if self.ways is not None and self.ways.lead(segments):
+            if not patient:
+                raise Waits
+            self._gate.demand_secure(_is_secure(request))
+            return self.ways.respond(request, segments)
         if self.door is not None and segments[:1] in (("login",), ("logout",)):
             if not patient:
                 raise Waits
@@ -214,6 +241,10 @@ class Pipeline:
             if not patient:
                 raise Waits
             return self._ocs.respond(request, segments)
+        if segments == (".well-known", "openid-configuration"):
+            if not patient:
+                raise Waits
+            return discovery.respond(self.issuers, request)
         if segments == ("status.php",):
             return status.respond(request)
         if segments in (("readyz",), ("livez",), ("healthz",)):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote
 
@@ -24,7 +26,7 @@ from davshare.identity.narrow import narrowed
 from davshare.identity.oidc import Refused
 from davshare.identity.sessions import BROWSER, HALF_DAY, HOUR, PROGRAM, Session, Sessions
 from davshare.model.people import Actor
-from davshare.web import origin
+from davshare.web import forms, origin
 from davshare.web.browse import POLICY, environment
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ class Door:
             case ("login", "callback"):
                 return _only(request, GET=lambda asked: self._kindly(asked, lambda: self._finish(asked)))
             case ("login", "password"):
-                return _only(request, GET=self._by_password)
+                return _only(request, GET=self._by_password, POST=self._by_form)
             case ("login", "token"):
                 return _only(request, POST=self._grant, DELETE=self._revoke)
             case ("login", "backchannel"):
@@ -170,6 +172,25 @@ class Door:
         opened = self._sessions.open(self._with_credentials(request), BROWSER, HALF_DAY, "browser")
         target = onward(_query(request).get("next", "")) or _START
         return _redirect(target, origin.session_cookie(request, *opened))
+
+    def _by_form(self, request: Request) -> Response:
+        """The same, asked for by our own page, where a second factor has a field of its own."""
+        origin.demand_own_page(request, self._public_url)
+        target = onward(_query(request).get("next", ""))
+        form = forms.read(request)
+        pair = f"{form.get('name', '')}:{form.get('password', '')}{form.get('code', '').strip()}"
+        shown = "Basic " + base64.b64encode(pair.encode("utf-8", "replace")).decode()
+        try:
+            actor = self._who(replace(request, headers={**request.headers, "authorization": shown}))
+        except NotAuthenticated as error:
+            usual = type(error) is NotAuthenticated
+            return self._shown(request, 403, "Name or password is wrong." if usual else error.message, target)
+        except DavshareError as error:
+            page = self._shown(request, error.status, error.message, target)
+            page.headers += error.headers
+            return page
+        opened = self._sessions.open(actor, BROWSER, HALF_DAY, "browser")
+        return _redirect(target or _START, origin.session_cookie(request, *opened))
 
     def _leave(self, request: Request) -> Response:
         origin.demand_own_page(request, self._public_url)

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from urllib.parse import parse_qs
 
 from jinja2 import Environment, PackageLoader
 
-from davshare.errors import BadRequest, MethodNotAllowed, NotFound, TooLarge, UnsupportedMediaType
+from davshare.errors import BadRequest, MethodNotAllowed, NotFound
 from davshare.files.service import Files
 from davshare.http.request import Request
 from davshare.http.responses import Response
 from davshare.identity import reset
+from davshare.web import forms
 
 #: Nothing but our own style sheet works on this page, and its form goes nowhere else.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-_LONGEST_FORM = 16384
 
 
 @cache
@@ -46,7 +45,7 @@ def respond(files: Files, request: Request, rest: Sequence[str]) -> Response:
 
 def _change(files: Files, request: Request, secret: str) -> Response:
     least = files.settings.get("password.min_length")
-    form = _form(request)
+    form = forms.read(request)
     password = form.get("password", "")
     try:
         if password != form.get("again"):
@@ -57,22 +56,6 @@ def _change(files: Files, request: Request, secret: str) -> Response:
     except BadRequest as error:
         return _page(request, 400, "form", least=least, problem=error.message)
     return _page(request, 200, "done")
-
-
-def _form(request: Request) -> dict[str, str]:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
-        raise UnsupportedMediaType
-    data = b""
-    while piece := request.body.read(_LONGEST_FORM):
-        data += piece
-        if len(data) > _LONGEST_FORM:
-            raise TooLarge
-    try:
-        fields = parse_qs(data.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10)
-    except ValueError:
-        raise BadRequest("The form is not correctly encoded.") from None
-    return {name: values[-1] for name, values in fields.items()}
 
 
 def _page(request: Request, status: int, state: str, least: int = 0, problem: str = "") -> Response:

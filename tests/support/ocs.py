@@ -71,11 +71,14 @@ def value(element: etree._Element) -> Any:
 class Ocs:
     """Calls of one person (None: of nobody)."""
 
-    def __init__(self, server: Server, user: str | None, version: int = 1, as_json: bool = True) -> None:
+    def __init__(
+        self, server: Server, user: str | None, version: int = 1, as_json: bool = True, app: str = "cloud"
+    ) -> None:
         self.server = server
         self.authorization = None if user is None else basic(user, server.users[user])
         self.version = version
         self.as_json = as_json
+        self.app = app
 
     def call(
         self, method: str, path: str, given: Arguments | None = None, headers: Mapping[str, str] | None = None
@@ -94,11 +97,11 @@ class Ocs:
     def raw(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """One call as it is; ``path`` is below ``/ocs/v1.php/cloud/``."""
+        """One call as it is; ``path`` is below ``/ocs/v1.php/APP/``."""
         sent = dict(headers or {})
         if self.authorization is not None:
             sent.setdefault("Authorization", self.authorization)
-        target = f"/ocs/v{self.version}.php/cloud/{path}"
+        target = f"/ocs/v{self.version}.php/{self.app}/{path}"
         link = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
         try:
             link.request(method, target, body, sent)
