@@ -68,7 +68,7 @@ def number(connection: Connection, purpose: str, now: int) -> int:
 def number_of(connection: Connection, purpose: str, beginning: str, now: int) -> int:
     """How many rows of a purpose whose payload begins with a text are still good."""
     row = connection.execute(
-        "SELECT count(*) FROM onetime WHERE purpose=? AND expires>? AND substr(payload, 1, ?)=?",
+        "SELECT count(*) FROM onetime WHERE purpose=? AND expires>? AND substr(payload, 1, CAST(? AS INTEGER))=?",
         (purpose, now, len(beginning), beginning),
     ).fetchone()
     return int(row[0])
