@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Collection
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 from davshare.errors import Conflict, Forbidden, NotFound
 from davshare.identity import apptokens
 from davshare.identity.lookup import find_user
+from davshare.identity.sightings import one_line
 from davshare.index import devices, grants, people, spaces
 from davshare.index.database import Connection, Database, Taken
 from davshare.index.devices import Position, Sighting, Wipe
@@ -31,12 +31,8 @@ class Device(NamedTuple):
 
 
 def name_of(agent: str) -> str:
-    """What a device calls itself, from its User-Agent: one line without control characters, of sensible length."""
-    with contextlib.suppress(UnicodeError):
-        # Fields are read as Latin-1; the name of somebody's computer is in UTF-8.
-        agent = agent.encode("latin-1").decode()
-    plain = "".join(letter if letter.isprintable() else " " for letter in agent)
-    return " ".join(plain.split())[:_LONGEST_NAME].rstrip() or "Unnamed program"
+    """What a new device is called: what its program calls itself."""
+    return one_line(agent, _LONGEST_NAME) or "Unnamed program"
 
 
 def listed(database: Database, owner: str | None, offset: int = 0, limit: int | None = None) -> list[Device]:

@@ -7,6 +7,7 @@ be missing when a worker dies.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -62,7 +63,7 @@ class Sightings:
         known = self._known.get(key)
         if known is not None and known.seq == seq and 0 <= now - known.at < _PRECISION:
             return
-        sighting = Sighting(device, space, seq, now, _cleaned(agent), _cleaned(peer))
+        sighting = Sighting(device, space, seq, now, one_line(agent), one_line(peer))
         with self._mutex:
             if key not in self._fresh and len(self._fresh) >= self._most:
                 return  # it comes again
@@ -113,8 +114,13 @@ class Sightings:
             log.exception("what devices were seen could not be written")
 
 
-def _cleaned(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text[:_LONGEST])
+def one_line(text: str, longest: int = _LONGEST) -> str:
+    """A field of a request without control characters, on one line and of sensible length."""
+    with contextlib.suppress(UnicodeError):
+        # Fields are read as Latin-1; the name of somebody's computer is in UTF-8.
+        text = text.encode("latin-1").decode()
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(plain.split())[:longest].rstrip()
 
 
 def forget_gone_spaces(files: Files, now: int) -> int:
