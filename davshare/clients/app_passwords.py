@@ -37,7 +37,7 @@ def revoke(call: OcsCall) -> Result:
 
     :raises Forbidden: none was.
     """
-    if call.actor.device is None:
+    if call.actor.device is None or call.actor.brief:
         raise Forbidden("No app password was used.")
     apptokens.revoke_own(call.files.db, call.actor, call.actor.device)
     return Result()

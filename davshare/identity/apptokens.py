@@ -136,12 +136,14 @@ def demand_room(connection: Connection, user: int) -> None:
 def one_time(database: Database, actor: Actor) -> tuple[AppToken, str]:
     """A token that is good for nothing but to be exchanged, once and soon; the actor's last one ends.
 
-    :raises Forbidden, Conflict: as :func:`create_own`.
+    :raises Forbidden, Conflict, NotFound: as :func:`create_own`.
     """
     if is_limited(actor):
         raise Forbidden("A token makes no app tokens; sign in with the password.")
     scope = Scope(Permission.NONE, _NOWHERE, ONE_TIME)
     with database.write() as connection:
+        if people.user_by_id(connection, actor.user) is None:
+            raise NotFound("There is no such user.")
         devices.end_of_scope(connection, actor.user, ONE_TIME)
         demand_room(connection, actor.user)
         return _add(connection, actor.user, "sign-in of a device", scope, int(time.time()) + ONE_TIME_SECONDS)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from davshare.errors import DavshareError, Forbidden, MethodNotAllowed, NotAuthenticated
+from davshare.errors import BodyCut, DavshareError, Forbidden, MethodNotAllowed, NotAuthenticated
 from davshare.http.request import Request
 from davshare.http.responses import Response
 from davshare.identity import apptokens
@@ -65,7 +65,7 @@ class FlowDoor:
             if request.method == "POST":
                 return self._answered(request, page, polled)
             return self._asked(request, page, polled)
-        except MethodNotAllowed:
+        except BodyCut:
             raise
         except DavshareError as error:
             answer = _page(error.status, "closed", "'self'", message=error.message)

@@ -96,15 +96,17 @@ def test_pages_make_none(server: Server) -> None:
 
 
 def test_short_lived_tokens_get_none(server: Server) -> None:
-    """What ends soon makes nothing that lasts."""
-    brief = Dav(server.port, "/", None).request(
-        "POST", "/login/token", headers={"Authorization": password(server, "alice")}
-    )
-    token = re.search(rb'"access_token": "([^"]+)"', brief.body)
-    assert token
-    bearer = f"Bearer {token[1].decode()}"
-    for path in ("getapppassword", "getapppassword-onetime"):
-        assert ask(server, bearer, "GET", path).status == 403
+    """What ends soon makes nothing that lasts, and ends nothing else."""
+    secret = server.cli("token", "add", "alice").stdout.strip()
+    for shown in (password(server, "alice"), basic("alice", secret)):
+        brief = Dav(server.port, "/", None).request("POST", "/login/token", headers={"Authorization": shown})
+        token = re.search(rb'"access_token": "([^"]+)"', brief.body)
+        assert token
+        bearer = f"Bearer {token[1].decode()}"
+        for path in ("getapppassword", "getapppassword-onetime"):
+            assert ask(server, bearer, "GET", path).status == 403
+        assert ask(server, bearer, "DELETE", "apppassword").status == 403
+    assert opens(server, "alice", secret) == 207
 
 
 # one-time passwords

@@ -184,6 +184,36 @@ def test_the_seal_is_of_the_page_and_the_person(server: Server) -> None:
     assert program.granted()["loginName"] == "alice"
 
 
+def test_a_token_too_many(module_server: Server) -> None:
+    """Is said on the page, and the flow waits until there is room."""
+    module_server.cli("user", "add", "max", "--password-stdin", input="maxs-pass-123")
+    (user,) = module_server.rows("SELECT id FROM principal WHERE name='max'")
+    with module_server.index() as index:
+        for number in range(200):
+            index.execute(
+                'INSERT INTO apptoken ("user", label, hash, mask, created) VALUES (?,?,?,?,?)',
+                (user[0], "x", f"{number:032}".encode(), 255, 1),
+            )
+    program = Program(module_server)
+    browser = signed_in(module_server, "max", "maxs-pass-123")
+    full = answer(browser, program.page)
+    assert full.status == 409 and b"too many app tokens" in full.body and program.poll().status == 404
+    with module_server.index() as index:
+        index.execute("DELETE FROM apptoken WHERE hash=?", (f"{7:032}".encode(),))
+    assert answer(browser, program.page).status == 200 and program.granted()["loginName"] == "max"
+
+
+def test_through_wsgidav(own_server) -> None:
+    """The other gateway leads to the same pages, and sees devices, too."""
+    server = own_server(workers=1, env={"DAVSHARE_GATEWAY": "wsgidav"})
+    program = Program(server, prefix="/index.php")
+    answer(signed_in(server, "alice"), program.page)
+    assert opens(server, "alice", program.granted()["appPassword"]) == 207
+    server.stop()
+    (found,) = json.loads(server.cli("device", "list", "--json").stdout)
+    assert found["seen"] and [each["name"] for each in found["positions"]] == ["alice"]
+
+
 def test_no_is_an_answer(server: Server) -> None:
     """Then it is over."""
     program = Program(server)
