@@ -19,7 +19,7 @@ from davshare.files.service import Files
 from davshare.files.view import Target
 from davshare.http import conditions
 from davshare.http.conditions import Verdict
-from davshare.http.request import Request
+from davshare.http.request import BytesBody, EmptyBody, Request
 from davshare.model import names
 from davshare.model.people import Actor
 
@@ -84,6 +84,11 @@ class Exchange:
         if self._document is None:
             self._document = xml.read_body(self.request.body, self.files.settings.get("xml.max_bytes"))
         return self._document
+
+    def peek(self) -> bytes | None:
+        """The body, if it is in memory already; it can still be read."""
+        body = self.request.body
+        return body.data if isinstance(body, BytesBody) else b"" if isinstance(body, EmptyBody) else None
 
     def learn(self) -> bool:
         """Whether the disk has something on the ways of this request that the index did not know."""

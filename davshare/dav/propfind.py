@@ -9,12 +9,13 @@ from itertools import chain
 from tempfile import TemporaryFile
 from typing import NamedTuple
 
-from davshare.dav import xml
+from davshare.dav import answers, xml
 from davshare.dav.exchange import Exchange
+from davshare.dav.page import CHECKSUMS, Page
 from davshare.dav.render import Asked, Renderer
 from davshare.dav.scope import Scope
 from davshare.dav.virtual import Describer
-from davshare.dav.xml import DAV, OC, Name
+from davshare.dav.xml import DAV, Name
 from davshare.errors import BadRequest, Forbidden
 from davshare.files import guard, listing, view
 from davshare.files.context import Address, Connection
@@ -35,7 +36,6 @@ MOST_NAMES = 500
 _SHORT = 2048
 START = f"{xml.HEAD}<d:multistatus {xml.DECLARATIONS}>"
 END = "</d:multistatus>"
-_CHECKSUMS = (OC, "checksums")
 
 
 def parse(data: bytes) -> Asked:
@@ -86,6 +86,7 @@ def handle(x: Exchange) -> Response:
     asked = parse(x.document())
     if depth != "0":
         x.notice()
+    version = x.files.memory.version()
     with x.files.db.snapshot() as connection:
         target = x.files.target(connection, x.asker, x.address)
         if isinstance(target, Place):
@@ -93,8 +94,12 @@ def handle(x: Exchange) -> Response:
         x.asker.check(connection)
         if depth == "infinity" and _is_collection(target) and not x.files.settings.get("dav.depth_infinity"):
             raise Forbidden("Depth infinity is switched off here.", condition="propfind-finite-depth")
-        parts = Listing(x, connection, asked, depth).parts(target)
-        return answer(x, pieces_of(parts))
+        found = Listing(x, connection, asked, depth)
+        response = answer(x, pieces_of(found.parts(target)))
+    wanted = answers.key(x)
+    if wanted is not None:
+        answers.keep(x, wanted, version, target, asked, found.locked, response)
+    return response
 
 
 def _is_collection(target: view.Target) -> bool:
@@ -157,6 +162,8 @@ class Listing:
         self._asked = asked
         self._depth = depth
         self._minimal = x.prefers("return=minimal")
+        #: Whether there are locks where the listing has come by.
+        self.locked = False
 
     def parts(self, target: view.Target) -> Iterator[str]:
         """The resource itself first, unless the asker does not want it."""
@@ -200,8 +207,9 @@ class Listing:
             listing.Locks(self._connection, place),
             place.chain[:-1],
         )
-        if self._asked.wants(_CHECKSUMS):
+        if self._asked.wants(CHECKSUMS):
             scope.checksums = listing.checksums(self._connection, [node])
+        self.locked = self.locked or bool(scope.locks)
         renderer = Renderer(scope, self._asked, self._minimal)
         if rooted:
             dead = listing.dead(self._connection, node.id) if self._asked.dead and not limited else {}
@@ -210,7 +218,11 @@ class Listing:
         if node.is_folder and deeper and limited:
             yield from self._way(place, node)
         elif node.is_folder and deeper:
-            yield from self._members(place, scope, renderer, node)
+            page = Page(self._x, self._connection, scope, renderer, self._asked)
+            if self._depth == "1" and page.lasts:
+                yield from page.texts(node)
+            else:
+                yield from self._members(place, scope, renderer, node)
 
     def _way(self, place: Place, folder: Node) -> Iterator[str]:
         """Members of a folder that the asker may only walk through: each with rights of its own."""
@@ -248,7 +260,7 @@ class Listing:
     def _open(self, place: Place, folder: Node, base: str, above: tuple[Node, ...]) -> _Level:
         """What is needed to list one folder: a fixed number of statements."""
         dead = listing.dead_of_members(self._connection, folder.id) if self._asked.dead else {}
-        checksums = listing.checksums_of_members(self._connection, folder.id) if self._asked.wants(_CHECKSUMS) else {}
+        checksums = listing.checksums_of_members(self._connection, folder.id) if self._asked.wants(CHECKSUMS) else {}
         return _Level(iter(listing.members(self._connection, place, folder)), base, above, dead, checksums)
 
 

@@ -62,9 +62,15 @@ def dead_of_members(connection: Connection, folder: int) -> dict[int, dict[Name,
     return properties.of_children(connection, folder)
 
 
+def dead_of(connection: Connection, nodes_: Iterable[Node]) -> dict[int, dict[Name, str]]:
+    """Dead properties of some nodes, by id."""
+    return properties.of_nodes(connection, [node.id for node in nodes_])
+
+
 def checksums(connection: Connection, nodes_: Iterable[Node]) -> dict[int, Values]:
     """Known checksums of some nodes, by id."""
-    return {node.id: values_of(digests.of(connection, node.id, node.stamp)) for node in nodes_}
+    found = digests.of_nodes(connection, [node.id for node in nodes_])
+    return {node: values_of(row) for node, row in found.items()}
 
 
 def checksums_of_members(connection: Connection, folder: int) -> dict[int, Values]:

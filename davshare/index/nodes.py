@@ -19,6 +19,7 @@ _CHILD = f"SELECT {COLUMNS} FROM node WHERE parent=? AND name=?"
 _BY_ID = f"SELECT {COLUMNS} FROM node WHERE id=?"
 _CHILDREN = f"SELECT {COLUMNS} FROM node WHERE parent=? ORDER BY name"
 _AFTER = f"SELECT {COLUMNS} FROM node WHERE parent=? AND name>? ORDER BY name LIMIT ?"
+_CHANGED = f"SELECT {COLUMNS} FROM node WHERE parent=? AND (seq>? OR stamp>?)"
 #: Rows that are read at once where memory must not grow with the folder.
 _PAGE = 1000
 _QUALIFIED = (
@@ -86,6 +87,16 @@ def brief(connection: Connection, parent: int) -> dict[str, Brief]:
 def each_child(connection: Connection, parent: int) -> Iterator[Node]:
     """The same, a page at a time: memory does not grow with the folder.  On one snapshot only."""
     return children_after(connection, parent, "")
+
+
+def child_ids(connection: Connection, parent: int) -> list[int]:
+    """Ids of all members in the order of their names; read from an index alone."""
+    return [row[0] for row in connection.execute("SELECT id FROM node WHERE parent=? ORDER BY name", (parent,))]
+
+
+def changed_children(connection: Connection, parent: int, since: int) -> Iterator[Node]:
+    """Members that have changed, or in which something has, after an entry of their space's journal."""
+    return map(Node._make, connection.execute(_CHANGED, (parent, since, since)))
 
 
 def names_in(connection: Connection, parent: int) -> Iterator[tuple[int, str]]:

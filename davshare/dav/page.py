@@ -1,0 +1,84 @@
+"""The members of one folder, of which only those are written anew that have changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from davshare.dav.answers import CLOCKED, tells_locks
+from davshare.dav.exchange import Exchange
+from davshare.dav.render import Asked, Renderer
+from davshare.dav.scope import Scope
+from davshare.dav.xml import DAV, OC, Name
+from davshare.files import listing
+from davshare.files.context import Connection
+from davshare.model import names
+from davshare.model.access import Permission
+from davshare.model.nodes import Node
+
+CHECKSUMS = (OC, "checksums")
+#: Values that may change without an entry in the journal for the member.
+_LOOSE = CLOCKED | {(DAV, "sync-token")}
+#: A file of which less is known may become better known without a change of the file.
+_ALL = frozenset({"sha256", "sha1", "md5", "adler32"})
+
+
+class Page:
+    """How one PROPFIND with Depth 1 writes the members of a folder."""
+
+    def __init__(self, x: Exchange, connection: Connection, scope: Scope, renderer: Renderer, asked: Asked) -> None:
+        self._x = x
+        self._connection = connection
+        self._scope = scope
+        self._renderer = renderer
+        self._asked = asked
+        self._checked = asked.wants(CHECKSUMS)
+        self._dead: Mapping[int, Mapping[Name, str]] | None = None
+        #: Whether all checksums of what was written are known.
+        self.complete = True
+
+    @property
+    def lasts(self) -> bool:
+        """Whether what is written of a member is true until the member changes.
+
+        It is not where grants make a difference between one member and the
+        next, and where somebody has a lock and locks are asked for.
+        """
+        place, asked = self._scope.place, self._asked
+        plain = place.sight is None and place.passages is None and bool(place.rights & Permission.READ)
+        locked = bool(self._scope.locks) and tells_locks(asked)
+        return plain and not locked and asked.kind != "propname" and _LOOSE.isdisjoint(asked.names)
+
+    def texts(self, folder: Node) -> Iterator[str]:
+        """One response for each member."""
+        place, x = self._scope.place, self._x
+        self._scope.above = place.chain
+        way = tuple([node.place_seq for node in place.chain])
+        preferences = x.prefers("return=minimal")
+        key = (
+            x.actor.user, x.files.generation(), place.rights, folder.id, way, place.href, self._asked, preferences
+        )  # fmt: skip
+        return x.files.written.members(self._connection, key, folder, self)
+
+    def write(self, found: Sequence[Node], whole: bool) -> Iterator[str]:
+        """Responses for some members, or for all of a folder: a fixed number of statements."""
+        dead, scope = self._told_besides(found, whole), self._scope
+        respond, quoted, base = self._renderer.response, names.quoted, scope.place.href
+        nothing: Mapping[Name, str] = {}
+        for node in found:
+            href = f"{base}{quoted(node.name)}/" if node.kind else base + quoted(node.name)
+            if self._checked and not node.kind and not scope.checksums.get(node.id, nothing).keys() >= _ALL:
+                self.complete = False
+            yield respond(node, href, dead.get(node.id, nothing) if dead else nothing)
+
+    def _told_besides(self, found: Sequence[Node], whole: bool) -> Mapping[int, Mapping[Name, str]]:
+        """Dead properties; checksums go to the scope."""
+        connection, folder = self._connection, self._scope.place.chain[-1].id
+        if not whole:
+            if self._checked:
+                self._scope.checksums = listing.checksums(connection, found)
+            return listing.dead_of(connection, found) if self._asked.dead else {}
+        if self._dead is None:
+            self._dead = listing.dead_of_members(connection, folder) if self._asked.dead else {}
+            if self._checked:
+                self._scope.checksums = listing.checksums_of_members(connection, folder)
+        return self._dead
