@@ -18,8 +18,6 @@ from davshare.model.nodes import Node
 CHECKSUMS = (OC, "checksums")
 #: Values that may change without an entry in the journal for the member.
 _LOOSE = CLOCKED | {(DAV, "sync-token")}
-#: A file of which less is known may become better known without a change of the file.
-_ALL = frozenset({"sha256", "sha1", "md5", "adler32"})
 
 
 class Page:
@@ -33,8 +31,6 @@ class Page:
         self._asked = asked
         self._checked = asked.wants(CHECKSUMS)
         self._dead: Mapping[int, Mapping[Name, str]] | None = None
-        #: Whether all checksums of what was written are known.
-        self.complete = True
 
     @property
     def lasts(self) -> bool:
@@ -53,10 +49,9 @@ class Page:
         place, x = self._scope.place, self._x
         self._scope.above = place.chain
         way = tuple([node.place_seq for node in place.chain])
-        preferences = x.prefers("return=minimal")
-        key = (
-            x.actor.user, x.files.generation(), place.rights, folder.id, way, place.href, self._asked, preferences
-        )  # fmt: skip
+        learnt = x.files.db.shared.learnt if self._checked else 0
+        who = (x.actor.user, x.files.generation(), place.rights)
+        key = (who, folder.id, way, place.href, self._asked, x.prefers("return=minimal"), learnt)
         return x.files.written.members(self._connection, key, folder, self)
 
     def write(self, found: Sequence[Node], whole: bool) -> Iterator[str]:
@@ -66,8 +61,6 @@ class Page:
         nothing: Mapping[Name, str] = {}
         for node in found:
             href = f"{base}{quoted(node.name)}/" if node.kind else base + quoted(node.name)
-            if self._checked and not node.kind and not scope.checksums.get(node.id, nothing).keys() >= _ALL:
-                self.complete = False
             yield respond(node, href, dead.get(node.id, nothing) if dead else nothing)
 
     def _told_besides(self, found: Sequence[Node], whole: bool) -> Mapping[int, Mapping[Name, str]]:

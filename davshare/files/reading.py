@@ -97,7 +97,7 @@ def checksums(files: Files, content: Content, algorithms: Collection[str]) -> Va
         status = os.fstat(content.fd)
         row = digests_row(fresh)
         if row is not None and status.st_size == content.node.size:
-            with files.db.write() as connection:
+            with files.learning() as connection:
                 digests.put(connection, content.node.id, content.node.stamp, row)
         found.update(fresh)
     return {name: found[name] for name in algorithms}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from davshare.errors import Forbidden, MethodNotAllowed, NotFound
@@ -126,6 +128,14 @@ class Files:
             self.settings.refresh(found)
             self.memory.put(version, "generation", found)
         return found
+
+    @contextmanager
+    def learning(self) -> Iterator[Connection]:
+        """A transaction that writes down checksums of content that is there already."""
+        with self.db.turn():
+            with self.db.transaction() as connection:
+                yield connection
+            self.db.shared.learn()
 
     def place(self, connection: Connection, asker: Asker, address: Address) -> Place:
         """The same for what only real files and folders can do.

@@ -26,9 +26,6 @@ _PAGE = 1000
 class Writer(Protocol):
     """How a door writes members."""
 
-    #: False when something was written that may change without an entry in the journal: then nothing is kept.
-    complete: bool
-
     def write(self, found: Sequence[Node], whole: bool) -> Iterable[str]:
         """The texts of some members in their order; ``whole``: all members are written, a page at a time."""
         ...
@@ -46,9 +43,8 @@ class Written:
     """Bounded by bytes; the folders that were listed longest ago go first.
 
     Whoever asks says with the key everything that the texts depend on besides
-    the rows, dead properties and complete checksums of the members: all of
-    these are changed together with an entry in the journal, whose number the
-    row then carries.
+    the rows and dead properties of the members: these are changed together
+    with an entry in the journal, whose number the row then carries.
     """
 
     def __init__(self) -> None:
@@ -87,7 +83,7 @@ class Written:
             texts[node.id] = text
         if len(texts) != len(order):
             texts = {number: texts[number] for number in order if number in texts}
-        if len(texts) != len(order) or not writer.complete:
+        if len(texts) != len(order):
             return None
         return _Folder(head, order, texts)
 
@@ -102,7 +98,7 @@ class Written:
                     texts[node.id] = text
                     if len(text) > _LONGEST or len(texts) * _EACH > _MOST:
                         texts = None
-        if texts is not None and writer.complete:
+        if texts is not None:
             self._keep(key, _Folder(head, list(texts), texts))
 
     def _keep(self, key: Hashable, folder: _Folder) -> None:

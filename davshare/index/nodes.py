@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import chain as chain_of
 from typing import NamedTuple
 
@@ -26,6 +27,9 @@ _QUALIFIED = (
     "node.id, node.space, node.parent, coalesce(node.spelling, node.name), node.kind, node.size, node.mtime_ns,"
     " node.disk_ns, node.inode, node.seq, node.place_seq, node.stamp, node.created"
 )
+_WIDTH = len(Node._fields)
+#: Names that one statement follows: databases join some tables at a time.
+_STEPS = 12
 _CHAIN = (
     "WITH RECURSIVE up(id, depth) AS (SELECT CAST(? AS bigint), 0 UNION ALL"
     " SELECT node.parent, up.depth+1 FROM node JOIN up ON node.id=up.id WHERE node.parent>0) "
@@ -58,6 +62,29 @@ def get(connection: Connection, node: int) -> Node | None:
     """One row by id."""
     row = connection.execute(_BY_ID, (node,)).fetchone()
     return None if row is None else Node._make(row)
+
+
+def way(connection: Connection, top: int, keys: Sequence[str]) -> list[Node]:
+    """A node and those that NFC names lead to from it, as far as there are any; one statement for every few names."""
+    row = connection.execute(_way(len(keys[:_STEPS])), (*keys[:_STEPS], top)).fetchone()
+    found: list[Node] = []
+    for start in range(0, 0 if row is None else len(row), _WIDTH):
+        if row[start] is None:
+            return found
+        found.append(Node._make(row[start : start + _WIDTH]))
+    if len(keys) > _STEPS and found:
+        found += way(connection, found[-1].id, keys[_STEPS:])[1:]
+    return found
+
+
+@cache
+def _way(steps: int) -> str:
+    """The statement that goes down some steps from a node; a file has no members, so nothing need be said of kinds."""
+    columns = ", ".join(_QUALIFIED.replace("node.", f"n{step}.") for step in range(steps + 1))
+    joins = "".join(
+        f" LEFT JOIN node n{step} ON n{step}.parent=n{step - 1}.id AND n{step}.name=?" for step in range(1, steps + 1)
+    )
+    return f"SELECT {columns} FROM node n0{joins} WHERE n0.id=?"
 
 
 def children(connection: Connection, parent: int) -> list[Node]:
