@@ -21,7 +21,7 @@ _LOOSE = CLOCKED | {(DAV, "sync-token")}
 
 
 class Page:
-    """How one PROPFIND with Depth 1 writes the members of a folder."""
+    """How one PROPFIND writes the members of one folder after the other."""
 
     def __init__(self, x: Exchange, connection: Connection, scope: Scope, renderer: Renderer, asked: Asked) -> None:
         self._x = x
@@ -31,6 +31,7 @@ class Page:
         self._asked = asked
         self._checked = asked.wants(CHECKSUMS)
         self._dead: Mapping[int, Mapping[Name, str]] | None = None
+        self._href = ""
 
     @property
     def lasts(self) -> bool:
@@ -44,20 +45,22 @@ class Page:
         locked = bool(self._scope.locks) and tells_locks(asked)
         return plain and not locked and asked.kind != "propname" and _LOOSE.isdisjoint(asked.names)
 
-    def texts(self, folder: Node) -> Iterator[str]:
-        """One response for each member."""
-        place, x = self._scope.place, self._x
-        self._scope.above = place.chain
-        way = tuple([node.place_seq for node in place.chain])
+    def texts(self, way: tuple[Node, ...], href: str) -> Iterator[str]:
+        """One response for each member of the last folder of ``way``."""
+        x, folder = self._x, way[-1]
+        self._scope.above = way
+        self._href = href
+        self._dead = None
+        places = tuple([node.place_seq for node in way])
         learnt = x.files.db.shared.learnt if self._checked else 0
-        who = (x.actor.user, x.files.generation(), place.rights)
-        key = (who, folder.id, way, place.href, self._asked, x.prefers("return=minimal"), learnt)
+        who = (x.actor.user, x.files.generation(), self._scope.place.rights)
+        key = (who, folder.id, places, href, self._asked, x.prefers("return=minimal"), learnt)
         return x.files.written.members(self._connection, key, folder, self)
 
     def write(self, found: Sequence[Node], whole: bool) -> Iterator[str]:
         """Responses for some members, or for all of a folder: a fixed number of statements."""
-        dead, scope = self._told_besides(found, whole), self._scope
-        respond, quoted, base = self._renderer.response, names.quoted, scope.place.href
+        dead = self._told_besides(found, whole)
+        respond, quoted, base = self._renderer.response, names.quoted, self._href
         nothing: Mapping[Name, str] = {}
         for node in found:
             href = f"{base}{quoted(node.name)}/" if node.kind else base + quoted(node.name)
@@ -65,7 +68,7 @@ class Page:
 
     def _told_besides(self, found: Sequence[Node], whole: bool) -> Mapping[int, Mapping[Name, str]]:
         """Dead properties; checksums go to the scope."""
-        connection, folder = self._connection, self._scope.place.chain[-1].id
+        connection, folder = self._connection, self._scope.above[-1].id
         if not whole:
             if self._checked:
                 self._scope.checksums = listing.checksums(connection, found)

@@ -219,10 +219,20 @@ class Listing:
             yield from self._way(place, node)
         elif node.is_folder and deeper:
             page = Page(self._x, self._connection, scope, renderer, self._asked)
-            if self._depth == "1" and page.lasts:
-                yield from page.texts(node)
+            if page.lasts:
+                yield from self._pages(page, place)
             else:
                 yield from self._members(place, scope, renderer, node)
+
+    def _pages(self, page: Page, place: Place) -> Iterator[str]:
+        """Members of a folder; for Depth infinity then those of each folder in it, and what is below that."""
+        waiting = [(place.chain, place.href)]
+        while waiting:
+            way, href = waiting.pop()
+            yield from page.texts(way, href)
+            if self._depth == "infinity":
+                below = listing.folders(self._connection, way[-1])
+                waiting += [((*way, each), f"{href}{names.quoted(each.name)}/") for each in reversed(below)]
 
     def _way(self, place: Place, folder: Node) -> Iterator[str]:
         """Members of a folder that the asker may only walk through: each with rights of its own."""

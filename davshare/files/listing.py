@@ -29,6 +29,11 @@ def members(connection: Connection, place: Place, folder: Node) -> Iterator[Node
     return found if place.sight is None else filter(place.sight.shows, found)
 
 
+def folders(connection: Connection, folder: Node) -> list[Node]:
+    """The folders in a folder, in the order of their names."""
+    return nodes.folders(connection, folder.id)
+
+
 def below(connection: Connection, folder: Node, limit: int) -> Iterator[Node]:
     """What is below a folder, at most ``limit`` of it: the members of one folder after those of another."""
     left, pending = limit, [folder.id]

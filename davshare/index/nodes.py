@@ -121,6 +121,12 @@ def child_ids(connection: Connection, parent: int) -> list[int]:
     return [row[0] for row in connection.execute("SELECT id FROM node WHERE parent=? ORDER BY name", (parent,))]
 
 
+def folders(connection: Connection, parent: int) -> list[Node]:
+    """The folders among the members, in the order of their names."""
+    rows = connection.execute(f"SELECT {COLUMNS} FROM node WHERE parent=? AND kind=1 ORDER BY name", (parent,))
+    return [Node._make(row) for row in rows]
+
+
 def changed_children(connection: Connection, parent: int, since: int) -> Iterator[Node]:
     """Members that have changed, or in which something has, after an entry of their space's journal."""
     return map(Node._make, connection.execute(_CHANGED, (parent, since, since)))
