@@ -26,7 +26,10 @@ VERSION = sqlite3.sqlite_version
 NEW_ENOUGH = sqlite3.sqlite_version_info >= (3, 37)
 _LASTING = "PRAGMA synchronous=FULL"
 _PASSING = "PRAGMA synchronous=NORMAL"
-_PAGE_CACHE_KIB = 4096
+#: Of one connection; the system's page cache has the rest of the file, and one of its pages is a microsecond away.
+_PAGE_CACHE_KIB = 1024
+#: Connections that are kept while nobody needs them.
+_KEPT = 8
 #: Pages in the log after which a commit writes them back: rarely, because it is the commit that waits.
 _CHECKPOINT_PAGES = 4000
 
@@ -137,7 +140,10 @@ class SqliteDatabase(Database):
             except sqlite3.Error:
                 connection.close()
                 return
-        self._idle.append(connection)
+        if len(self._idle) < _KEPT:
+            self._idle.append(connection)
+        else:
+            connection.close()
 
     def _translated(self, error: Exception) -> Taken | Unavailable:
         if isinstance(error, sqlite3.IntegrityError):
