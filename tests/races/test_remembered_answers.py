@@ -12,6 +12,7 @@ import os
 import random
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -29,8 +30,8 @@ _NAMESPACES = 'xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns" xmlns:nc="http:/
 BODIES = (
     "<d:resourcetype/><d:getlastmodified/><d:getcontentlength/><d:getetag/>",
     "<d:getetag/><oc:id/><oc:fileid/><oc:size/><oc:permissions/><oc:checksums/><d:quota-used-bytes/>",
-    "<d:displayname/><x:colour/><d:getetag/>",
-    "<d:lockdiscovery/><d:getetag/><d:current-user-privilege-set/><d:sync-token/><d:acl/>",
+    "<d:displayname/><x:colour/><d:getetag/><d:acl/>",
+    "<d:lockdiscovery/><d:getetag/><d:current-user-privilege-set/><d:sync-token/>",
 )
 FOLDERS = ("", "a/", "a/b/", "c/")
 NAMES = ("one", "two", "three.txt", "gr%C3%B6%C3%9Fe")
@@ -147,7 +148,7 @@ def set_property(world: World) -> object:
 
 def lock(world: World) -> object:
     path = world.chance.choice((world.path(), "a/", ""))
-    answer = world.dav.lock(path, "shared", timeout="Second-60")
+    answer = world.dav.lock(path, "shared", timeout=world.chance.choice(("Second-1", "Second-60")))
     if answer.status in (200, 201):
         world.tokens.append((path, answer.lock_token))
     return path, answer.status
@@ -158,6 +159,12 @@ def unlock(world: World) -> object:
         return "nothing"
     path, token = world.tokens.pop()
     return path, world.dav.unlock(path, token).status
+
+
+def wait(world: World) -> object:
+    """Until some locks are over by themselves."""
+    time.sleep(1.1)
+    return len(world.tokens)
 
 
 def write_on_disk(world: World) -> object:
@@ -188,7 +195,7 @@ def remove_tree_on_disk(world: World) -> object:
 
 ACTIONS: tuple[Callable[[World], object], ...] = (
     put, put, put, put_large, make_folder, make_folder, delete, move, move, move_folder, copy, set_property, set_property,
-    lock, unlock, unlock, write_on_disk, remove_on_disk, make_on_disk, remove_tree_on_disk,
+    lock, lock, unlock, wait, write_on_disk, remove_on_disk, make_on_disk, remove_tree_on_disk,
 )  # fmt: skip
 
 
