@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from davshare.dav import acl, get, lock, options, patch, post, propfind, proppatch, put, report, tree, uploads
+from davshare.dav import acl, answers, get, lock, options, patch, post, propfind, proppatch, put, report, tree, uploads
 from davshare.dav.exchange import Exchange
 from davshare.errors import Conflict, DavshareError, MethodNotAllowed, NotFound, NotImplementedHere, PreconditionFailed
 from davshare.files import methods
@@ -65,6 +65,10 @@ class Dav:
         if method in ("GET", "HEAD"):
             return self._get(x)
         if method == "PROPFIND":
+            wanted = answers.key(x)
+            found = None if wanted is None else answers.find(x, wanted)
+            if found is not None:
+                return found
             if not x.patient and (x.headers.get("depth") != "0" or x.header is not None):
                 raise Waits
             return propfind.handle(x)

@@ -19,7 +19,7 @@ from davshare.files.service import Files
 from davshare.files.view import Target
 from davshare.http import conditions
 from davshare.http.conditions import Verdict
-from davshare.http.request import Request
+from davshare.http.request import BytesBody, EmptyBody, Request
 from davshare.model import names
 from davshare.model.people import Actor
 
@@ -87,6 +87,11 @@ class Exchange:
             self._document = xml.read_body(self.request.body, self.files.settings.get("xml.max_bytes"))
         return self._document
 
+    def peek(self) -> bytes | None:
+        """The body, if it is in memory already; it can still be read."""
+        body = self.request.body
+        return body.data if isinstance(body, BytesBody) else b"" if isinstance(body, EmptyBody) else None
+
     def learn(self) -> bool:
         """Whether the disk has something on the ways of this request that the index did not know."""
         ways = [self.address]
@@ -100,6 +105,12 @@ class Exchange:
         target = self.files.glimpse(self.asker, self.address)
         if isinstance(target, Place) and (target.rights or target.passages):
             reconcile.notice(self.files, target)
+
+    def note_listing(self, place: Place) -> None:
+        """Whoever compares ETags, and asks for no tokens, begins at the root: how far it now knows the space."""
+        if place.is_root:
+            root = place.chain[0]
+            self.told[place.space.id] = max(root.stamp, root.seq)
 
     def depth(self, default: str, allowed: Sequence[str]) -> str:
         """The Depth header in lower case.

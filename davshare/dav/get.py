@@ -24,8 +24,8 @@ SMALL = 64 * 1024
 #: Files up to this size are kept in memory with their answer while nothing changes.
 READY = 4 * 1024
 _BLOCK = 1024 * 1024
-_WANTS = ("want-repr-digest", "want-content-digest", "want-digest")
-_SPECIAL = frozenset({"range", *_WANTS})
+_WANTS = frozenset({"want-repr-digest", "want-content-digest", "want-digest"})
+_SPECIAL = _WANTS | {"range"}
 #: Types that a browser may show by itself; everything else is offered for download.
 _INLINE = (
     "image/png",
@@ -43,28 +43,57 @@ SHIELD = [
     ("X-Content-Type-Options", "nosniff"),
     (
         "Content-Security-Policy",
-        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'; "
-        "sandbox",
+        "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'; sandbox",
     ),
 ]
 
 
 def handle(x: Exchange, place: Place) -> Response:
     """The file at ``place``, or the parts of it that are asked for."""
-    plain = x.request.method == "GET" and _SPECIAL.isdisjoint(x.headers)
+    plain = _SPECIAL.isdisjoint(x.headers)
     ready = place.ready
     if plain and isinstance(ready, Ready) and x.files.store(place.space).still(ready.path, ready.facts):
-        return Response(200, ready.headers.copy(), ready.data)
+        return _told(x, ready)
     content = reading.open_content(x.files, x.asker, x.address, place, x.patient)
     try:
-        response = _respond(x, content)
-        if plain and isinstance(response.body, bytes) and len(response.body) <= READY:
-            path = x.files.store(place.space).full(content.place.path)
-            place.ready = Ready(path, content.facts, response.headers.copy(), response.body)
-        return response
+        if plain and content.node.size <= READY:
+            place.ready = ready = _prepared(x, content)
+            return _told(x, ready)
+        return _respond(x, content)
     except BaseException:
         os.close(content.fd)
         raise
+
+
+def _told(x: Exchange, ready: Ready) -> Response:
+    """A small file as it is kept in memory, or what HEAD tells of it."""
+    if x.request.method == "HEAD":
+        return Response(200, [*ready.headers, ("Content-Length", str(len(ready.data)))])
+    return Response(200, ready.headers.copy(), ready.data)
+
+
+def _prepared(x: Exchange, content: Content) -> Ready:
+    """A small file with its answer; the descriptor is closed."""
+    node = content.node
+    kind = content_type(node.name)
+    headers = [*_headers(content, kind), ("Content-Type", kind)]
+    path = x.files.store(content.place.space).full(content.path)
+    return Ready(path, content.facts, headers, _read(content.fd, 0, node.size))
+
+
+def _headers(content: Content, kind: str) -> list[tuple[str, str]]:
+    """What is told of a file whatever part of it is asked for."""
+    headers = [
+        ("ETag", content.etag),
+        ("Last-Modified", http_date(content.node.mtime_ns // 1_000_000_000)),
+        ("Accept-Ranges", "bytes"),
+        ("OC-ETag", content.etag),
+        ("Cache-Control", "private, no-cache"),
+        *SHIELD,
+    ]
+    if not kind.startswith(_INLINE):
+        headers.append(("Content-Disposition", f"attachment; filename*=UTF-8''{quote(content.node.name, safe='')}"))
+    return headers
 
 
 def representation(x: Exchange, address: Address, status: int) -> Response:
@@ -88,20 +117,11 @@ def _respond(x: Exchange, content: Content) -> Response:
     node = content.node
     modified = node.mtime_ns // 1_000_000_000
     kind = content_type(node.name)
-    headers = [
-        ("ETag", content.etag),
-        ("Last-Modified", http_date(modified)),
-        ("Accept-Ranges", "bytes"),
-        ("OC-ETag", content.etag),
-        ("Cache-Control", "private, no-cache"),
-        *SHIELD,
-    ]
-    if not kind.startswith(_INLINE):
-        headers.append(("Content-Disposition", f"attachment; filename*=UTF-8''{quote(node.name, safe='')}"))
+    headers = _headers(content, kind)
     spans = None
     if x.request.method == "GET" and "range" in x.headers and ranges.applies(x.headers, content.etag, modified):
         spans = ranges.parse(x.headers["range"], node.size)
-    if any(name in x.headers for name in _WANTS):
+    if not _WANTS.isdisjoint(x.headers):
         if not x.patient:
             raise Waits
         _add_digests(x, content, spans, headers)
@@ -119,8 +139,11 @@ def _respond(x: Exchange, content: Content) -> Response:
 
 def _body(fd: int, start: int, length: int) -> bytes | FileBody:
     """Small spans are read now, large ones are sent by the kernel."""
-    if length > SMALL:
-        return FileBody(fd, start, length)
+    return FileBody(fd, start, length) if length > SMALL else _read(fd, start, length)
+
+
+def _read(fd: int, start: int, length: int) -> bytes:
+    """A span, whole; the descriptor is closed."""
     data = os.pread(fd, length, start) if length else b""
     if len(data) != length:
         raise DavshareError("The file was cut short.")

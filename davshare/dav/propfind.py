@@ -9,12 +9,13 @@ from itertools import chain
 from tempfile import TemporaryFile
 from typing import NamedTuple
 
-from davshare.dav import xml
+from davshare.dav import answers, xml
 from davshare.dav.exchange import Exchange
+from davshare.dav.page import CHECKSUMS, Page
 from davshare.dav.render import Asked, Renderer
 from davshare.dav.scope import Scope
 from davshare.dav.virtual import Describer
-from davshare.dav.xml import DAV, OC, Name
+from davshare.dav.xml import DAV, Name
 from davshare.errors import BadRequest, Forbidden
 from davshare.files import guard, listing, view
 from davshare.files.context import Address, Connection
@@ -35,7 +36,6 @@ MOST_NAMES = 500
 _SHORT = 2048
 START = f"{xml.HEAD}<d:multistatus {xml.DECLARATIONS}>"
 END = "</d:multistatus>"
-_CHECKSUMS = (OC, "checksums")
 
 
 def parse(data: bytes) -> Asked:
@@ -86,6 +86,7 @@ def handle(x: Exchange) -> Response:
     asked = parse(x.document())
     if depth != "0":
         x.notice()
+    version = x.files.memory.version()
     with x.files.db.snapshot() as connection:
         target = x.files.target(connection, x.asker, x.address)
         if isinstance(target, Place):
@@ -93,12 +94,13 @@ def handle(x: Exchange) -> Response:
         x.asker.check(connection)
         if depth == "infinity" and _is_collection(target) and not x.files.settings.get("dav.depth_infinity"):
             raise Forbidden("Depth infinity is switched off here.", condition="propfind-finite-depth")
-        parts = Listing(x, connection, asked, depth).parts(target)
-        response = answer(x, pieces_of(parts))
-    if depth != "infinity" and isinstance(target, Place) and target.is_root:
-        # Whoever compares ETags, and asks for no tokens, begins here.
-        root = target.chain[0]
-        x.told[target.space.id] = max(root.stamp, root.seq)
+        found = Listing(x, connection, asked, depth)
+        response = answer(x, pieces_of(found.parts(target)))
+    if depth != "infinity" and isinstance(target, Place):
+        x.note_listing(target)
+    wanted = answers.key(x)
+    if wanted is not None:
+        answers.keep(x, wanted, version, target, asked, found.locked, response)
     return response
 
 
@@ -162,6 +164,8 @@ class Listing:
         self._asked = asked
         self._depth = depth
         self._minimal = x.prefers("return=minimal")
+        #: Whether there are locks where the listing has come by.
+        self.locked = False
 
     def parts(self, target: view.Target) -> Iterator[str]:
         """The resource itself first, unless the asker does not want it."""
@@ -205,8 +209,9 @@ class Listing:
             listing.Locks(self._connection, place),
             place.chain[:-1],
         )
-        if self._asked.wants(_CHECKSUMS):
+        if self._asked.wants(CHECKSUMS):
             scope.checksums = listing.checksums(self._connection, [node])
+        self.locked = self.locked or bool(scope.locks)
         renderer = Renderer(scope, self._asked, self._minimal)
         if rooted:
             dead = listing.dead(self._connection, node.id) if self._asked.dead and not limited else {}
@@ -215,7 +220,21 @@ class Listing:
         if node.is_folder and deeper and limited:
             yield from self._way(place, node)
         elif node.is_folder and deeper:
-            yield from self._members(place, scope, renderer, node)
+            page = Page(self._x, self._connection, scope, renderer, self._asked)
+            if page.lasts:
+                yield from self._pages(page, place)
+            else:
+                yield from self._members(place, scope, renderer, node)
+
+    def _pages(self, page: Page, place: Place) -> Iterator[str]:
+        """Members of a folder; for Depth infinity then those of each folder in it, and what is below that."""
+        waiting = [(place.chain, place.href)]
+        while waiting:
+            way, href = waiting.pop()
+            yield from page.texts(way, href)
+            if self._depth == "infinity":
+                below = listing.folders(self._connection, way[-1])
+                waiting += [((*way, each), f"{href}{names.quoted(each.name)}/") for each in reversed(below)]
 
     def _way(self, place: Place, folder: Node) -> Iterator[str]:
         """Members of a folder that the asker may only walk through: each with rights of its own."""
@@ -253,7 +272,7 @@ class Listing:
     def _open(self, place: Place, folder: Node, base: str, above: tuple[Node, ...]) -> _Level:
         """What is needed to list one folder: a fixed number of statements."""
         dead = listing.dead_of_members(self._connection, folder.id) if self._asked.dead else {}
-        checksums = listing.checksums_of_members(self._connection, folder.id) if self._asked.wants(_CHECKSUMS) else {}
+        checksums = listing.checksums_of_members(self._connection, folder.id) if self._asked.wants(CHECKSUMS) else {}
         return _Level(iter(listing.members(self._connection, place, folder)), base, above, dead, checksums)
 
 

@@ -13,11 +13,11 @@ from davshare.files.context import Address, Asker, Connection
 from davshare.files.locate import Place
 from davshare.files.occupied import decided
 from davshare.files.service import Files
-from davshare.files.upload import INLINE, Incoming, Seal, Stored
+from davshare.files.upload import Incoming, Seal, Stored
 from davshare.index import uploads
 from davshare.index.uploads import Chunk, Upload
 from davshare.store.base import Missing
-from davshare.store.digest import ROUTINE
+from davshare.store.digest import SMALL, routine
 from davshare.store.local import STAGING, LocalStore, refusal
 from davshare.store.staging import StagedFile
 
@@ -117,7 +117,7 @@ def _seal(
             staged.cut(parts.size)
         else:
             _join(staged, parts)
-        values = staged.checksums(frozenset(whole.expected).union(ROUTINE if parts.size <= INLINE else ()))
+        values = staged.checksums(frozenset(whole.expected).union(routine(parts.size) if parts.size <= SMALL else ()))
         upload.demand_checksums(values, whole.expected)
         incoming = Incoming(staged.name, staged.settle(whole.mtime_ns), whole.mtime_ns, values)
         work = _Completion(parts, Seal(files, judge, incoming))

@@ -21,7 +21,7 @@ from davshare.index.database import Connection
 from davshare.model.journal import Entry, Kind
 from davshare.model.nodes import Node, Space
 from davshare.store.base import Missing, Path
-from davshare.store.digest import ROUTINE, Values, of_descriptor
+from davshare.store.digest import Values, of_descriptor, routine
 from davshare.store.statx import facts_of
 
 log = logging.getLogger("davshare.keeper")
@@ -115,7 +115,7 @@ class Hasher:
                 continue
             try:
                 if agrees(node, facts):
-                    values = of_descriptor(fd, ROUTINE)
+                    values = of_descriptor(fd, routine(node.size))
                     if agrees(node, facts_of(os.fstat(fd))):
                         part.append((node, values))
                         size += node.size
@@ -130,7 +130,7 @@ class Hasher:
             yield part
 
     def _keep(self, part: list[tuple[Node, Values]]) -> None:
-        with self._files.db.write() as connection:
+        with self._files.learning() as connection:
             for node, values in part:
                 row, now = digests_row(values), nodes.get(connection, node.id)
                 if row is not None and now is not None and now.stamp == node.stamp:

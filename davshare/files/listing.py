@@ -29,6 +29,11 @@ def members(connection: Connection, place: Place, folder: Node) -> Iterator[Node
     return found if place.sight is None else filter(place.sight.shows, found)
 
 
+def folders(connection: Connection, folder: Node) -> list[Node]:
+    """The folders in a folder, in the order of their names."""
+    return nodes.folders(connection, folder.id)
+
+
 def below(connection: Connection, folder: Node, limit: int) -> Iterator[Node]:
     """What is below a folder, at most ``limit`` of it: the members of one folder after those of another."""
     left, pending = limit, [folder.id]
@@ -62,9 +67,15 @@ def dead_of_members(connection: Connection, folder: int) -> dict[int, dict[Name,
     return properties.of_children(connection, folder)
 
 
+def dead_of(connection: Connection, nodes_: Iterable[Node]) -> dict[int, dict[Name, str]]:
+    """Dead properties of some nodes, by id."""
+    return properties.of_nodes(connection, [node.id for node in nodes_])
+
+
 def checksums(connection: Connection, nodes_: Iterable[Node]) -> dict[int, Values]:
     """Known checksums of some nodes, by id."""
-    return {node.id: values_of(digests.of(connection, node.id, node.stamp)) for node in nodes_}
+    found = digests.of_nodes(connection, [node.id for node in nodes_])
+    return {node: values_of(row) for node, row in found.items()}
 
 
 def checksums_of_members(connection: Connection, folder: int) -> dict[int, Values]:

@@ -131,23 +131,16 @@ def walk(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[
 
     :raises NotFound: the space has lost its root.
     """
-    root = nodes.get(connection, mount.space.node)
-    if root is None:
+    found = nodes.way(connection, mount.space.node, [names.key(segment) for segment in segments])
+    if not found:
         raise NotFound
-    chain = [root]
-    twin = False
-    taken = 0
     if segments and names.is_private(segments[0]):
-        return _hidden(mount, root, tuple(segments), slash)
-    for segment in segments:
-        node = nodes.child(connection, chain[-1].id, names.key(segment)) if chain[-1].is_folder else None
-        if node is not None and node.name != segment:
-            twin = True
-            node = None
-        if node is None:
-            break
-        chain.append(node)
+        return _hidden(mount, found[0], tuple(segments), slash)
+    taken = 0
+    while taken < len(found) - 1 and found[taken + 1].name == segments[taken]:
         taken += 1
+    twin = taken < len(found) - 1
+    chain = found[: taken + 1]
     missing = tuple(segments[taken:])
     if slash and not missing and not chain[-1].is_folder:
         missing = (chain.pop().name, "")

@@ -15,7 +15,6 @@ from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index.locks import Lock
 from davshare.model.access import Permission
-from davshare.store.base import Facts
 from davshare.store.local import STAGING, refusal
 
 __all__ = ["Granted", "Wish", "lock", "refresh", "unlock"]
@@ -46,24 +45,32 @@ def lock(files: Files, asker: Asker, address: Address, wish: Wish) -> Granted:
     :raises Locked: another lock is in the way.
     """
     place = decided(files, lambda connection: _decide(files, connection, asker, address))
-    store = files.store(place.space)
-    name, facts = b"", Facts(0, 0, 0, False)
     if place.node is None:
-        staged = store.stage()
-        name = staged.name
-        try:
-            facts = staged.finish(None)
-        except OSError as error:
-            raise refusal(error) from error
-        finally:
-            staged.discard()
+        return _lock_new(files, asker, address, wish, place)
+    with files.db.write(lasting=False) as connection:
+        here = _decide(files, connection, asker, address)
+        if here.node is None:
+            raise Conflict("The file was removed in the meantime.")
+        new = locking.grant(connection, here, asker, wish)
+        return Granted(new, locking.root(connection, here, new), False)
+
+
+def _lock_new(files: Files, asker: Asker, address: Address, wish: Wish, place: Place) -> Granted:
+    """An empty file, locked from its beginning."""
+    store = files.store(place.space)
+    staged = store.stage()
+    name = staged.name
+    try:
+        facts = staged.finish(None)
+    except OSError as error:
+        raise refusal(error) from error
+    finally:
+        staged.discard()
 
     def work(tx: Transaction) -> Granted:
         here = _decide(files, tx.connection, asker, address)
         created = here.node is None
         if created:
-            if not name:
-                raise Conflict("The file was removed in the meantime.")
             node = writer.create(tx, here.chain[-1], here.name, facts)
             tx.undo = lambda later: writer.forget(later, node)
             tx.effect(Effect(here.space.id, (*STAGING, name), here.path, facts.inode))
@@ -74,17 +81,16 @@ def lock(files: Files, asker: Asker, address: Address, wish: Wish) -> Granted:
     try:
         granted = files.committer.run(work, [place.space.id], asker.actor.user, asker.actor.device)
     except BaseException:
-        if name:
-            store.remove((*STAGING, name))
+        store.remove((*STAGING, name))
         raise
-    if name and not granted.created:
+    if not granted.created:
         store.remove((*STAGING, name))
     return granted
 
 
 def refresh(files: Files, asker: Asker, address: Address, timeout: int) -> Granted:
     """More time for the lock whose token was shown."""
-    with files.db.write() as connection:
+    with files.db.write(lasting=False) as connection:
         place = files.place(connection, asker, address)
         place.found()
         asker.check(connection)
@@ -94,7 +100,7 @@ def refresh(files: Files, asker: Asker, address: Address, timeout: int) -> Grant
 
 def unlock(files: Files, asker: Asker, address: Address, token: str) -> None:
     """Remove a lock of the resource at ``address``."""
-    with files.db.write() as connection:
+    with files.db.write(lasting=False) as connection:
         place = files.place(connection, asker, address)
         place.found()
         asker.check(connection)

@@ -7,7 +7,22 @@ from typing import Any
 
 from davshare.index.database import Database
 
-_MOST = 8192
+#: Bytes, as their weights say, after which the older half of what is remembered is forgotten.
+_MOST = 8 * 1024 * 1024
+#: What the smallest value counts for: an object or two with their key.
+_LEAST = 1024
+
+
+class _State:
+    """What is remembered in one version: the newer half, and the older one that goes next."""
+
+    __slots__ = ("newer", "older", "version", "weight")
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self.newer: dict[Hashable, Any] = {}
+        self.older: dict[Hashable, Any] = {}
+        self.weight = 0
 
 
 class Memory:
@@ -21,8 +36,8 @@ class Memory:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        #: Version and values in one: threads that read different versions never mix them.
-        self._state: tuple[int, dict[Hashable, Any]] = (-1, {})
+        #: Version and values in one object: threads that read different versions never mix them.
+        self._state = _State(-1)
 
     def version(self) -> int:
         """The present version; odd while a change is being committed."""
@@ -30,14 +45,24 @@ class Memory:
 
     def get(self, version: int, key: Hashable) -> Any:
         """What was put under ``key`` in this version, else None."""
-        known, values = self._state
-        return values.get(key) if version == known else None
+        state = self._state
+        if version != state.version:
+            return None
+        found = state.newer.get(key)
+        return state.older.get(key) if found is None else found
 
-    def put(self, version: int, key: Hashable, value: Any) -> None:
-        """Remember ``value``, which was read from the index after ``version``."""
+    def put(self, version: int, key: Hashable, value: Any, weight: int = 0) -> None:
+        """Remember ``value``, which was read from the index after ``version``.
+
+        :param weight: bytes that it holds on to, where these are many.
+        """
         if version & 1:
             return
         state = self._state
-        if version != state[0] or len(state[1]) >= _MOST:
-            self._state = state = (version, {})
-        state[1][key] = value
+        if version != state.version:
+            self._state = state = _State(version)
+        weight += _LEAST
+        if state.weight + weight > _MOST // 2:
+            state.older, state.newer, state.weight = state.newer, {}, 0
+        state.newer[key] = value
+        state.weight += weight

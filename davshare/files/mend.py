@@ -10,6 +10,7 @@ from davshare.files.commit import Transaction
 from davshare.files.service import Files
 from davshare.files.walk import Walk
 from davshare.index import audit, journal, nodes, spaces
+from davshare.index.database import changed
 from davshare.model.nodes import Space
 
 Progress = Callable[[int], None]
@@ -46,6 +47,8 @@ def _journal(tx: Transaction, space: Space) -> None:
 def _sizes(tx: Transaction, space: Space) -> None:
     """From the deepest folders up, since each corrects what is above it."""
     wrong = audit.wrong_sizes(tx.connection, space.id)
+    if wrong:
+        changed(tx.connection)  # no entry tells of this: what is remembered of the rows has to go
     while wrong:
         for folder, _, size in wrong:
             audit.set_size(tx.connection, folder, size)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
-from davshare.errors import Conflict
-from davshare.files.context import Connection
+from davshare.errors import Conflict, Unavailable
+from davshare.files.commit import Transaction
+from davshare.files.context import Asker, Connection
 from davshare.files.locate import Place
 from davshare.files.reconcile import refresh, refresh_name
 from davshare.files.service import Files
@@ -14,6 +16,7 @@ from davshare.model import names
 from davshare.model.nodes import Node
 from davshare.store.base import Missing
 
+T = TypeVar("T")
 Decide = Callable[[Connection], tuple[Place, ...]]
 
 
@@ -31,6 +34,35 @@ def all_decided(files: Files, decide: Decide) -> tuple[Place, ...]:
         with files.db.snapshot() as connection:
             places = decide(connection)
     return places
+
+
+def carried_out(files: Files, asker: Asker, decide: Decide, act: Callable[[Transaction, tuple[Place, ...]], T]) -> T:
+    """Decide and act in one transaction; if the index is behind the disk there, once more after it has learnt."""
+
+    def work(tx: Transaction) -> T:
+        return act(tx, decide(tx.connection))
+
+    def work_if_current(tx: Transaction) -> T:
+        places = decide(tx.connection)
+        if any(_differs(files, place) for place in places):
+            raise _Behind
+        return act(tx, places)
+
+    actor = asker.actor
+    try:
+        return files.committer.run(work_if_current, (), actor.user, actor.device)
+    except _Behind:
+        ids = {place.space.id for place in all_decided(files, decide)}
+        return files.committer.run(work, sorted(ids), actor.user, actor.device)
+
+
+class _Behind(Unavailable):
+    """The disk holds something else than the index believes."""
+
+
+def _differs(files: Files, place: Place) -> bool:
+    node = place.node
+    return not _is_free(files, place) if node is None else not (place.is_root or _is(files, place, node))
 
 
 def _learn(files: Files, place: Place) -> bool:
@@ -61,18 +93,29 @@ def _is(files: Files, place: Place, node: Node) -> bool:
 
 def _learn_new(files: Files, place: Place) -> bool:
     """Somebody may have put something where nothing is known."""
-    if place.folder is None or not place.missing:
+    folder = place.folder
+    if folder is None or _is_free(files, place):
         return False
+    files.redoer.catch_up()
+    with files.db.snapshot() as connection:
+        if nodes.child(connection, folder.id, names.key(place.name)) is not None:
+            return True
+    refresh_name(files, place.space.id, folder.id, place.name)
+    return True
+
+
+def _is_free(files: Files, place: Place) -> bool:
+    """Whether nothing is on disk where nothing is known.
+
+    :raises Conflict: something is that can be no file or folder of ours.
+    """
+    if place.folder is None:
+        return True
     store = files.store(place.space)
     try:
         store.facts(place.path)
     except Missing:
         if store.blocked(place.path):
             raise Conflict("Something that is neither a file nor a folder is in the way.") from None
-        return False
-    files.redoer.catch_up()
-    with files.db.snapshot() as connection:
-        if nodes.child(connection, place.folder.id, names.key(place.name)) is not None:
-            return True
-    refresh_name(files, place.space.id, place.folder.id, place.name)
-    return True
+        return True
+    return False

@@ -14,8 +14,8 @@ from davshare.files.locate import Place
 from davshare.files.occupied import decided
 from davshare.files.reading import Content
 from davshare.files.service import Files
-from davshare.files.upload import BLOCK, INLINE, Incoming, Outrun, Read, Seal, Stored
-from davshare.store.digest import ROUTINE, Digester
+from davshare.files.upload import BLOCK, Incoming, Outrun, Read, Seal, Stored
+from davshare.store.digest import SMALL, Digester, routine
 from davshare.store.local import STAGING, facts_of, refusal
 
 _TRIES = 10
@@ -162,8 +162,8 @@ def _stage(files: Files, content: Content, start: int, change: Change, sent: Ite
         for data in sent:
             staged.write(data)
         size = max(content.node.size, start + change.length)
-        routine = ROUTINE if size <= INLINE else ()
-        values = staged.checksums(frozenset(change.result).union(routine))
+        usual = routine(size) if size <= SMALL else ()
+        values = staged.checksums(frozenset(change.result).union(usual))
         upload.demand_checksums(values, change.result)
         return Incoming(staged.name, staged.finish(None), None, values)
     except OSError as error:

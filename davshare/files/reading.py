@@ -17,7 +17,7 @@ from davshare.index import digests
 from davshare.index.database import Connection
 from davshare.model.access import Permission
 from davshare.model.nodes import Node
-from davshare.store.base import Facts, Missing
+from davshare.store.base import Facts, Missing, Path
 from davshare.store.digest import Values, of_descriptor
 
 _TRIES = 4
@@ -46,6 +46,7 @@ class Content:
     node: Node
     etag: str
     facts: Facts
+    path: Path
 
 
 def open_content(
@@ -68,13 +69,14 @@ def open_content(
         guard.demand(place.rights, Permission.READ)
         if node.is_folder:
             raise NotFound
+        path = place.path
         try:
-            fd, facts = files.store(place.space).open(place.path)
+            fd, facts = files.store(place.space).open(path)
         except Missing:
             pass
         else:
             if agrees(node, facts):
-                return Content(fd, place, node, files.etag(node), facts)
+                return Content(fd, place, node, files.etag(node), facts, path)
             os.close(fd)
         if not patient:
             raise Waits
@@ -95,7 +97,7 @@ def checksums(files: Files, content: Content, algorithms: Collection[str]) -> Va
         status = os.fstat(content.fd)
         row = digests_row(fresh)
         if row is not None and status.st_size == content.node.size:
-            with files.db.write() as connection:
+            with files.learning() as connection:
                 digests.put(connection, content.node.id, content.node.stamp, row)
         found.update(fresh)
     return {name: found[name] for name in algorithms}

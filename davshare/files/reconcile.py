@@ -92,10 +92,7 @@ def notice(files: Files, place: Place) -> None:
     folder = place.node
     if folder is None or not folder.is_folder:
         return
-    try:
-        now = files.store(place.space).facts(place.path).mtime_ns
-    except Missing:
-        now = -1
+    now = _time_on_disk(files, place)
     if is_current(folder, now):
         return
     files.redoer.catch_up()
@@ -103,6 +100,26 @@ def notice(files: Files, place: Place) -> None:
         refresh(files, folder.id)
     else:
         refresh_folder(files, folder.id)
+
+
+def is_noticed(files: Files, place: Place) -> bool:
+    """Whether :func:`notice` would find nothing to do; one look at the disk.
+
+    :raises Unavailable: the storage is missing.
+    """
+    folder = place.node
+    if folder is None or not folder.is_folder:
+        files.store(place.space).present()
+        return True
+    return is_current(folder, _time_on_disk(files, place))
+
+
+def _time_on_disk(files: Files, place: Place) -> int:
+    """Time of a folder in nanoseconds; -1 where there is none."""
+    try:
+        return files.store(place.space).facts(place.path).mtime_ns
+    except Missing:
+        return -1
 
 
 def learn(files: Files, asker: Asker, address: Address) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from davshare.errors import Forbidden, MethodNotAllowed, NotFound
@@ -13,10 +15,16 @@ from davshare.files.locate import Place
 from davshare.files.memory import Memory
 from davshare.files.redo import Redoer
 from davshare.files.settings import Settings
-from davshare.index import spaces
+from davshare.files.written import Written
+from davshare.index import nodes, spaces
 from davshare.index.database import Connection, Database, count
+from davshare.model import names
+from davshare.model.access import Rights
 from davshare.model.nodes import Node, Space, etag
 from davshare.store.local import LocalStore
+
+#: Who asks, by everything that can make a difference, and for what: user, administrator or not, mask, node, address.
+_Key = tuple[int, bool, Rights, int | None, Address]
 
 
 class Files:
@@ -36,6 +44,7 @@ class Files:
         with database.session() as connection:
             self.epoch = count(connection, "epoch")
         self.memory = Memory(database)
+        self.written = Written()
         self._stores: dict[int, LocalStore] = {}
         self._mutex = threading.Lock()
 
@@ -77,16 +86,37 @@ class Files:
         """
         version = self.memory.version()
         actor = asker.actor
-        key = (actor.user, actor.mask, actor.node, actor.device, address)
+        key = (actor.user, actor.admin, actor.mask, actor.node, address)
         found: view.Target | None = self.memory.get(version, key)
         if found is None:
             with self.db.session() as connection:
-                found = view.locate(connection, actor, address.segments, address.slash)
+                found = self._beside(connection, version, key) or view.locate(
+                    connection, actor, address.segments, address.slash
+                )
             if isinstance(found, Place) and guard.rules(actor, found.space):
                 self.memory.put(version, key, found)
+                self._remember_folder(version, key, found)
         if isinstance(found, Place) and found.missing and (found.rights or found.passages):
             self.store(found.space).present()
         return found
+
+    def _remember_folder(self, version: int, key: _Key, place: Place) -> None:
+        """For the members of the same folder that are asked for next."""
+        above = (*key[:-1], key[-1].segments[:-1])
+        if not place.missing and len(place.chain) > 1 and self.memory.get(version, above) is None:
+            self.memory.put(version, above, place)
+
+    def _beside(self, connection: Connection, version: int, key: _Key) -> Place | None:
+        """A member of a folder of which another was asked for: one statement; None where it has to be looked up."""
+        address = key[-1]
+        fellow: Place | None = self.memory.get(version, (*key[:-1], address.segments[:-1]))
+        if fellow is None or fellow.sight is not None or fellow.passages is not None or key[3] is not None:
+            return None
+        above, name = fellow.chain[:-1], address.segments[-1]
+        node = nodes.child(connection, above[-1].id, names.key(name))
+        if node is None or node.name != name or (address.slash and not node.is_folder):
+            return None
+        return Place(fellow.mount, (*above, node), (), address.slash, False, fellow.rights, None)
 
     def generation(self) -> int:
         """The number that every change of people, spaces, grants and settings raises; settings follow it."""
@@ -98,6 +128,14 @@ class Files:
             self.settings.refresh(found)
             self.memory.put(version, "generation", found)
         return found
+
+    @contextmanager
+    def learning(self) -> Iterator[Connection]:
+        """A transaction that writes down checksums of content that is there already."""
+        with self.db.turn():
+            with self.db.transaction() as connection:
+                yield connection
+            self.db.shared.learn()
 
     def place(self, connection: Connection, asker: Asker, address: Address) -> Place:
         """The same for what only real files and folders can do.

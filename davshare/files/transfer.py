@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, Conflict, DavshareError, Forbidden, NotFound, PreconditionFailed, Unavailable
@@ -12,7 +13,7 @@ from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.guard import Sight
 from davshare.files.locate import DEEPEST, Place, disk_path
-from davshare.files.occupied import all_decided
+from davshare.files.occupied import all_decided, carried_out
 from davshare.files.reconcile import agrees, refresh_tree
 from davshare.files.redo import Effect
 from davshare.files.service import Files
@@ -43,6 +44,10 @@ class Moved(NamedTuple):
     node: Node
     created: bool
     etag: str
+
+
+class _Elsewhere(Unavailable):
+    """The target is in another space than the source."""
 
 
 class _Changed(Exception):
@@ -135,10 +140,11 @@ def transfer(files: Files, asker: Asker, order: Order) -> Moved:
 
     :raises Unavailable: the source changes faster than it can be copied.
     """
+    if order.move:
+        with contextlib.suppress(_Elsewhere):
+            return carried_out(files, asker, partial(_within, files, asker, order), partial(_rename, files))
     for _ in range(_TRIES):
         source, target = all_decided(files, lambda connection: decide(files, connection, asker, order))
-        if order.move and source.space.id == target.space.id:
-            return _run(files, asker, order, source, target, lambda tx: _rename(files, tx, asker, order))
         if order.members or order.move:
             refresh_tree(files, source.chain[-1])
         with files.db.snapshot() as connection:
@@ -186,11 +192,20 @@ def _run(
     return files.committer.run(work, sorted(ids), asker.actor.user, asker.actor.device)
 
 
-def _rename(files: Files, tx: Transaction, asker: Asker, order: Order) -> Moved:
-    """A move within a space: the node keeps its id, and everything below it stays as it is."""
-    source, target = decide(files, tx.connection, asker, order)
+def _within(files: Files, asker: Asker, order: Order, connection: Connection) -> tuple[Place, Place]:
+    """Source and target of a move within a space.
+
+    :raises _Elsewhere: the target is in another one.
+    """
+    source, target = decide(files, connection, asker, order)
     if source.space.id != target.space.id:
-        raise Unavailable("The tree has changed meanwhile; try again.")
+        raise _Elsewhere
+    return source, target
+
+
+def _rename(files: Files, tx: Transaction, places: tuple[Place, ...]) -> Moved:
+    """A move within a space: the node keeps its id, and everything below it stays as it is."""
+    source, target = places
     node = source.found()
     replaced = target.node
     if replaced is not None:

@@ -10,7 +10,7 @@ from davshare.files import guard, locking, methods, newcomer, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place, trash_path
-from davshare.files.occupied import decided
+from davshare.files.occupied import carried_out, decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.files.upload import Stored
@@ -88,12 +88,11 @@ def demand_parent(connection: Connection, asker: Asker, place: Place, want: Righ
 
 def delete(files: Files, asker: Asker, address: Address, whole: bool = True) -> None:
     """Remove a file or a folder with everything in it; it goes to the trash of its space."""
-    place = decided(files, lambda connection: decide_removal(files, connection, asker, address, whole))
 
-    def work(tx: Transaction) -> None:
-        discard(tx, decide_removal(files, tx.connection, asker, address, whole))
+    def decide(connection: Connection) -> tuple[Place]:
+        return (decide_removal(files, connection, asker, address, whole),)
 
-    files.committer.run(work, [place.space.id], asker.actor.user, asker.actor.device)
+    carried_out(files, asker, decide, lambda tx, places: discard(tx, places[0]))
 
 
 def discard(tx: Transaction, place: Place) -> None:

@@ -19,12 +19,10 @@ from davshare.index.digests import Digests
 from davshare.model.access import Permission
 from davshare.model.nodes import Node
 from davshare.store.base import Facts
-from davshare.store.digest import ROUTINE, Digester, Values
+from davshare.store.digest import SMALL, Digester, Values, routine
 from davshare.store.local import STAGING, refusal
 
 BLOCK = 1024 * 1024
-#: Up to this size every file is hashed while it arrives.
-INLINE = 1024 * 1024
 
 Read = Callable[[int], bytes]
 
@@ -137,7 +135,7 @@ def receive(files: Files, place: Place, sent: Sent) -> Incoming:
     if size > most:
         raise over(files, size)
     store = files.store(place.space)
-    if size > INLINE and size > store.free():
+    if size > SMALL and size > store.free():
         raise InsufficientStorage("The storage is full.", condition="sufficient-disk-space")
     staged = store.stage()
     try:
@@ -150,20 +148,17 @@ def receive(files: Files, place: Place, sent: Sent) -> Incoming:
 
 
 def _take_in(files: Files, write: Callable[[bytes], None], sent: Sent, most: int) -> Values:
-    """Take the body in, count it and hash it; small files always, larger ones as announced."""
+    """Take the body in, count it and hash it."""
     length, expected = sent.length, sent.expected
-    small = length is None or length <= INLINE
-    digester = Digester(frozenset(expected).union(ROUTINE) if small else frozenset(expected))
+    digester = Digester(frozenset(expected).union(routine(length)))
     taken = 0
     while data := sent.read(BLOCK):
         taken += len(data)
         if taken > most:
             raise over(files, taken)
         write(data)
-        if small and taken > INLINE:
-            small = False
-            if not expected:
-                digester = Digester(())
+        if length is None and taken > SMALL:
+            digester.limit(frozenset(expected).union(routine(taken)))
         digester.update(data)
     if length is not None and taken != length:
         raise BadRequest("The body is not as long as was announced.")

@@ -41,18 +41,18 @@ class EmptyBody:
 
 
 class BytesBody:
-    """A body that is already in memory."""
+    """A body that is already in memory; ``data`` is all of it, whatever was read."""
 
-    __slots__ = ("_at", "_data", "length")
+    __slots__ = ("_at", "data", "length")
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        self.data = data
         self._at = 0
         self.length: int | None = len(data)
 
     def read(self, size: int) -> bytes:
         """The next ``size`` bytes."""
-        piece = self._data[self._at : self._at + size]
+        piece = self.data[self._at : self._at + size]
         self._at += len(piece)
         return piece
 

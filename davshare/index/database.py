@@ -191,15 +191,16 @@ class Database(ABC):
         return self.shared.version
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self, lasting: bool = True) -> Iterator[Connection]:
         """A write transaction; the caller holds the turn.  Committed on leaving, rolled back on an error.
 
+        :param lasting: false where nobody minds when a power cut undoes it: then it does not wait for the disk.
         :raises Taken: something is there already.
         :raises Unavailable: the index cannot be written.
         """
         connection = self._take()
         try:
-            self._begin(connection)
+            self._begin(connection, lasting)
             try:
                 yield connection
             except BaseException:
@@ -213,9 +214,9 @@ class Database(ABC):
             self._give_back(connection)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, lasting: bool = True) -> Iterator[Connection]:
         """The turn and a transaction: for everything that touches no file."""
-        with self.turn(), self.transaction() as connection:
+        with self.turn(), self.transaction(lasting) as connection:
             yield connection
 
     def close(self) -> None:
@@ -225,8 +226,8 @@ class Database(ABC):
         self.shared.close()
 
     @abstractmethod
-    def _begin(self, connection: Any) -> None:
-        """Begin a write transaction."""
+    def _begin(self, connection: Any, lasting: bool) -> None:
+        """Begin a write transaction; what it commits need not be on disk at once unless it is ``lasting``."""
 
     @abstractmethod
     def _commit(self, connection: Any) -> None:

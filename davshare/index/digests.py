@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from davshare.index.database import Connection
+from davshare.index.database import Connection, parts
 
 
 class Digests(NamedTuple):
@@ -33,6 +34,19 @@ def of_children(connection: Connection, parent: int) -> dict[int, Digests]:
         (parent,),
     )
     return {row[0]: Digests._make(row[1:]) for row in rows}
+
+
+def of_nodes(connection: Connection, ids: Sequence[int]) -> dict[int, Digests]:
+    """What is known of the present content of some files: one statement for every few hundred."""
+    found: dict[int, Digests] = {}
+    for part in parts(ids):
+        rows = connection.execute(
+            "SELECT n.id, d.sha256, d.sha1, d.md5, d.adler32, d.crc32 FROM node n JOIN digest d ON d.node=n.id"
+            f" AND d.stamp=n.stamp WHERE n.id IN ({','.join('?' * len(part))})",
+            part,
+        )
+        found.update((row[0], Digests._make(row[1:])) for row in rows)
+    return found
 
 
 def put(connection: Connection, node: int, stamp: int, digests: Digests) -> None:

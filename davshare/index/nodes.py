@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import chain as chain_of
 from typing import NamedTuple
 
@@ -19,12 +20,16 @@ _CHILD = f"SELECT {COLUMNS} FROM node WHERE parent=? AND name=?"
 _BY_ID = f"SELECT {COLUMNS} FROM node WHERE id=?"
 _CHILDREN = f"SELECT {COLUMNS} FROM node WHERE parent=? ORDER BY name"
 _AFTER = f"SELECT {COLUMNS} FROM node WHERE parent=? AND name>? ORDER BY name LIMIT ?"
+_CHANGED = f"SELECT {COLUMNS} FROM node WHERE parent=? AND (seq>? OR stamp>?)"
 #: Rows that are read at once where memory must not grow with the folder.
 _PAGE = 1000
 _QUALIFIED = (
     "node.id, node.space, node.parent, coalesce(node.spelling, node.name), node.kind, node.size, node.mtime_ns,"
     " node.disk_ns, node.inode, node.seq, node.place_seq, node.stamp, node.created"
 )
+_WIDTH = len(Node._fields)
+#: Names that one statement follows: databases join some tables at a time.
+_STEPS = 12
 _CHAIN = (
     "WITH RECURSIVE up(id, depth) AS (SELECT CAST(? AS bigint), 0 UNION ALL"
     " SELECT node.parent, up.depth+1 FROM node JOIN up ON node.id=up.id WHERE node.parent>0) "
@@ -59,6 +64,29 @@ def get(connection: Connection, node: int) -> Node | None:
     return None if row is None else Node._make(row)
 
 
+def way(connection: Connection, top: int, keys: Sequence[str]) -> list[Node]:
+    """A node and those that NFC names lead to from it, as far as there are any; one statement for every few names."""
+    row = connection.execute(_way(len(keys[:_STEPS])), (*keys[:_STEPS], top)).fetchone()
+    found: list[Node] = []
+    for start in range(0, 0 if row is None else len(row), _WIDTH):
+        if row[start] is None:
+            return found
+        found.append(Node._make(row[start : start + _WIDTH]))
+    if len(keys) > _STEPS and found:
+        found += way(connection, found[-1].id, keys[_STEPS:])[1:]
+    return found
+
+
+@cache
+def _way(steps: int) -> str:
+    """The statement that goes down some steps from a node; a file has no members, so nothing need be said of kinds."""
+    columns = ", ".join(_QUALIFIED.replace("node.", f"n{step}.") for step in range(steps + 1))
+    joins = "".join(
+        f" LEFT JOIN node n{step} ON n{step}.parent=n{step - 1}.id AND n{step}.name=?" for step in range(1, steps + 1)
+    )
+    return f"SELECT {columns} FROM node n0{joins} WHERE n0.id=?"
+
+
 def children(connection: Connection, parent: int) -> list[Node]:
     """All members of a folder in the order of their names: one statement."""
     return [Node._make(row) for row in connection.execute(_CHILDREN, (parent,))]
@@ -86,6 +114,22 @@ def brief(connection: Connection, parent: int) -> dict[str, Brief]:
 def each_child(connection: Connection, parent: int) -> Iterator[Node]:
     """The same, a page at a time: memory does not grow with the folder.  On one snapshot only."""
     return children_after(connection, parent, "")
+
+
+def child_ids(connection: Connection, parent: int) -> list[int]:
+    """Ids of all members in the order of their names; read from an index alone."""
+    return [row[0] for row in connection.execute("SELECT id FROM node WHERE parent=? ORDER BY name", (parent,))]
+
+
+def folders(connection: Connection, parent: int) -> list[Node]:
+    """The folders among the members, in the order of their names."""
+    rows = connection.execute(f"SELECT {COLUMNS} FROM node WHERE parent=? AND kind=1 ORDER BY name", (parent,))
+    return [Node._make(row) for row in rows]
+
+
+def changed_children(connection: Connection, parent: int, since: int) -> Iterator[Node]:
+    """Members that have changed, or in which something has, after an entry of their space's journal."""
+    return map(Node._make, connection.execute(_CHANGED, (parent, since, since)))
 
 
 def names_in(connection: Connection, parent: int) -> Iterator[tuple[int, str]]:

@@ -140,10 +140,12 @@ class PostgresDatabase(Database):
             connection.execute(f"SELECT pg_advisory_unlock({_WRITER})")
         self.shared.decided()
 
-    def _begin(self, connection: PostgresConnection) -> None:
+    def _begin(self, connection: PostgresConnection, lasting: bool) -> None:
         row = connection.last_row(_BEGIN)
         if row is not None and claim.holder_of(row[0]) != self.shared.mark:
             raise Unavailable("The index is in use by another server.")
+        if not lasting:
+            connection.execute("SET LOCAL synchronous_commit TO off")
 
     def _commit(self, connection: PostgresConnection) -> None:
         self.shared.committing()

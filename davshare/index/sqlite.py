@@ -24,7 +24,12 @@ FILE = "index.sqlite"
 VERSION = sqlite3.sqlite_version
 #: RETURNING and STRICT comparison of rows; what Debian 12 and Python's own installers have is newer.
 NEW_ENOUGH = sqlite3.sqlite_version_info >= (3, 37)
-_PAGE_CACHE_KIB = 4096
+_LASTING = "PRAGMA synchronous=FULL"
+_PASSING = "PRAGMA synchronous=NORMAL"
+#: Of one connection; the system's page cache has the rest of the file, and one of its pages is a microsecond away.
+_PAGE_CACHE_KIB = 1024
+#: Connections that are kept while nobody needs them.
+_KEPT = 8
 #: Pages in the log after which a commit writes them back: rarely, because it is the commit that waits.
 _CHECKPOINT_PAGES = 4000
 
@@ -54,7 +59,7 @@ class SqliteDatabase(Database):
                 self.path, timeout=10.0, isolation_level=None, check_same_thread=False, cached_statements=256
             )
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute(f"PRAGMA synchronous={'FULL' if self.durable else 'NORMAL'}")
+            connection.execute(_LASTING if self.durable else _PASSING)
             connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
             connection.execute(f"PRAGMA cache_size=-{_PAGE_CACHE_KIB}")
             connection.execute("PRAGMA foreign_keys=ON")
@@ -105,7 +110,9 @@ class SqliteDatabase(Database):
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         return create_engine(f"sqlite:///{self.path}")
 
-    def _begin(self, connection: sqlite3.Connection) -> None:
+    def _begin(self, connection: sqlite3.Connection, lasting: bool) -> None:
+        if self.durable:
+            connection.execute(_LASTING if lasting else _PASSING)
         connection.execute("BEGIN IMMEDIATE")
 
     def _commit(self, connection: sqlite3.Connection) -> None:
@@ -133,7 +140,10 @@ class SqliteDatabase(Database):
             except sqlite3.Error:
                 connection.close()
                 return
-        self._idle.append(connection)
+        if len(self._idle) < _KEPT:
+            self._idle.append(connection)
+        else:
+            connection.close()
 
     def _translated(self, error: Exception) -> Taken | Unavailable:
         if isinstance(error, sqlite3.IntegrityError):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PROGRESS, _VERSION, _COMMITS, _INODE, _MARK = range(5)
+_PROGRESS, _VERSION, _COMMITS, _INODE, _MARK, _LEARNT = range(6)
 
 
 class Turn:
@@ -72,6 +72,15 @@ class Turn:
     @commits.setter
     def commits(self, number: int) -> None:
         self._words[_COMMITS] = number
+
+    @property
+    def learnt(self) -> int:
+        """How often checksums were written down for content that was there already."""
+        return self._words[_LEARNT]
+
+    def learn(self) -> None:
+        """It has happened; for whoever holds the turn."""
+        self._words[_LEARNT] += 1
 
     @property
     def in_place(self) -> bool:

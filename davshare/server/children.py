@@ -9,6 +9,8 @@ import signal
 import sys
 from collections.abc import Callable
 
+from davshare.server import heap
+
 log = logging.getLogger("davshare.server")
 
 _PR_SET_PDEATHSIG = 1
@@ -32,6 +34,7 @@ def fork(main: Callable[[], int]) -> int:
         pid = os.fork()
         if pid:
             return pid
+        heap.economise()
         _child(main, master, before)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

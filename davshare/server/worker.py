@@ -15,6 +15,7 @@ from cheroot.server import HTTPServer
 
 from davshare.http.application import Application
 from davshare.http.proxy import Networks
+from davshare.server import heap
 from davshare.server.connection import Connection
 from davshare.server.limits import Limits
 from davshare.server.loop import Loop
@@ -22,7 +23,7 @@ from davshare.server.pool import Pool
 
 log = logging.getLogger("davshare.server")
 
-#: How often threads that were not needed are let go, in seconds.
+#: How often threads and memory that were not needed are let go, in seconds.
 _TRIM = 30.0
 #: How long a busy thread may keep the loop waiting for the interpreter: the usual 5 ms would cost every quick answer
 #: 10 ms as soon as one thread computes something.
@@ -68,10 +69,11 @@ class Worker(HTTPServer):
         super().stop()
 
     def housekeeping(self, now: float) -> None:
-        """Let go of threads that are not needed; end when the master is gone."""
+        """Let go of threads and memory that are not needed; end when the master is gone."""
         if now - self._trimmed > _TRIM:
             self._trimmed = now
             self.pool.trim()
+            heap.give_back()
         if os.getppid() != self._master:
             log.error("the main process is gone")
             os._exit(1)

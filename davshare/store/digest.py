@@ -7,13 +7,21 @@ import os
 import zlib
 from collections.abc import Collection
 
-#: Computed for every file that is small enough to be hashed on the way in.
-ROUTINE = ("sha256", "sha1", "md5", "adler32", "crc32")
+#: Files up to this size get all of the usual checksums.
+SMALL = 1024 * 1024
+_ALL = ("sha256", "sha1", "md5", "adler32", "crc32")
+#: Of larger ones, all together would take longer than the way over the network.
+_ONE = ("sha256",)
 #: Everything that can be asked for.
 KNOWN = frozenset({"sha256", "sha512", "sha1", "md5", "adler32", "crc32"})
 _BLOCK = 1024 * 1024
 
 Values = dict[str, bytes]
+
+
+def routine(size: int | None) -> tuple[str, ...]:
+    """The checksums that every file of a size gets, whether anybody asks for them or not; None: not known yet."""
+    return _ALL if size is None or size <= SMALL else _ONE
 
 
 class Digester:
@@ -31,6 +39,11 @@ class Digester:
             value.update(data)
         for name, before in self._sums.items():
             self._sums[name] = zlib.adler32(data, before) if name == "adler32" else zlib.crc32(data, before)
+
+    def limit(self, algorithms: Collection[str]) -> None:
+        """Go on with these only."""
+        self._hashes = {name: value for name, value in self._hashes.items() if name in algorithms}
+        self._sums = {name: value for name, value in self._sums.items() if name in algorithms}
 
     def values(self) -> Values:
         """Everything asked for, by name."""

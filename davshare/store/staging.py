@@ -12,12 +12,13 @@ from davshare.store.base import Facts, Missing
 from davshare.store.crash import point
 from davshare.store.digest import Values, of_descriptor
 from davshare.store.statx import of_descriptor as facts_of_descriptor
+from davshare.store.writeback import STEP, Writeback
 
 
 class StagedFile:
     """A new file in the staging folder; see :class:`davshare.store.base.Staged`."""
 
-    __slots__ = ("_durable", "_fd", "_folder", "_fresh", "name")
+    __slots__ = ("_durable", "_end", "_fd", "_folder", "_fresh", "_start", "_writeback", "name")
 
     def __init__(self, folder: int, name: bytes, durable: bool, fresh: bool = True) -> None:
         """Make the file, or open one that was made before if it is not ``fresh``; only a fresh one is discarded."""
@@ -25,6 +26,8 @@ class StagedFile:
         self._durable = durable
         self._fresh = fresh
         self._folder = os.dup(folder)
+        self._start = self._end = 0
+        self._writeback: Writeback | None = None
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if fresh else 0)
         try:
             self._fd = os.open(name, flags, 0o644, dir_fd=folder)
@@ -40,6 +43,11 @@ class StagedFile:
         written = os.write(self._fd, data)
         while written < len(data):
             written += os.write(self._fd, data[written:])
+        self._end += written
+        if self._end >= STEP:
+            if self._writeback is None:
+                self._writeback = Writeback(self._fd, self._start)
+            self._writeback.reached(self._end)
 
     def fill(self, source: int, size: int, at: int) -> None:
         """Begin with the first ``size`` bytes of an open file; what is written next goes to offset ``at``.
@@ -48,7 +56,7 @@ class StagedFile:
         """
         copying.content(source, self._fd, size)
         os.ftruncate(self._fd, size)
-        os.lseek(self._fd, at, os.SEEK_SET)
+        self._go_on(at)
 
     def claim(self) -> bool:
         """Keep everybody else from appending until it is closed; false when somebody else does that already."""
@@ -67,7 +75,12 @@ class StagedFile:
         if size > self.size:
             raise Missing
         os.ftruncate(self._fd, size)
-        os.lseek(self._fd, size, os.SEEK_SET)
+        self._go_on(size)
+
+    def _go_on(self, at: int) -> None:
+        os.lseek(self._fd, at, os.SEEK_SET)
+        self._start = self._end = at
+        self._writeback = None
 
     def append(self, source: int, start: int, size: int) -> None:
         """Add ``size`` bytes from offset ``start`` of an open file, in the kernel where it can.

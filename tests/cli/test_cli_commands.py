@@ -213,7 +213,7 @@ def test_config_show_names_origins(shell: Shell) -> None:
     file.write_text(f"workers = 3\n{before}")
     told = shell.ok("config", "show", "--origin")
     file.write_text(before)
-    assert "workers = 3  # davshare.toml\n" in told and '# default\n' in told
+    assert "workers = 3  # davshare.toml\n" in told and "# default\n" in told
     assert davshare("config", "sample").stdout.startswith("# Configuration of davshare")
 
 

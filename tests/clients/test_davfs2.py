@@ -33,8 +33,7 @@ def mounted(program, run, tmp_path: Path, server: Server, box: Dav) -> Iterator[
     secrets.chmod(0o600)
     settings = tmp_path / "davfs2.conf"
     settings.write_text(
-        f"secrets {secrets}\nask_auth 0\nbuf_size 256\n"
-        "delay_upload 0\ngui_optimize 0\ndir_refresh 1\nfile_refresh 1\n"
+        f"secrets {secrets}\nask_auth 0\nbuf_size 256\ndelay_upload 0\ngui_optimize 0\ndir_refresh 1\nfile_refresh 1\n"
     )
     done = subprocess.run(
         [binary, box.full(""), str(point), "-o", f"conf={settings}"], capture_output=True, text=True, timeout=60

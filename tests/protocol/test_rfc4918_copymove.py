@@ -376,7 +376,11 @@ def test_public_url(proxied: Server, method: str) -> None:
     box = proxied.dav("alice").fresh_box()
     box.put("a", b"a")
     public = "https://files.example.org"
-    for wrong in ("https://elsewhere.example", "http://files.example.org.evil.example", "https://files.example.org:444"):
+    for wrong in (
+        "https://elsewhere.example",
+        "http://files.example.org.evil.example",
+        "https://files.example.org:444",
+    ):
         box.request(method, "a", headers={"Destination": wrong + box.path("b")}).refused(502)
         forged = {"Destination": wrong + box.path("b"), "X-Forwarded-Host": wrong.partition("//")[2]}
         box.request(method, "a", headers=forged).refused(502)

@@ -286,6 +286,7 @@ def test_every_worker_sees_the_same(box: Dav) -> None:
         box.clone().proppatch("file", {"{urn:x}a": str(n)})
         assert {box.clone().text("file", "{urn:x}a") for _ in range(4)} == {str(n)}
 
+
 MS = "{urn:schemas-microsoft-com:}"
 
 
@@ -306,9 +307,11 @@ def test_times_of_windows(box: Dav) -> None:
     assert box.get("file")["Last-Modified"] == "Fri, 14 Jul 2017 02:40:00 GMT"
     assert box.etag("file") == etag
     box.put("file", b"2")
-    assert box.text("file", f"{MS}Win32LastModifiedTime") == box.text("file", "getlastmodified") != sent[
-        f"{MS}Win32LastModifiedTime"
-    ], "never the time of other content"
+    assert (
+        box.text("file", f"{MS}Win32LastModifiedTime")
+        == box.text("file", "getlastmodified")
+        != sent[f"{MS}Win32LastModifiedTime"]
+    ), "never the time of other content"
     assert box.proppatch("file", remove=[f"{MS}Win32LastModifiedTime"]).multistatus.only
     assert box.text("file", f"{MS}Win32LastModifiedTime") == box.text("file", "getlastmodified")
     for wrong in ("", "yesterday", "Fri, 99 Jul 2017 02:40:00 GMT"):

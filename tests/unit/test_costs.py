@@ -93,16 +93,23 @@ def counter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter
 def test_a_listing_is_a_fixed_number_of_statements(counter: Counter) -> None:
     counter.fill("/dav/home/few/", 3)
     counter.fill("/dav/home/many/", 120)
-    counter.ask("PROPFIND", "/dav/home/", PROPFIND, depth="0")  # takes note of what has changed
-    few = counter.ask("PROPFIND", "/dav/home/few/", PROPFIND, depth="1")
-    many = counter.ask("PROPFIND", "/dav/home/many/", PROPFIND, depth="1")
-    assert (few[1].count(b"<d:response>"), many[1].count(b"<d:response>")) == (4, 121)
-    assert few[2] == many[2] < 16
+
+    def listing(folder: str, changed: str) -> tuple[int, bytes, int]:
+        assert counter.ask("PUT", changed, "y")[0] in (201, 204)  # nothing remembered counts any more
+        return counter.ask("PROPFIND", folder, PROPFIND, depth="1")
+
+    for changed in ("/dav/home/elsewhere", "{}f1", "{}f1", "{}new"):
+        few = listing("/dav/home/few/", changed.format("/dav/home/few/"))
+        many = listing("/dav/home/many/", changed.format("/dav/home/many/"))
+        assert few[2] == many[2] < 18, changed
+        again = counter.ask("PROPFIND", "/dav/home/many/", PROPFIND, depth="1")
+        assert (again[1], again[2]) == (many[1], 0), "nothing has changed since"
+    assert (few[1].count(b"<d:response>"), many[1].count(b"<d:response>")) == (5, 122)
 
 
 @pytest.mark.parametrize("change", ["PUT", "PUT new", "DELETE", "MKCOL"])
 def test_our_own_changes_need_no_look_at_the_disk(counter: Counter, change: str) -> None:
-    """A listing after a change that came through the server costs as many statements as one without any."""
+    """A listing after a change that came through the server reads what has changed, and nothing else."""
     counter.fill("/dav/home/box/", 5)
     counter.ask("PROPFIND", "/dav/home/box/", PROPFIND, depth="1")
     time.sleep(0.3)  # the making of the folder explains no time on disk any more
@@ -112,7 +119,7 @@ def test_our_own_changes_need_no_look_at_the_disk(counter: Counter, change: str)
     method, _, new = change.partition(" ")
     name = "new" if new or method == "MKCOL" else "f1"
     assert counter.ask(method, f"/dav/home/box/{name}", "" if method in ("MKCOL", "DELETE") else "y")[0] in (201, 204)
-    assert counter.ask("PROPFIND", "/dav/home/box/", PROPFIND, depth="1")[2] == usual
+    assert counter.ask("PROPFIND", "/dav/home/box/", PROPFIND, depth="1")[2] <= usual + 2
 
 
 def test_a_write_costs_the_same_in_a_larger_tree(counter: Counter) -> None:

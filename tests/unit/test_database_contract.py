@@ -247,7 +247,7 @@ def test_nobody_goes_before_a_commit_that_is_under_way(own_cluster: tuple[cluste
     """A process that dies while its change is committed leaves the database to finish it: the next one waits."""
     mine, database = own_cluster
     dying = database.connect()
-    database._begin(dying)  # type: ignore[attr-defined]
+    database._begin(dying, True)  # type: ignore[attr-defined]
     advance(dying, "node", 5)
     database.shared.committing()
     seen: list[int] = []

@@ -14,9 +14,7 @@ StartResponse = Callable[..., Callable[[bytes], Any]]
 _BLOCK = 512 * 1024
 
 
-def send(
-    environ: Environ, start_response: StartResponse, response: Response, exc_info: Any = None
-) -> Iterable[bytes]:
+def send(environ: Environ, start_response: StartResponse, response: Response, exc_info: Any = None) -> Iterable[bytes]:
     """Start the answer and give its body.
 
     The server's own ``start_response`` is preferred to WsgiDAV's wrapper, which
