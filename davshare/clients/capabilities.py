@@ -30,6 +30,7 @@ def get(call: OcsCall) -> Result:
 def _capabilities(facts: dict[str, Any]) -> dict[str, Any]:
     return {
         "core": {"pollinterval": POLL, "webdav-root": "remote.php/webdav", "status": facts},
+        "spaces": {"enabled": True, "version": "1.0.0", "projects": True, "share_jail": False},
         "dav": {"chunking": "1.0"},
         "files": {"bigfilechunking": True},
         "checksums": {"supportedTypes": ["SHA1", "MD5", "ADLER32", "SHA256"], "preferredUploadType": "SHA1"},

@@ -111,6 +111,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("spaces.quota_bytes", 0, "Quota of spaces that others than administrators make, in bytes; 0 means none."),
     Setting("auth.app_tokens_only", False, "Passwords sign in at `/login` only; everything else needs a token."),
     Setting("auth.login_by_name_only", False, "Sign in by the name of an account only, not by its e-mail address."),
+    Setting(
+        "auth.openid_provider",
+        True,
+        "Let ownCloud's apps sign in at this site by OpenID Connect, where `oidc` names no provider for them.",
+    ),
     Setting("password.min_length", 8, "Fewest characters of a new password.", 1, 256),
 )
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from davshare.api import problem
 from davshare.api.router import Router
 from davshare.clients import discovery, status
+from davshare.clients.graph_router import Graph
 from davshare.clients.ocs_router import Ocs
 from davshare.dav import fault, options
 from davshare.dav.dispatch import Dav
@@ -32,6 +33,7 @@ from davshare.http.request import Request
 from davshare.http.responses import Response
 from davshare.identity.gate import Gate
 from davshare.identity.issuers import Issuer
+from davshare.identity.openid import OpenIdProvider
 from davshare.identity.sightings import Sightings
 from davshare.model import names
 from davshare.model.people import Actor
@@ -67,15 +69,21 @@ _QUICK = frozenset({"GET", "HEAD", "PROPFIND", "OPTIONS"})
 
 
 class Pipeline:
-    """The application of one worker; see :class:`davshare.http.application.Application`."""
+    """The application of one worker; see :class:`davshare.http.application.Application`.
 
-    def __init__(self, files: Files, gate: Gate, public_url: str) -> None:
+    :param public_url: scheme and host under which people reach the server; empty: as each request says.
+    :param provider: where ownCloud's programs let people sign in.
+    """
+
+    def __init__(self, files: Files, gate: Gate, public_url: str, provider: OpenIdProvider) -> None:
         self._files = files
         self._gate = gate
         self._public_url = public_url
+        self._provider = provider
         self._dav = Dav(self._browse)
         self._api = Router(files, self.who, gate.challenges, public_url)
         self._ocs = Ocs(files, self.who, gate.challenges, public_url)
+        self._graph = Graph(files, self.who, gate.challenges, public_url)
         #: Where people sign in; None: nowhere.
         self.door: Door | None = None
         #: Where devices get in and are sent out; None: nowhere.
@@ -135,7 +143,7 @@ class Pipeline:
             if instead is not None:
                 return instead
             # ownCloud's clients take Bearer here for the way to an OpenID provider.
-            bearer = bool(self.issuers) or not request.path.startswith("/remote.php")
+            bearer = not request.path.startswith("/remote.php") or bool(self.issuers) or self._provider.is_open
             response.headers += [*self._gate.challenges(bearer), ("MS-Author-Via", "DAV")]
         return response
 
@@ -241,10 +249,14 @@ class Pipeline:
             if not patient:
                 raise Waits
             return self._ocs.respond(request, segments)
-        if segments == (".well-known", "openid-configuration"):
+        if segments and segments[0] == "graph":
             if not patient:
                 raise Waits
-            return discovery.respond(self.issuers, request)
+            return self._graph.respond(request, segments)
+        if segments[:1] == (".well-known",) and len(segments) == 2:
+            if not patient:
+                raise Waits
+            return self._well_known(request, segments[1])
         if segments == ("status.php",):
             return status.respond(request)
         if segments in (("readyz",), ("livez",), ("healthz",)):
@@ -258,6 +270,15 @@ class Pipeline:
             return Response(302, [("Location", "/dav/home/"), ("Cache-Control", "no-store")])
         if not segments and request.method != "PROPFIND":
             raise MethodNotAllowed("OPTIONS, GET, HEAD")
+        raise NotFound
+
+    def _well_known(self, request: Request, name: str) -> Response:
+        """What programs look for at every site (RFC 8615)."""
+        site = origin.site(request, self._public_url)
+        if name == "openid-configuration":
+            return discovery.configuration(self._provider, request, site)
+        if name == "webfinger":
+            return discovery.webfinger(self._provider, request, site, self.who)
         raise NotFound
 
     def _browse(self, x: Exchange, target: Target) -> Response:

@@ -1,4 +1,4 @@
-"""When devices were seen and which are to be wiped, uploads of other kinds, and webhooks."""
+"""When devices were seen, which are to be wiped and what they were granted, uploads of other kinds, and webhooks."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -44,6 +44,14 @@ def upgrade() -> None:
         _number("done", nullable=True),
     )
     op.create_index("wipe_user", "wipe", ["user"])
+    op.create_table(
+        "consent",
+        sa.Column("device", sa.BigInteger(), sa.ForeignKey("apptoken.id", ondelete="CASCADE"), primary_key=True),
+        _text("client", None),
+        _text("scope", None),
+        sa.Column("refresh", sa.LargeBinary()),
+        _number("signed_in"),
+    )
     for column in (_text("kind", "chunks"), _text("payload"), _text("answer")):
         op.add_column("upload", column)
     op.create_table(
