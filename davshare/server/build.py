@@ -80,7 +80,7 @@ def make_application(data: Path, config: Config) -> Application:
         bearers=bearers,
     )
     provider = OpenIdProvider(files, sessions, issuers, secret)
-    direct = Pipeline(files, gate, config.public_url, provider)
+    direct = Pipeline(files, gate, config.public_url)
     direct.door = Door(files, sessions, Logins(files, oidc, sessions), config.public_url, direct.who)
     flows = Flows(files.db, secret)
     wiping = Wiping(files.db, Throttle(files.db, secret))
@@ -88,6 +88,7 @@ def make_application(data: Path, config: Config) -> Application:
     consent = AuthorizeDoor(provider, sessions, config.public_url, direct.who)
     direct.ways = Ways(flows, pages, OpenIdCalls(provider, direct.who), consent, wiping, config.public_url)
     direct.issuers = issuers
+    direct.provider = provider
     direct.sightings.start()
     if config.gateway == "direct":
         return direct

@@ -69,17 +69,12 @@ _QUICK = frozenset({"GET", "HEAD", "PROPFIND", "OPTIONS"})
 
 
 class Pipeline:
-    """The application of one worker; see :class:`davshare.http.application.Application`.
+    """The application of one worker; see :class:`davshare.http.application.Application`."""
 
-    :param public_url: scheme and host under which people reach the server; empty: as each request says.
-    :param provider: where ownCloud's programs let people sign in.
-    """
-
-    def __init__(self, files: Files, gate: Gate, public_url: str, provider: OpenIdProvider) -> None:
+    def __init__(self, files: Files, gate: Gate, public_url: str) -> None:
         self._files = files
         self._gate = gate
         self._public_url = public_url
-        self._provider = provider
         self._dav = Dav(self._browse)
         self._api = Router(files, self.who, gate.challenges, public_url)
         self._ocs = Ocs(files, self.who, gate.challenges, public_url)
@@ -90,6 +85,8 @@ class Pipeline:
         self.ways: Ways | None = None
         #: The OpenID providers that people can sign in at.
         self.issuers: Sequence[Issuer] = ()
+        #: Where ownCloud's programs let people sign in; None: nowhere.
+        self.provider: OpenIdProvider | None = None
         #: Which devices were here.
         self.sightings = Sightings(files.db)
 
@@ -143,7 +140,7 @@ class Pipeline:
             if instead is not None:
                 return instead
             # ownCloud's clients take Bearer here for the way to an OpenID provider.
-            bearer = not request.path.startswith("/remote.php") or bool(self.issuers) or self._provider.is_open
+            bearer = not request.path.startswith("/remote.php") or bool(self.issuers) or self._lets_sign_in()
             response.headers += [*self._gate.challenges(bearer), ("MS-Author-Via", "DAV")]
         return response
 
@@ -272,13 +269,17 @@ class Pipeline:
             raise MethodNotAllowed("OPTIONS, GET, HEAD")
         raise NotFound
 
+    def _lets_sign_in(self) -> bool:
+        """Whether ownCloud's programs let people sign in at this very site."""
+        return self.provider is not None and self.provider.is_open
+
     def _well_known(self, request: Request, name: str) -> Response:
         """What programs look for at every site (RFC 8615)."""
         site = origin.site(request, self._public_url)
-        if name == "openid-configuration":
-            return discovery.configuration(self._provider, request, site)
-        if name == "webfinger":
-            return discovery.webfinger(self._provider, request, site, self.who)
+        if self.provider is not None and name == "openid-configuration":
+            return discovery.configuration(self.provider, request, site)
+        if self.provider is not None and name == "webfinger":
+            return discovery.webfinger(self.provider, request, site, self.who)
         raise NotFound
 
     def _browse(self, x: Exchange, target: Target) -> Response:
