@@ -35,8 +35,8 @@ from davshare.model.people import Actor, User
 PATIENCE, MEMORY = 60, 600
 #: Seconds without a new access token after which a device ends.
 IDLE = 90 * 86400
-#: Codes that can wait to be exchanged.
-_MOST = 10_000
+#: Codes that can wait to be exchanged: of one user, and of all.
+MOST_OF_USER, _MOST = 20, 10_000
 _CODE, _SPENT = "code", "spent"
 #: A refresh token names its device, so that one that was replaced is known as such without being kept.
 _FORM = re.compile(r"dsr_([A-Za-z0-9_-]{22})([A-Za-z0-9_-]{43})\Z").match
@@ -118,9 +118,11 @@ class Consents:
         try:
             with self._db.write() as connection:
                 apptokens.demand_room(connection, actor.user)
-                if onetime.number(connection, _CODE, now) >= _MOST:
+                owner = f"{actor.user}\n"
+                mine = onetime.number_of(connection, _CODE, owner, now)
+                if mine >= MOST_OF_USER or onetime.number(connection, _CODE, now) >= _MOST:
                     raise TooManyAttempts("Too many programs wait for access; try again shortly.")
-                payload = json.dumps(granted)
+                payload = owner + json.dumps(granted)
                 onetime.put(connection, Once(_digest(_CODE, code), _CODE, actor.user, payload, now + PATIENCE), now)
         except Taken:
             raise NotAuthenticated from None  # the account has just been removed
@@ -137,7 +139,7 @@ class Consents:
                 self._end_spent(connection, digest, now)
                 return None
             onetime.put(connection, Once(digest, _SPENT, row.user, "", now + MEMORY), now)
-        return Code(text, row.user, Grant(*json.loads(row.payload)))
+        return Code(text, row.user, Grant(*json.loads(row.payload.partition("\n")[2])))
 
     @staticmethod
     def _end_spent(connection: Connection, digest: bytes, now: int) -> None:

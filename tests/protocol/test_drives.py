@@ -301,3 +301,28 @@ def test_guests_and_administrators(own_server: Callable[..., Server]) -> None:
     assert set(drives(server, ADMIN[0])) == {"admin", "lab"}
     server.cli("space", "remove", "lab")
     assert drives(server, "gast") == {}
+
+
+def test_a_home_is_no_space(own_server: Callable[..., Server]) -> None:
+    """Whoever rules their home by its id changes no project space that happens to be called the same."""
+    server = own_server(workers=1)
+    server.cli("space", "add", "alice", "--member", "bob:manager")
+    home = next(each["id"] for each in graph(server, "alice", "me/drives")["value"])
+    bob, nobody = next(each["id"] for each in graph(server, "bob", "me/drives")["value"]), "davshare$ffff"
+    alice = server.dav("alice", "/")
+    kind = {"Content-Type": "application/json"}
+    for number in (home, bob, nobody, "alice"):
+        for method, rest, body in (
+            ("GET", "", None),
+            ("PATCH", "", b'{"archived": true}'),
+            ("GET", "/members", None),
+            ("PUT", "/members/users/alice", b'{"role": "manager"}'),
+        ):
+            found = alice.request(method, f"/api/v1/spaces/{number}{rest}", body, kind)
+            assert found.status == 404, (number, method, rest, found)
+    server.cli("space", "add", "admin")
+    admin = next(each["id"] for each in graph(server, ADMIN[0], "me/drives")["value"])
+    assert server.dav(ADMIN[0]).request("DELETE", f"/api/v1/spaces/{admin}?files=true").status == 404
+    assert {each["name"] for each in json.loads(server.cli("space", "list", "--json").stdout)} == {"admin", "alice"}
+    (space,) = (each["id"] for each in graph(server, "bob", "me/drives")["value"] if each["name"] == "alice")
+    assert server.dav("bob").request("GET", f"/api/v1/spaces/{space}").status == 200, "spaces go by their ids, too"

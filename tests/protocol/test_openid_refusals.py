@@ -199,6 +199,16 @@ def test_too_many_devices(own_server: Callable[..., Server]) -> None:
     assert found.status == 409 and b"too many app tokens" in found.body
 
 
+def test_many_codes(own_server: Callable[..., Server]) -> None:
+    """Nobody keeps others waiting by asking all the time."""
+    server = own_server(workers=1)
+    alice, bob = signed_in(server, "alice"), signed_in(server, "bob")
+    question = Program(server).question()
+    found = [say(alice, question).status for _ in range(21)]
+    assert found == [302] * 20 + [429]
+    assert say(bob, question).status == 302
+
+
 # the code
 
 
