@@ -354,6 +354,20 @@ def test_a_removed_user(own_server: Callable[..., Server]) -> None:
     assert server.rows("SELECT * FROM consent") == []
 
 
+def test_the_log_keeps_secrets(own_server: Callable[..., Server]) -> None:
+    """Whatever it is told to tell: neither codes nor tokens nor verifiers."""
+    server = own_server(workers=1, env={"DAVSHARE_LOG_LEVEL": "debug"})
+    program = Program(server)
+    code = program.code(signed_in(server, "alice"))
+    tokens = told(program.exchange(code))
+    again = told(program.refresh(tokens["refresh_token"]))
+    assert error(program.refresh(tokens["refresh_token"])) == "invalid_grant"
+    log = server.log_tail(10**6)
+    kinds = ("access_token", "refresh_token", "id_token")
+    for secret in (code, program.verifier, *[each[kind] for each in (tokens, again) for kind in kinds]):
+        assert secret not in log
+
+
 # programs
 
 
