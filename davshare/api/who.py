@@ -23,7 +23,9 @@ def place_of(call: Call) -> Place:
     """
     with call.files.db.snapshot() as connection:
         found = view.locate(connection, call.actor, ("dav", "spaces", call.path["space"]), True)
-    if not isinstance(found, Place) or found.space.kind != "space" or not (found.rights & Permission.READ or found.passages):
+    if not isinstance(found, Place) or found.space.kind != "space":
+        raise NotFound
+    if not (found.rights & Permission.READ or found.passages):
         raise NotFound
     return found
 
