@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from davshare.clients import drives
 from davshare.clients.arguments import Arguments
@@ -94,7 +95,7 @@ def list_users(call: GraphCall) -> Any:
         found: list[User] = people.search(call.files.db, text, offset, limit + 1)
     else:
         found = [each for each in _search(call, "user", text, offset + limit + 1) if isinstance(each, User)][offset:]
-    return _listed([_user(call, each) for each in found], offset, limit)
+    return _listed(call, "users", [_user(call, each) for each in found], offset, limit)
 
 
 def list_groups(call: GraphCall) -> Any:
@@ -104,7 +105,7 @@ def list_groups(call: GraphCall) -> Any:
         found = [each.group for each in groups.groups(call.files.db, text, offset, limit + 1)]
     else:
         found = [each for each in _search(call, "group", text, offset + limit + 1) if isinstance(each, Group)][offset:]
-    return _listed([_group(each) for each in found], offset, limit)
+    return _listed(call, "groups", [_group(each) for each in found], offset, limit)
 
 
 def user(call: GraphCall) -> Any:
@@ -148,10 +149,13 @@ def _page(call: GraphCall) -> tuple[str, int, int]:
     return text, min(call.given.whole("$skip", 0), 10**6), max(1, min(call.given.whole("$top", PAGE), PAGE))
 
 
-def _listed(found: list[Any], offset: int, limit: int) -> Any:
-    """A page; ``$skip`` leads to the next one."""
-    more = {"@odata.nextLink": f"?$skip={offset + limit}&$top={limit}"} if len(found) > limit else {}
-    return {"value": found[:limit], **more}
+def _listed(call: GraphCall, name: str, found: list[Any], offset: int, limit: int) -> Any:
+    """A page, and the address of the next one."""
+    answer: dict[str, Any] = {"value": found[:limit]}
+    if len(found) > limit:
+        asked = {"$skip": offset + limit, "$top": limit, "$search": call.given.text("$search") or ""}
+        answer["@odata.nextLink"] = f"{call.site}/graph/v1.0/{name}?{urlencode(asked)}"
+    return answer
 
 
 def _user(call: GraphCall, found: User) -> dict[str, Any]:

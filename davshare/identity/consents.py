@@ -23,7 +23,7 @@ from davshare.errors import Forbidden, NotAuthenticated, TooManyAttempts
 from davshare.identity import apptokens
 from davshare.identity.devices import name_of
 from davshare.identity.sessions import HOUR, PROGRAM, Opened, Sessions
-from davshare.index import consents, onetime, people
+from davshare.index import consents, onetime, people, sessions
 from davshare.index.consents import Consent
 from davshare.index.database import Connection, Database, Taken
 from davshare.index.onetime import Once
@@ -38,6 +38,8 @@ IDLE = 90 * 86400
 #: Codes that can wait to be exchanged: of one user, and of all.
 MOST_OF_USER, _MOST = 20, 10_000
 _CODE, _SPENT = "code", "spent"
+#: Access tokens of one device that are good at the same time.
+_LIVE = 10
 #: A refresh token names its device, so that one that was replaced is known as such without being kept.
 _FORM = re.compile(r"dsr_([A-Za-z0-9_-]{22})([A-Za-z0-9_-]{43})\Z").match
 _LONGEST_LABEL = 100
@@ -83,12 +85,13 @@ class Tokens(NamedTuple):
 class Consents:
     """The consents of one site.
 
+    :param opened: makes the access tokens.
     :param secret: the site's key.
     """
 
-    def __init__(self, database: Database, sessions: Sessions, secret: bytes) -> None:
+    def __init__(self, database: Database, opened: Sessions, secret: bytes) -> None:
         self._db = database
-        self._sessions = sessions
+        self._sessions = opened
         self._secret = hashlib.blake2b(secret, person=b"openid consent").digest()
 
     def seal(self, query: str, actor: Actor) -> str:
@@ -198,6 +201,7 @@ class Consents:
             if not consents.renew(connection, device, old, new, now + IDLE):
                 people.remove_token(connection, device)
                 return None
+            sessions.trim_device(connection, device, _LIVE - 1)
             access = self._access(connection, user, device, renewal.token.label)
         return Tokens(user, access, f"dsr_{family[1]}{refresh}", consent.scope, consent.signed_in)
 

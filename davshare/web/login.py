@@ -189,9 +189,10 @@ class Door:
             actor = self._who(replace(request, headers={**request.headers, "authorization": shown}))
         except NotAuthenticated as error:
             usual = type(error) is NotAuthenticated
-            return self._shown(request, 403, "Name or password is wrong." if usual else error.message, target)
+            message = "Name or password is wrong." if usual else error.message
+            return self._shown(request, 403, message, target, again=True)
         except DavshareError as error:
-            page = self._shown(request, error.status, error.message, target)
+            page = self._shown(request, error.status, error.message, target, again=True)
             page.headers += error.headers
             return page
         opened = self._sessions.open(actor, BROWSER, HALF_DAY, "browser")

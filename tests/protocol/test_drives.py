@@ -248,8 +248,9 @@ def test_people(site: Server) -> None:
     for path in ("users/carol", f"users/{carol['id']}", "users/nobody", "users/99999999999999999"):
         refused(site.dav("alice").request("GET", f"/graph/v1.0/{path}"), 404)
     first = graph(site, ADMIN[0], "users?$top=3")
-    assert len(first["value"]) == 3 and "$skip=3" in first["@odata.nextLink"]
-    assert "@odata.nextLink" not in graph(site, ADMIN[0], "users?$top=3&$skip=3")
+    more = first["@odata.nextLink"].removeprefix(f"{site.url}/graph/v1.0/")
+    rest = graph(site, ADMIN[0], more)
+    assert len(first["value"]) == 3 and len(rest["value"]) == 1 and "@odata.nextLink" not in rest
 
 
 def test_groups(site: Server) -> None:

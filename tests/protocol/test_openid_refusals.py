@@ -302,6 +302,20 @@ def test_a_refresh_token_twice(own_server: Callable[..., Server]) -> None:
     assert opens(server, others["access_token"]) == 207
 
 
+def test_a_greedy_device(own_server: Callable[..., Server]) -> None:
+    """Who takes new tokens all the time ends its own older ones, and nobody else's."""
+    server = own_server(workers=2)
+    alice = signed_in(server, "alice")
+    program = Program(server)
+    found = [program.sign_in(alice)]
+    for _ in range(12):
+        found.append(told(program.refresh(found[-1]["refresh_token"])))
+    assert server.rows("SELECT count(*) FROM session WHERE device IS NOT NULL") == [(10,)]
+    assert opens(server, found[-1]["access_token"]) == 207 and alice.request("GET", "/dav/home/").status == 200
+    states = [opens(server, each["access_token"]) for each in found]
+    assert states.count(207) == 10
+
+
 def test_refresh_tokens_are_secrets(own_server: Callable[..., Server]) -> None:
     """The index does not have them, they open nothing themselves, and are good for their program only."""
     server = own_server(workers=1)

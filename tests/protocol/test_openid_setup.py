@@ -174,8 +174,11 @@ def test_somebody_else(module_server: Server, alice: Browser) -> None:
     """Whoever is signed in already can sign in as somebody else, and comes back."""
     program = Program(module_server)
     page = alice.open("/login?again=1&next=" + quote(program.question(), safe="/"))
-    fields = urlencode({"name": "bob", "password": module_server.users["bob"], "code": ""})
-    back = alice.request("POST", sign_in_form(page), OWN, fields)
+    fields = {"name": "bob", "password": "wrong", "code": ""}
+    page = alice.request("POST", sign_in_form(page), OWN, urlencode(fields))
+    assert page.status == 403 and b"is wrong" in page.body
+    fields["password"] = module_server.users["bob"]
+    back = alice.request("POST", sign_in_form(page), OWN, urlencode(fields))
     assert back["Location"] == program.question()
     assert claims(program.sign_in(alice)["id_token"])["preferred_username"] == "bob"
 
