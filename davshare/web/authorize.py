@@ -26,6 +26,9 @@ from davshare.web.browse import environment
 #: the form to both.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action {}; base-uri 'none'; frame-ancestors 'none'"
 
+#: Seconds that somebody has to read the page, where they have to have signed in just now.
+_READING = 600
+
 
 class AuthorizeDoor:
     """Answers at ``/oidc/authorize`` and ``/oidc/logout``.
@@ -105,7 +108,7 @@ class AuthorizeDoor:
         origin.demand_own_page(request, self._public_url)
         site = origin.site(request, self._public_url)
         wish = self._provider.wish(request.query, site)
-        who = self._signed_in(request, wish)
+        who = self._signed_in(request, wish, _READING)
         if who is None:
             return _redirect(_sign_in(request))
         form = forms.read(request)
@@ -114,8 +117,11 @@ class AuthorizeDoor:
             return _redirect(self._provider.no(wish, site))
         return _redirect(self._provider.grant(wish, site, who))
 
-    def _signed_in(self, request: Request, wish: Wish) -> SignedIn | None:
-        """Who is signed in, recently enough for what is asked."""
+    def _signed_in(self, request: Request, wish: Wish, since: int = 0) -> SignedIn | None:
+        """Who is signed in, recently enough for what is asked.
+
+        :param since: seconds that may have gone by since it was recent enough.
+        """
         try:
             actor = self._who(request)
         except NotAuthenticated:
@@ -123,7 +129,7 @@ class AuthorizeDoor:
         # A password that is shown with the request is as fresh as can be.
         session = self._session(request) if "authorization" not in request.headers else None
         at = int(time.time()) if session is None else session.created
-        return None if wish.fresh is not None and at + wish.fresh < time.time() else SignedIn(actor, at)
+        return None if wish.fresh is not None and at + wish.fresh + since < time.time() else SignedIn(actor, at)
 
     def _session(self, request: Request) -> Session | None:
         """The session of the cookie."""

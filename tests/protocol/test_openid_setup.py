@@ -236,9 +236,14 @@ def test_sign_in_just_now(own_server: Callable[..., Server]) -> None:
     server = own_server()
     alice = signed_in(server, "alice")
     program = Program(server)
-    assert alice.request("GET", program.question(prompt="login")).status == 200
+    question = program.question(prompt="login")
+    fields = urlencode({"seal": seal(alice.request("GET", question)), "answer": "yes"})
     with server.index() as connection:
-        connection.execute("UPDATE session SET created=created-?", (1000,))
+        connection.execute("UPDATE session SET created=created-?", (200,))
+    assert program.told(alice.request("POST", question, OWN, fields))["code"], "who reads slowly is no other person"
+    with server.index() as connection:
+        connection.execute("UPDATE session SET created=created-?", (800,))
+    assert alice.request("POST", question, OWN, fields)["Location"].startswith("/login?again=1&next=")
     for changes in ({"prompt": "login"}, {"max_age": "900"}, {"max_age": "0"}):
         way = alice.request("GET", program.question(**changes))
         assert way.status == 302 and way["Location"].startswith("/login?again=1&next="), changes
