@@ -43,6 +43,7 @@ def devices(server: Server, user: str = "alice") -> list[int]:
 # the question
 
 
+@pytest.mark.rfc(9700, "4.1.1", "answers go to addresses of the program only, compared letter by letter")
 @pytest.mark.parametrize(
     "redirect",
     [
@@ -94,6 +95,7 @@ def test_twice_is_malformed(module_server: Server, alice: Browser) -> None:
     assert alice.request("PUT", question).status == 405
 
 
+@pytest.mark.rfc(6749, "4.1.2.1", "a program is told what is wrong with its question, with its state")
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -138,6 +140,7 @@ def test_no(module_server: Server, alice: Browser) -> None:
         assert program.told(say(alice, program.question(), answer))["error"] == "access_denied"
 
 
+@pytest.mark.rfc(6749, "10.12", "access is granted on our own page only")
 def test_other_pages_grant_nothing(module_server: Server, alice: Browser) -> None:
     """Neither by what browsers say of the page, nor without the seal of the page, nor with another one."""
     program = Program(module_server)
@@ -212,6 +215,7 @@ def test_many_codes(own_server: Callable[..., Server]) -> None:
 # the code
 
 
+@pytest.mark.rfc(7636, "4.6", "a code is worth nothing without the verifier of its challenge")
 def test_a_wrong_verifier(module_server: Server, alice: Browser) -> None:
     """Whoever has stolen a code cannot use it, and has only one attempt."""
     for wrong in ("x" * 64, "", "short"):
@@ -224,6 +228,7 @@ def test_a_wrong_verifier(module_server: Server, alice: Browser) -> None:
     assert error(program.exchange(program.code(alice), code_verifier=plain)) == "invalid_grant", "not the challenge"
 
 
+@pytest.mark.rfc(6749, "4.1.3", "a code is for the program and the address that it was made for")
 def test_a_code_is_for_one(module_server: Server, alice: Browser) -> None:
     """For the program that has asked, at the address where it was sent, and for nothing else."""
     for changes in ({"redirect_uri": "http://127.0.0.1:1"}, {"redirect_uri": ""}):
@@ -237,6 +242,7 @@ def test_a_code_is_for_one(module_server: Server, alice: Browser) -> None:
     assert bearer(module_server, program.code(alice), "GET", "/dav/home/").status == 401
 
 
+@pytest.mark.rfc(6749, "4.1.2", "a code that comes twice is refused, and ends all tokens that came of it")
 def test_a_code_twice(own_server: Callable[..., Server]) -> None:
     """Then it is in wrong hands: what came of it ends at once, in every worker."""
     server = own_server(workers=2)
@@ -252,6 +258,7 @@ def test_a_code_twice(own_server: Callable[..., Server]) -> None:
     assert len(devices(server)) == 1
 
 
+@pytest.mark.rfc(6749, "4.1.2", "a code is good for a minute")
 def test_a_code_ends(own_server: Callable[..., Server]) -> None:
     """After a minute."""
     server = own_server(workers=1)
@@ -286,6 +293,7 @@ def test_many_at_once(module_server: Server, alice: Browser, round_: int) -> Non
 # the refresh token
 
 
+@pytest.mark.rfc(9700, "4.14.2", "a refresh token that was replaced ends everything that came of its consent")
 def test_a_refresh_token_twice(own_server: Callable[..., Server]) -> None:
     """Then one of two has stolen it: everything of that device ends, and nothing of another."""
     server = own_server(workers=2)
@@ -385,6 +393,7 @@ def test_the_log_keeps_secrets(own_server: Callable[..., Server]) -> None:
 # programs
 
 
+@pytest.mark.rfc(6749, "3.2.1", "programs show who they are before they get or end tokens")
 @pytest.mark.parametrize("path", ["/oidc/token", "/oidc/revoke"])
 def test_programs_show_who_they_are(module_server: Server, alice: Browser, path: str) -> None:
     """By what is built into them; anything else is refused, and never an error of ours."""
@@ -417,6 +426,7 @@ def test_programs_show_who_they_are(module_server: Server, alice: Browser, path:
     assert module_server.dav(None).request("GET", path).status == 405
 
 
+@pytest.mark.rfc(7009, "2.1", "a token is ended by the program that it was made for, with all that belongs to it")
 def test_revocation(module_server: Server, alice: Browser) -> None:
     """Of either token, by the program that it was made for; what is unknown is gone already (RFC 7009 section 2.2)."""
 

@@ -125,6 +125,7 @@ def test_an_independent_client(module_server: Server, alice: Browser, monkeypatc
     assert opens(server, fresh["access_token"]) == opens(server, old) == 401
 
 
+@pytest.mark.rfc(8252, "7.3", "any port of the own machine is taken as the address of a native program")
 @pytest.mark.parametrize(
     ("client", "redirect"),
     [
@@ -270,6 +271,7 @@ def test_switched_off(own_server: Callable[..., Server]) -> None:
     assert nobody.request("GET", DISCOVERY).status == 200
 
 
+@pytest.mark.rfc(7033, "4.4", "what is asked for is the subject of the answer, and what is not known here is 404")
 def test_webfinger(module_server: Server) -> None:
     """Of this site, and of one's own account; of nothing else, and accounts only to those who have signed in."""
     server, nobody, alice = module_server, module_server.dav(None), module_server.dav("alice")
