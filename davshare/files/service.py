@@ -44,6 +44,8 @@ class Files:
         with database.session() as connection:
             self.epoch = count(connection, "epoch")
         self.memory = Memory(database)
+        #: What was read when the mark that all processes share had which value.
+        self._generation = (-1, 0)
         self.written = Written()
         self._stores: dict[int, LocalStore] = {}
         self._mutex = threading.Lock()
@@ -120,13 +122,13 @@ class Files:
 
     def generation(self) -> int:
         """The number that every change of people, spaces, grants and settings raises; settings follow it."""
-        version = self.memory.version()
-        found: int | None = self.memory.get(version, "generation")
-        if found is None:
-            with self.db.session() as connection:
-                found = count(connection, "generation")
-            self.settings.refresh(found)
-            self.memory.put(version, "generation", found)
+        mark, (known, found) = self.db.shared.generation, self._generation
+        if mark == known and not mark & 1:
+            return found
+        with self.db.session() as connection:
+            found = count(connection, "generation")
+        self.settings.refresh(found)
+        self._generation = (mark, found)
         return found
 
     @contextmanager

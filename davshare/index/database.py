@@ -46,7 +46,10 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """What the index needs of a connection: the part of :class:`sqlite3.Connection` that is used."""
+    """What the index needs of a connection: the part of :class:`sqlite3.Connection` that is used, and one word."""
+
+    #: Whether this transaction raises the generation.
+    raises: bool
 
     @property
     def in_transaction(self) -> bool:
@@ -199,6 +202,7 @@ class Database(ABC):
         :raises Unavailable: the index cannot be written.
         """
         connection = self._take()
+        connection.raises = False
         try:
             self._begin(connection, lasting)
             try:
@@ -265,6 +269,7 @@ def advance(connection: Connection, name: str, by: int = 1) -> int:
 def changed(connection: Connection) -> None:
     """Tell every worker that people, tokens, spaces, grants or settings are other than before."""
     advance(connection, "generation")
+    connection.raises = True
 
 
 def parts(ids: Sequence[int]) -> Iterator[tuple[int, ...]]:

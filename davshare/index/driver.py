@@ -84,7 +84,7 @@ class PostgresConnection:
     :param durable: commits wait for the disk.
     """
 
-    __slots__ = ("_raw", "_status", "waited")
+    __slots__ = ("_raw", "_status", "raises", "waited")
 
     def __init__(self, url: str, durable: bool) -> None:
         raw = plain(url)
@@ -97,6 +97,7 @@ class PostgresConnection:
         self._raw = raw
         self._status = raw.pgconn
         self.waited = False
+        self.raises = False
         self.execute(_SESSION if durable else f"{_SESSION}; SET synchronous_commit=off")
 
     @property

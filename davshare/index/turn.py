@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PROGRESS, _VERSION, _COMMITS, _INODE, _MARK, _LEARNT = range(6)
+_PROGRESS, _VERSION, _COMMITS, _INODE, _MARK, _LEARNT, _GENERATION = range(7)
 
 
 class Turn:
@@ -56,13 +56,25 @@ class Turn:
         """A number that every change of the index raises; odd while one is being committed."""
         return self._words[_VERSION]
 
-    def committing(self) -> None:
-        """From now on the index may be another one; for whoever holds the turn."""
-        self._words[_VERSION] |= 1
+    @property
+    def generation(self) -> int:
+        """The same as :attr:`version` for changes of people, tokens, spaces, grants and settings alone."""
+        return self._words[_GENERATION]
 
-    def decided(self) -> None:
+    def committing(self, generation: bool) -> None:
+        """From now on the index may be another one; for whoever holds the turn.
+
+        :param generation: whether it is such a change as :attr:`generation` counts.
+        """
+        self._words[_VERSION] |= 1
+        if generation:
+            self._words[_GENERATION] |= 1
+
+    def decided(self, generation: bool = False) -> None:
         """The change is there, or will never be."""
         self._words[_VERSION] = (self._words[_VERSION] | 1) + 1
+        if generation:
+            self._words[_GENERATION] = (self._words[_GENERATION] | 1) + 1
 
     @property
     def commits(self) -> int:
