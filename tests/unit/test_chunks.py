@@ -12,7 +12,7 @@ import pytest
 
 from davshare import config
 from davshare.errors import Conflict, InsufficientStorage, NotFound
-from davshare.files import assembly, chunks, tidy
+from davshare.files import assembly, chunks, pending, tidy
 from davshare.files.assembly import Whole
 from davshare.files.context import Address, Asker
 from davshare.files.service import Files
@@ -45,7 +45,7 @@ def asker(files: Files) -> Asker:
         user = people.user(connection, "admin")
         assert user is not None
         found = Asker(actor_of(connection, user))
-    chunks.begin(files, found.actor, "up", None)
+    pending.begin(files, found.actor, "up", None)
     return found
 
 
@@ -67,15 +67,16 @@ def content(files: Files) -> bytes:
 def the_file(files: Files, asker: Asker) -> bytes:
     """The name of the staged file to which chunks are appended."""
     with files.db.session() as connection:
-        return chunks.opened(connection, asker.actor, "up").file.encode()
+        return pending.opened(files, connection, asker.actor, "up").file.encode()
 
 
-def test_nobody_waits_for_who_appends(files: Files, asker: Asker) -> None:
+def test_nobody_waits_for_who_appends(files: Files, asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one chunk is being appended another one gets a file of its own, and the whole cannot be completed."""
     put(files, asker, "0", b"zero")
     with files.db.session() as connection:
-        open_ = chunks.opened(connection, asker.actor, "up")
-    other = chunks.store_of(files, open_).staged(open_.file.encode())
+        open_ = pending.opened(files, connection, asker.actor, "up")
+    monkeypatch.setattr(pending, "_PATIENCE", 0.2)
+    other = pending.store_of(files, open_).staged(open_.file.encode())
     assert other.claim()
     put(files, asker, "1", b"one")
     assert len(list(staging(files).iterdir())) == 2
@@ -113,7 +114,7 @@ def test_lost_on_disk(files: Files, asker: Asker, how: str) -> None:
         put(files, asker, "1", b"one")
     with pytest.raises(Conflict):
         assembly.complete(files, asker, "up", TARGET, Whole())
-    chunks.abandon(files, asker.actor, "up")
+    pending.abandon(files, asker.actor, "up")
     assert list(staging(files).iterdir()) == []
 
 
@@ -189,20 +190,20 @@ def test_litter_of_others_goes(files: Files, asker: Asker) -> None:
 
 def _space(files: Files, asker: Asker) -> int:
     with files.db.session() as connection:
-        return chunks.opened(connection, asker.actor, "up").space
+        return pending.opened(files, connection, asker.actor, "up").space
 
 
 def test_limits(files: Files, asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither chunks nor uploads grow without bound; what is there can be replaced at the limit."""
     monkeypatch.setattr(chunks, "MOST_CHUNKS", 2)
-    monkeypatch.setattr(chunks, "MOST_OPEN", 2)
+    monkeypatch.setattr(pending, "MOST_OPEN", 2)
     put(files, asker, "0", b"zero")
     put(files, asker, "1", b"one")
     with pytest.raises(InsufficientStorage):
         put(files, asker, "2", b"two")
     assert not put(files, asker, "0", b"null")
-    chunks.begin(files, asker.actor, "another", None)
+    pending.begin(files, asker.actor, "another", None)
     with pytest.raises(InsufficientStorage):
-        chunks.begin(files, asker.actor, "third", None)
+        pending.begin(files, asker.actor, "third", None)
     assembly.complete(files, asker, "up", TARGET, Whole())
     assert content(files) == b"nullone"
