@@ -15,12 +15,13 @@ from davshare.model.people import Actor
 
 @dataclass(frozen=True, slots=True)
 class OcsCall:
-    """One call: who asks, the parameters of the path, and the arguments."""
+    """One call: who asks, the parameters of the path, the arguments, and what the client calls itself."""
 
     files: Files
     actor: Actor
     path: Mapping[str, str]
     given: Arguments
+    agent: str = ""
 
     @property
     def limited(self) -> bool:

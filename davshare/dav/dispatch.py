@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from davshare.dav import acl, get, lock, options, parts, patch, post, propfind, proppatch, put, report, tree, uploads
+from davshare.dav import (
+    acl,
+    get,
+    lock,
+    options,
+    parts,
+    patch,
+    post,
+    propfind,
+    proppatch,
+    put,
+    report,
+    tree,
+    tus,
+    uploads,
+)
 from davshare.dav.exchange import Exchange
 from davshare.errors import Conflict, DavshareError, MethodNotAllowed, NotFound, NotImplementedHere, PreconditionFailed
 from davshare.files import methods
@@ -57,6 +72,8 @@ class Dav:
         """
         if uploads.are_at(x.address):
             return uploads.respond(x)
+        if tus.are_at(x.address):
+            return tus.respond(x)
         try:
             return self._respond(x)
         except (NotFound, Conflict):

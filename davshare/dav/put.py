@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from davshare.dav import get
+from davshare.dav import get, properties
 from davshare.dav.exchange import Exchange
-from davshare.errors import BadRequest, UnsupportedMediaType
-from davshare.files import upload
+from davshare.errors import BadRequest, NotFound, UnsupportedMediaType
+from davshare.files import guard, upload
+from davshare.files.context import Address, Asker
+from davshare.files.locate import Place
 from davshare.files.upload import Sent, Stored
 from davshare.http import digests
 from davshare.http.responses import Response
@@ -70,6 +72,19 @@ def described(etag: str, node: int) -> list[tuple[str, str]]:
 def file_id(node: int) -> str:
     """The lasting id of a file, as ``oc:id``."""
     return f"{node:08d}davshare"
+
+
+def permissions(x: Exchange, address: Address) -> str:
+    """What the asker may do with a file that was just stored, in the letters of ``oc:permissions``."""
+    with x.files.db.snapshot() as connection:
+        try:
+            place = x.files.target(connection, Asker(x.actor), address)
+        except NotFound:
+            return ""
+        if not isinstance(place, Place):
+            return ""
+        above = guard.rights(connection, x.actor, place.space, place.chain[:-1]) if len(place.chain) > 1 else 0
+        return properties.letters(place.rights, above, False)
 
 
 def accepted(sent: Sent) -> list[tuple[str, str]]:

@@ -47,7 +47,6 @@ class Answer(NamedTuple):
     etag: str
     node: int
     segments: tuple[str, ...]
-    permissions: str = ""
     asked: tuple[str, ...] = ()
     last: str = ""
 
@@ -58,8 +57,8 @@ class Answer(NamedTuple):
     @classmethod
     def read(cls, text: str) -> Answer:
         """The opposite."""
-        created, etag, node, segments, permissions, asked, last = json.loads(text)
-        return cls(created, etag, node, tuple(segments), permissions, tuple(asked), last)
+        created, etag, node, segments, asked, last = json.loads(text)
+        return cls(created, etag, node, tuple(segments), tuple(asked), last)
 
 
 class _Parts(NamedTuple):

@@ -104,6 +104,14 @@ def oc_checksums(text: str) -> dict[str, bytes]:
     return found
 
 
+def decoded(text: str) -> bytes:
+    """A digest in Base64, whatever its algorithm.
+
+    :raises BadRequest: it is none.
+    """
+    return _base64(text)
+
+
 def _base64(text: str) -> bytes:
     try:
         return base64.b64decode(text.strip(), validate=True)
