@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from davshare.dav import (
     acl,
+    bulk,
     get,
     lock,
     options,
@@ -72,6 +73,8 @@ class Dav:
         """
         if uploads.are_at(x.address):
             return uploads.respond(x)
+        if bulk.is_at(x.address):
+            return bulk.respond(x)
         if tus.are_at(x.address):
             return tus.respond(x)
         try:

@@ -30,7 +30,7 @@ def handle(x: Exchange) -> Response:
         raise BadRequest("A part of a file cannot be written like this.")
     put.demand_plain(x.headers)
     name, transfer, count, index = found.groups()
-    there = Exchange(x.files, x.request, x.actor, Address((*folder, name)), x.public_url)
+    there = x.storing(Address((*folder, name)))
     part = Part(there.address, transfer, int(count), int(index))
     # The digest fields are about the message (RFC 9530 appendix B), OC-Checksum is about the file.
     sent = Sent(x.request.body.length, x.read, expected=digests.stated(x.headers))

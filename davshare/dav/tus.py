@@ -12,7 +12,6 @@ import binascii
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from urllib.parse import quote
 
 from davshare.dav import put
@@ -184,10 +183,7 @@ def _metadata(text: str) -> dict[str, str]:
 
 def _at(x: Exchange, intent: Intent) -> Exchange:
     """The request as one for the file, under the conditions that were stated first and those of its own."""
-    headers = {**intent.conditions, **x.headers}
-    return Exchange(
-        x.files, replace(x.request, method="PUT", headers=headers), x.actor, Address(intent.target), x.public_url
-    )
+    return x.storing(Address(intent.target), {**intent.conditions, **x.headers})
 
 
 def _head(x: Exchange) -> Response:

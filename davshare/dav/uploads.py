@@ -122,7 +122,7 @@ def _drop(x: Exchange, name: str, chunk: str) -> Response:
 
 def _complete(x: Exchange, name: str, whole: str) -> Response:
     """The conditions of this request are about the file that it makes."""
-    there = Exchange(x.files, x.request, x.actor, x.destination(), x.public_url)
+    there = x.storing(x.destination())
     overwrite = x.headers.get("overwrite", "T").strip().upper() not in ("F", "FALSE")
     said = Whole(total(x), put.mtime(x.headers.get("x-oc-mtime")), digests.of_file(x.headers), overwrite)
     answer = assembly.complete(x.files, there.asker, name, there.address, said)
