@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from davshare.index.database import Connection
+from davshare.index.database import Connection, parts
 
 
 class Digests(NamedTuple):
@@ -33,6 +34,20 @@ def of_children(connection: Connection, parent: int) -> dict[int, Digests]:
         (parent,),
     )
     return {row[0]: Digests._make(row[1:]) for row in rows}
+
+
+def of_many(connection: Connection, nodes: Sequence[tuple[int, int]]) -> dict[int, Digests]:
+    """What is known of (node, stamp), by node; one statement for very many."""
+    stamps = dict(nodes)
+    found: dict[int, Digests] = {}
+    for part in parts(list(stamps)):
+        rows = connection.execute(
+            "SELECT node, stamp, sha256, sha1, md5, adler32, crc32 FROM digest"
+            f" WHERE node IN ({','.join('?' * len(part))})",
+            part,
+        )
+        found.update((node, Digests._make(row)) for node, stamp, *row in rows if stamps[node] == stamp)
+    return found
 
 
 def put(connection: Connection, node: int, stamp: int, digests: Digests) -> None:
