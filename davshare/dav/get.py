@@ -98,6 +98,9 @@ def _respond(x: Exchange, content: Content) -> Response:
     ]
     if not kind.startswith(_INLINE):
         headers.append(("Content-Disposition", f"attachment; filename*=UTF-8''{quote(node.name, safe='')}"))
+    checksum = digests.oc_checksum(reading.known_checksums(x.files, node))
+    if checksum:
+        headers.append(("OC-Checksum", checksum))
     spans = None
     if x.request.method == "GET" and "range" in x.headers and ranges.applies(x.headers, content.etag, modified):
         spans = ranges.parse(x.headers["range"], node.size)
