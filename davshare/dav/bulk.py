@@ -27,9 +27,8 @@ _BOUNDARY = re.compile(r'boundary=(?:"([^"]{1,200})"|([^;\s"]{1,200}))', re.IGNO
 _SIZE = re.compile(r"[0-9]{1,18}\Z").match
 _MD5 = re.compile(r"[0-9a-fA-F]{32}\Z").match
 _BLOCK = 64 * 1024
-#: Most files of one request, files that are put in their places at once, and bytes of the head of one.
+#: Most files of one request, and bytes of the head of one.
 MOST = 1000
-_TOGETHER = 100
 _HEAD = 16 * 1024
 
 
@@ -149,7 +148,7 @@ class _Reception:
                 if count > MOST:
                     raise BadRequest("There are too many files in one request.")
                 self._take(stream, head)
-                if len(self._batch) >= _TOGETHER:
+                if self._batch.is_full:
                     self._commit()
             self._commit()
         finally:

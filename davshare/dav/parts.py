@@ -33,7 +33,7 @@ def handle(x: Exchange) -> Response:
     there = x.storing(Address((*folder, name)))
     part = Part(there.address, transfer, int(count), int(index))
     # The digest fields are about the message (RFC 9530 appendix B), OC-Checksum is about the file.
-    sent = Sent(x.request.body.length, x.read, expected=digests.stated(x.headers))
+    sent = Sent(x.request.body.length, x.read, expected=digests.stated(x.headers), hint=uploads.total(x))
     whole = Whole(uploads.total(x), put.mtime(x.headers.get("x-oc-mtime")), digests.of_file(x.headers))
     answer = parts.put(x.files, there.asker, part, sent, whole)
     if answer is None:

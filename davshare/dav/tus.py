@@ -42,6 +42,7 @@ TYPE = "application/offset+octet-stream"
 EXTENSIONS = "creation,creation-with-upload,expiration,checksum,termination"
 ALGORITHMS = ("sha1", "md5", "sha256", "sha512", "crc32", "adler32")
 _BASE = ("remote.php", "dav", "tus")
+_LONGEST = 8192
 _SIZE = re.compile(r"[0-9]{1,18}\Z").match
 _SPOKEN: tuple[tuple[str, str], ...] = (("Tus-Resumable", VERSION),)
 #: Headers that are judged when the file is put in its place.
@@ -150,6 +151,8 @@ def _intent(x: Exchange) -> Intent:
     :raises PreconditionFailed: not even its name.
     """
     text = x.headers.get("upload-metadata", "")
+    if len(text) > _LONGEST:
+        raise BadRequest("Upload-Metadata is too long.")
     said = _metadata(text)
     if not said.get("filename", "").strip("/"):
         raise PreconditionFailed("The name of the file is missing.")
@@ -187,7 +190,10 @@ def _at(x: Exchange, intent: Intent) -> Exchange:
 
 
 def _head(x: Exchange) -> Response:
+    """All bytes are said to be there only once the file is in its place: clients look no further then."""
     now = resumable.state(x.files, x.actor, _name(x))
+    if now.answer is None and now.offset == now.length:
+        now = resumable.append(x.files, _at(x, now.intent).asker, now, now.offset, Sent(0, lambda size: b""))
     headers = [*_progress(x, now), ("Upload-Length", str(now.length)), ("Cache-Control", "no-store")]
     if now.intent.words:
         headers.append(("Upload-Metadata", now.intent.words))

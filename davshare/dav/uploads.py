@@ -109,7 +109,7 @@ def _abandon(x: Exchange, name: str) -> Response:
 def _put(x: Exchange, name: str, chunk: str) -> Response:
     if not _NUMBER(chunk):
         raise BadRequest("The name of a chunk is a number.")
-    created = chunks.put(x.files, x.actor, name, chunk, put.content(x))
+    created = chunks.put(x.files, x.actor, name, chunk, put.content(x)._replace(hint=total(x)))
     return Response(201 if created else 204)
 
 

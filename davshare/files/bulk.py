@@ -12,6 +12,10 @@ from davshare.files.upload import Incoming, Seal, Sent, Stored
 from davshare.model.people import Actor
 from davshare.store.local import STAGING
 
+#: Files, and bytes of them, that wait at most.
+_MOST = 100
+_MOST_BYTES = 64 * 1024 * 1024
+
 
 class Batch:
     """Files of one person that wait for being put in their places."""
@@ -21,8 +25,12 @@ class Batch:
         self._actor = actor
         self._waiting: list[tuple[Place, Incoming, Seal]] = []
 
-    def __len__(self) -> int:
-        return len(self._waiting)
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to commit: quotas know of nothing that is still waiting."""
+        return (
+            len(self._waiting) >= _MOST or sum(incoming.facts.size for _, incoming, _ in self._waiting) >= _MOST_BYTES
+        )
 
     def take(self, asker: Asker, address: Address, sent: Sent) -> None:
         """Take in one file; if it is refused nothing remains of it.

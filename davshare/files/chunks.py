@@ -43,6 +43,7 @@ def listing(files: Files, actor: Actor, name: str) -> list[Chunk]:
 def put(files: Files, actor: Actor, name: str, chunk: str, sent: Sent, kind: str = "chunks") -> bool:
     """Take in one chunk, in place of one of the same number; whether that is new.
 
+    :param sent: with the size of the whole for its ``hint``.
     :raises NotFound: no such upload.
     :raises BadRequest: fewer bytes came than were announced, or others than their checksum says.
     :raises InsufficientStorage: the quota does not allow it.
@@ -51,7 +52,9 @@ def put(files: Files, actor: Actor, name: str, chunk: str, sent: Sent, kind: str
     with files.db.snapshot() as connection:
         open_ = pending.opened(files, connection, actor, name, kind)
         room = pending.room(files, connection, pending.waiting(files, connection, actor, open_))
+        there = sum(each.size for each in uploads.chunks(connection, open_.file)) if sent.hint else 0
     pending.demand_size(files, sent.length or 0, room)
+    pending.demand_size(files, sent.hint or 0, room + there)
     store = pending.store_of(files, open_)
     try:
         with files.db.session() as connection:

@@ -90,6 +90,7 @@ class _Plan:
         self._top = _Step("", None, place.found(), place.rights)
         self._left = pending.room(files, connection, place)
         self._largest = files.settings.get("upload.max_bytes")
+        self._names = _MOST_NAMES
         self._known: Mapping[int, digests.Digests] = {}
         self._open: Mapping[tuple[tuple[str, ...], int], Partly] = {}
 
@@ -170,7 +171,9 @@ class _Plan:
         """Whether new names are the same as present ones where case does not count."""
         folders = {step.above.node.id: step.above for step in fresh if step.above is not None and step.above.node}
         alike: dict[tuple[int, str], _Step] = {}
-        for folder, name in nodes.names_of(self._connection, list(folders), _MOST_NAMES) if folders else ():
+        present = nodes.names_of(self._connection, list(folders), self._names) if folders and self._names else []
+        self._names -= len(present)
+        for folder, name in present:
             called = folders[folder].alike.get(names.folded(name))
             if called is not None and names.key(called) != name:
                 alike[folder, name] = folders[folder].below[called]

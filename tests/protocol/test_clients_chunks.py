@@ -316,6 +316,7 @@ def test_quota(server: Server) -> None:
     big = Upload(home, name)
     home.mkcol(big.base, headers={"OC-Total-Length": "200000"}).refused(507)
     first, second = Upload(home, name).begin(), Upload(home, name).begin()
+    first.put("0", b"x", OC_Total_Length="200000").refused(507)
     assert first.put("0", b"x" * 60_000).status == 201
     second.put("0", b"x" * 60_000).refused(507)
     assert second.put("0", b"x" * 30_000).status == 201

@@ -268,14 +268,36 @@ def test_overwriting(server: Server, box: Dav) -> None:
     assert box.get("new").body == b"first"
 
 
-def test_locked_meanwhile(box: Dav) -> None:
-    """What comes too early can be completed later, without a byte more."""
+def test_locked(box: Dav) -> None:
+    """What could not be put in its place is refused before it is read."""
     box.put("big", b"old")
     upload = Upload(box)
-    upload.patch(0, DATA[:-1])
     token = box.locked("big")
-    upload.patch(len(DATA) - 1, DATA[-1:]).refused(423)
-    assert upload.patch(upload.offset, DATA[-1:], If=f"(<{token}>)").status == 204
+    upload.patch(0, DATA).refused(423)
+    assert upload.offset == 0
+    assert upload.patch(0, DATA, If=f"(<{token}>)").status == 204
+    assert box.get("big").body == DATA
+
+
+def test_locked_on_the_way(server: Server, box: Dav) -> None:
+    """What came and could not be put in its place is not said to be all there; it is completed by the next question."""
+    box.put("big", b"old")
+    upload = Upload(box)
+    head = (
+        f"PATCH {upload.path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(DATA)}\r\nTus-Resumable: 1.0.0\r\n"
+        f"Upload-Offset: 0\r\nContent-Type: application/offset+octet-stream\r\nAuthorization: "
+    )
+    with socket.create_connection(("127.0.0.1", server.port)) as link:
+        link.sendall((head + basic("alice", server.users["alice"]) + "\r\n\r\n").encode() + DATA[:-1])
+        time.sleep(0.5)
+        token = box.locked("big")
+        link.sendall(DATA[-1:])
+        assert link.recv(65536).startswith(b"HTTP/1.1 423 ")
+    assert upload.head().status == 423, "nobody may believe that the file is there"
+    assert box.get("big").body == b"old"
+    box.request("UNLOCK", "big", headers={"Lock-Token": f"<{token}>"})
+    answer = upload.head()
+    assert answer["Upload-Offset"] == str(len(DATA)) and answer["ETag"] == box.etag("big")
     assert box.get("big").body == DATA
 
 
