@@ -282,23 +282,24 @@ def test_locked(box: Dav) -> None:
 def test_locked_on_the_way(server: Server, box: Dav) -> None:
     """What came and could not be put in its place is not said to be all there; it is completed by the next question."""
     box.put("big", b"old")
-    upload = Upload(box)
+    data = secrets.token_bytes(400_000)
+    upload = Upload(box, length=len(data))
     head = (
-        f"PATCH {upload.path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(DATA)}\r\nTus-Resumable: 1.0.0\r\n"
+        f"PATCH {upload.path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\nTus-Resumable: 1.0.0\r\n"
         f"Upload-Offset: 0\r\nContent-Type: application/offset+octet-stream\r\nAuthorization: "
     )
     with socket.create_connection(("127.0.0.1", server.port)) as link:
-        link.sendall((head + basic("alice", server.users["alice"]) + "\r\n\r\n").encode() + DATA[:-1])
+        link.sendall((head + basic("alice", server.users["alice"]) + "\r\n\r\n").encode() + data[:-1])
         time.sleep(0.5)
         token = box.locked("big")
-        link.sendall(DATA[-1:])
+        link.sendall(data[-1:])
         assert link.recv(65536).startswith(b"HTTP/1.1 423 ")
     assert upload.head().status == 423, "nobody may believe that the file is there"
     assert box.get("big").body == b"old"
     box.request("UNLOCK", "big", headers={"Lock-Token": f"<{token}>"})
     answer = upload.head()
-    assert answer["Upload-Offset"] == str(len(DATA)) and answer["ETag"] == box.etag("big")
-    assert box.get("big").body == DATA
+    assert answer["Upload-Offset"] == str(len(data)) and answer["ETag"] == box.etag("big")
+    assert box.get("big").body == data
 
 
 def test_a_cut_connection(server: Server, box: Dav) -> None:
