@@ -119,9 +119,12 @@ def _create(x: Exchange) -> Response:
     if (_size(x, "upload-offset") or 0) != 0:
         raise BadRequest("An upload begins at offset 0.")
     try:
-        if length == 0 or (body.length == length and "upload-checksum" not in x.headers):
-            sent = Sent(length, x.read, intent.mtime_ns, intent.expected)
-            answer = answer_of(upload.put(x.files, there.asker, there.address, sent))
+        sent = _sent(x)
+        if length == 0 or (body.length == length and not sent.expected):
+            whole = sent._replace(
+                length=length, mtime_ns=intent.mtime_ns, expected={**sent.expected, **intent.expected}
+            )
+            answer = answer_of(upload.put(x.files, there.asker, there.address, whole))
             location = names.href(answer.segments, False)
             return Response(
                 201, [("Location", location), ("Upload-Offset", str(length)), *_finished(x, answer, intent)]
@@ -151,8 +154,8 @@ def _intent(x: Exchange) -> Intent:
     :raises PreconditionFailed: not even its name.
     """
     text = x.headers.get("upload-metadata", "")
-    if len(text) > _LONGEST:
-        raise BadRequest("Upload-Metadata is too long.")
+    if len(text) > _LONGEST or not text.isascii():
+        raise BadRequest("Upload-Metadata is malformed or too long.")
     said = _metadata(text)
     if not said.get("filename", "").strip("/"):
         raise PreconditionFailed("The name of the file is missing.")
@@ -235,17 +238,19 @@ def _finished(x: Exchange, answer: Answer, intent: Intent) -> list[tuple[str, st
 
 
 def _sent(x: Exchange) -> Sent:
-    """The body, with the checksum that it shall have.
+    """The body, with the checksums that it shall have.
 
     :raises BadRequest: the checksum is malformed, or of a kind that is not known.
     """
-    text = x.headers.get("upload-checksum")
-    if text is None:
-        return Sent(x.request.body.length, x.read)
-    algorithm, _, value = text.strip().partition(" ")
-    if algorithm.lower() not in ALGORITHMS:
-        raise BadRequest("The algorithm of Upload-Checksum is not known.")
-    return Sent(x.request.body.length, x.read, expected={algorithm.lower(): digests.decoded(value)})
+    expected = dict(digests.stated(x.headers))
+    if "upload-checksum" in x.headers:
+        algorithm, _, text = x.headers["upload-checksum"].strip().partition(" ")
+        if algorithm.lower() not in ALGORITHMS:
+            raise BadRequest("The algorithm of Upload-Checksum is not known.")
+        value = digests.decoded(text)
+        if expected.setdefault(algorithm.lower(), value) != value:
+            raise BadRequest("The stated digests contradict each other.")
+    return Sent(x.request.body.length, x.read, expected=expected)
 
 
 def _demand_type(x: Exchange) -> None:

@@ -254,7 +254,7 @@ SPELLINGS = {
 }
 
 
-@pytest.mark.parametrize("way", ["put", "chunk", "whole", "part", "last part", "bulk", "post"])
+@pytest.mark.parametrize("way", ["put", "chunk", "whole", "part", "last part", "bulk", "post", "tus", "tus piece"])
 @pytest.mark.parametrize("header", SPELLINGS)
 def test_every_spelling_on_every_way(box: Dav, way: str, header: str) -> None:
     """Other bytes than stated are refused wherever a file, or a part of one, comes in; the right ones are taken."""
@@ -283,6 +283,15 @@ def sent_in(box: Dav, way: str, headers: dict[str, str], data: bytes) -> int:
     if way in ("part", "last part"):
         count = 2 if way == "part" else 1
         return box.put(f"{mark}-chunking-1-{count}-0", data, {**headers, "OC-Chunked": "1"}).status
+    if way.startswith("tus"):
+        said = base64.b64encode(mark.encode()).decode()
+        spoken = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
+        sent = {**spoken, "Upload-Length": str(len(data)), "Upload-Metadata": f"filename {said}"}
+        if way == "tus":
+            return box.request("POST", "", data, {**sent, **headers}).status
+        only = {"OC-Checksum": headers["OC-Checksum"]} if "OC-Checksum" in headers else {}
+        path = "/" + box.request("POST", "", b"", {**sent, **only})["Location"].split("/", 3)[3]
+        return box.request("PATCH", path, data, {**spoken, "Upload-Offset": "0", **headers}).status
     if way == "post":
         return box.request("POST", "", data, headers).status
     if way == "bulk":

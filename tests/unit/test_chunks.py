@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ from davshare.identity.gate import actor_of
 from davshare.index import people
 from davshare.model import names
 from davshare.server import build
+from davshare.store.digest import Values
+from davshare.store.staging import StagedFile
 from support.server import davshare
 
 TARGET = Address(*names.split("/dav/home/big"))
@@ -191,6 +194,27 @@ def test_litter_of_others_goes(files: Files, asker: Asker) -> None:
 def _space(files: Files, asker: Asker) -> int:
     with files.db.session() as connection:
         return pending.opened(files, connection, asker.actor, "up").space
+
+
+def test_nothing_is_read_again(files: Files, asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came in order was hashed then, also across restarts; only what came otherwise is read in the end."""
+    parts = [os.urandom(900_000) for _ in range(3)]
+    asked: list[set[str]] = []
+    read = StagedFile.checksums
+
+    def noted(self: StagedFile, algorithms: Collection[str]) -> Values:
+        asked.append(set(algorithms))
+        return read(self, algorithms)
+
+    monkeypatch.setattr(StagedFile, "checksums", noted)
+    expected = {"sha1": hashlib.sha1(b"".join(parts)).digest()}
+    for order in ((0, 1, 2), (1, 0, 2)):
+        for number in order:
+            put(files, asker, str(number), parts[number])
+        assembly.complete(files, asker, "up", TARGET, Whole(expected=expected))
+        assert content(files) == b"".join(parts)
+        pending.begin(files, asker.actor, "up", None)
+    assert asked == [set(), {"sha1"}]
 
 
 def test_limits(files: Files, asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
