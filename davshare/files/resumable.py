@@ -165,10 +165,11 @@ def _receive(files: Files, asker: Asker, before: Resumable, offset: int, sent: S
     try:
         staged = _claimed(files, open_)
         try:
-            return _Arrival(files, open_, staged, offset).take(sent, min(left, room))
+            return _Arrival(files, open_, staged, offset).take(sent, left, room)
         finally:
             staged.discard()
     except Missing:
+        _give_up(files, asker.actor, before.name)
         raise Conflict("What came before is lost; upload the file again.") from None
     except OSError as error:
         raise refusal(error) from error
@@ -207,15 +208,17 @@ class _Arrival:
         running = Running({*ALGORITHMS, *intent.expected}, intent.sums if offset else None)
         self._running = running if running.size == offset else None
 
-    def take(self, sent: Sent, most: int) -> int:
-        """Take in a body of at most ``most`` bytes; how many bytes are there then."""
+    def take(self, sent: Sent, left: int, room: int) -> int:
+        """Take in a body of at most ``left`` bytes, for which there is ``room``; how many bytes are there then."""
         digester = Digester(frozenset(sent.expected))
         noted, taken = self._size, 0
         try:
             while data := sent.read(BLOCK):
                 taken += len(data)
-                if taken > most:
-                    raise BadRequest("The body goes beyond what may come.")
+                if taken > left:
+                    raise BadRequest("The body goes beyond the announced length.")
+                if taken > room:
+                    pending.demand_size(self._files, taken, room)
                 self._staged.write(data)
                 self._size += len(data)
                 digester.update(data)

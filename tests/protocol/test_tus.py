@@ -385,6 +385,29 @@ def test_quota(server: Server) -> None:
     assert home.names() == {"first"}
 
 
+def test_lost_on_disk(server: Server, box: Dav) -> None:
+    """When the disk has not kept what was acknowledged, the upload is over, and its sender begins anew."""
+    folder = server.home() / ".davshare" / "staging"
+    before = set(folder.iterdir())
+    upload = Upload(box, body=DATA[:100])
+    (staged,) = set(folder.iterdir()) - before
+    staged.write_bytes(b"short")
+    upload.patch(100, DATA[100:]).refused(409)
+    assert upload.head().status == 404 and set(folder.iterdir()) == before
+
+
+def test_a_body_of_unknown_length(server: Server, box: Dav) -> None:
+    """In HTTP chunks: as much as was announced, and not more."""
+    upload = Upload(box)
+    headers = {**SPOKEN, **TYPE, "Upload-Offset": "0"}
+    box.request("PATCH", upload.path, iter([DATA, b"x"]), headers).refused(400)
+    assert upload.offset == 0
+    assert box.request("PATCH", upload.path, iter([DATA[:500]]), headers).status == 204 and upload.offset == 500
+    headers["Upload-Offset"] = "500"
+    assert box.request("PATCH", upload.path, iter([DATA[500:]]), headers).status == 204
+    assert box.get("big").body == DATA
+
+
 def test_nobody_else_s(server: Server, box: Dav) -> None:
     """Uploads of others are nowhere; who may not write cannot begin one; what was withdrawn counts at once."""
     upload = Upload(box, body=DATA[:10])
