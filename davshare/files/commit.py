@@ -233,10 +233,13 @@ class Committer:
         finished: list[int] = []
         try:
             with self._database.turn():
-                self._redoer.catch_up_first()
+                if self._database.shared.open:
+                    self._redoer.catch_up_first()
+                self._database.shared.open = True
                 self._decide(batch)
                 point("commit.done")
                 made = [t for t in batch if t.transaction is not None and self._carry_out(t)]
+                self._database.shared.open = False
             finished = self._settle(made)
         except DavshareError as error:
             for ticket in batch:

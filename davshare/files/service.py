@@ -18,6 +18,7 @@ from davshare.files.settings import Settings
 from davshare.files.written import Written
 from davshare.index import nodes, spaces
 from davshare.index.database import Connection, Database, count
+from davshare.index.turn import GENERATION
 from davshare.model import names
 from davshare.model.access import Rights
 from davshare.model.nodes import Node, Space, etag
@@ -44,7 +45,7 @@ class Files:
         with database.session() as connection:
             self.epoch = count(connection, "epoch")
         self.memory = Memory(database)
-        #: What was read when the mark that all processes share had which value.
+        #: What was read when the number that all processes share was which.
         self._generation = (-1, 0)
         self.written = Written()
         self._stores: dict[int, LocalStore] = {}
@@ -122,7 +123,7 @@ class Files:
 
     def generation(self) -> int:
         """The number that every change of people, spaces, grants and settings raises; settings follow it."""
-        mark, (known, found) = self.db.shared.generation, self._generation
+        mark, (known, found) = self.db.shared.raised(GENERATION), self._generation
         if mark == known and not mark & 1:
             return found
         with self.db.session() as connection:

@@ -64,7 +64,7 @@ class PostgresDatabase(Database):
 
         :raises Unavailable: the database does not answer.
         """
-        return PostgresConnection(self.url, self.durable)
+        return PostgresConnection(self.url, self.durable, self.shared)
 
     def revision(self) -> str | None:
         """Revision of the schema; None when there is no index yet."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from davshare.errors import Unavailable
 from davshare.index.database import Database, Taken
+from davshare.index.turn import Turn
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -35,9 +36,11 @@ _CHECKPOINT_PAGES = 4000
 
 
 class SqliteConnection(sqlite3.Connection):
-    """A plain connection with one word more."""
+    """A plain connection with a few words more."""
 
-    raises = False
+    raises: tuple[int, ...] = ()
+    writing = False
+    turn: Turn
 
 
 class SqliteDatabase(Database):
@@ -74,6 +77,7 @@ class SqliteDatabase(Database):
             raise Unavailable("The index cannot be opened.") from error
         except sqlite3.DatabaseError as error:
             raise Unavailable("The index is damaged.") from error
+        connection.turn = self.shared
         return connection
 
     def revision(self) -> str | None:

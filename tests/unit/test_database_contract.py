@@ -249,7 +249,7 @@ def test_nobody_goes_before_a_commit_that_is_under_way(own_cluster: tuple[cluste
     dying = database.connect()
     database._begin(dying, True)  # type: ignore[attr-defined]
     advance(dying, "node", 5)
-    database.shared.committing(False)
+    database.shared.committing()
     seen: list[int] = []
 
     def next_one() -> None:
