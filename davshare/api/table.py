@@ -6,7 +6,15 @@ to add an operation is to add a handler and an entry.
 
 from __future__ import annotations
 
-from davshare.api import acl, groups, me, site, spaces, users
+from davshare.api import acl, changes, groups, me, site, spaces, users
 from davshare.api.call import Route
 
-ROUTES: tuple[Route, ...] = (*me.ROUTES, *users.ROUTES, *groups.ROUTES, *spaces.ROUTES, *acl.ROUTES, *site.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *me.ROUTES,
+    *users.ROUTES,
+    *groups.ROUTES,
+    *spaces.ROUTES,
+    *acl.ROUTES,
+    *site.ROUTES,
+    *changes.ROUTES,
+)

@@ -21,6 +21,8 @@ class OcsCall:
     actor: Actor
     path: Mapping[str, str]
     given: Arguments
+    #: Scheme and host as people know them.
+    site: str = ""
 
     @property
     def limited(self) -> bool:

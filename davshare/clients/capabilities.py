@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from davshare.clients import status
+from davshare.clients import push, status
 from davshare.clients.call import OcsCall, OcsRoute
 from davshare.clients.ocs import Result
 
@@ -24,15 +24,16 @@ def get(call: OcsCall) -> Result:
         "edition": facts["edition"],
         "extendedSupport": facts["extendedSupport"],
     }
-    return Result({"version": version, "capabilities": _capabilities(facts)})
+    return Result({"version": version, "capabilities": _capabilities(facts, call.site)})
 
 
-def _capabilities(facts: dict[str, Any]) -> dict[str, Any]:
+def _capabilities(facts: dict[str, Any], site: str) -> dict[str, Any]:
     return {
         "core": {"pollinterval": POLL, "webdav-root": "remote.php/webdav", "status": facts},
         "dav": {"chunking": "1.0"},
         "files": {"bigfilechunking": True},
         "checksums": {"supportedTypes": ["SHA1", "MD5", "ADLER32", "SHA256"], "preferredUploadType": "SHA1"},
+        "notify_push": push.capability(site),
     }
 
 

@@ -152,6 +152,11 @@ def _reachable(connection: Connection, actor: Actor) -> list[Space]:
     return sorted(found.values(), key=lambda space: space.name)
 
 
+def reach(connection: Connection, actor: Actor) -> frozenset[int]:
+    """Ids of the spaces in which an actor owns or was granted something."""
+    return frozenset(space.id for space in _reachable(connection, actor))
+
+
 def _person(connection: Connection, actor: Actor, name: str) -> User:
     """Oneself and the people in one's groups; administrators know everybody.
 
