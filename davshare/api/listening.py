@@ -58,11 +58,12 @@ class ChangeList:
     token: Annotated[str, Says("The token from which to go on.", 0, 10**6)]
     more: Annotated[bool, Says("Whether there are more already.")]
     changes: Annotated[list[Change], Says("In an order in which they can be carried out.", 0, MANY)]
+    anew: Annotated[bool, Says("Changes before this may be missing: begin anew (webhooks only).")] = False
 
 
-def changes_told(page: Page) -> ChangeList:
-    """A page as the door tells it."""
-    return ChangeList(page.token, page.more, [_told(each) for each in page.changes])
+def changes_told(page: Page, anew: bool = False) -> ChangeList:
+    """A page as the door tells it; ``anew``: something may be missing before it."""
+    return ChangeList(page.token, page.more, [_told(each) for each in page.changes], anew)
 
 
 def _told(told: Told) -> Change:

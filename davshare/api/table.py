@@ -6,7 +6,7 @@ to add an operation is to add a handler and an entry.
 
 from __future__ import annotations
 
-from davshare.api import acl, changes, groups, me, site, spaces, users
+from davshare.api import acl, changes, groups, me, site, spaces, users, webhooks
 from davshare.api.call import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -17,4 +17,5 @@ ROUTES: tuple[Route, ...] = (
     *acl.ROUTES,
     *site.ROUTES,
     *changes.ROUTES,
+    *webhooks.ROUTES,
 )

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from davshare.errors import DavshareError
+from davshare.errors import DavshareError, Forbidden
 from davshare.files import changes, view
 from davshare.files.changes import Page
 from davshare.files.service import Files
@@ -69,6 +69,19 @@ class Follower:
     def _took(self, page: Page) -> Page:
         self.token, self.heads = page.token, page.heads
         return page
+
+
+def news(follower: Follower) -> tuple[Page, bool]:
+    """What has changed, and whether something may be missing before it: then this is a new beginning.
+
+    :raises NotFound: nothing is there any more that the actor may follow.
+    """
+    try:
+        return follower.look(), False
+    except Forbidden as error:
+        if error.condition != "valid-sync-token":
+            raise
+        return follower.begin_anew(), True
 
 
 class Out(NamedTuple):

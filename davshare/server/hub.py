@@ -19,10 +19,10 @@ from functools import partial
 from time import monotonic, time
 from typing import Any
 
-from davshare.errors import DavshareError, Forbidden, NotAuthenticated, Unavailable
+from davshare.errors import DavshareError, NotAuthenticated, Unavailable
 from davshare.files import lookup
 from davshare.files.changes import Page
-from davshare.files.following import Follower, Listener, Out
+from davshare.files.following import Follower, Listener, Out, news
 from davshare.files.service import Files
 from davshare.http.responses import Handover
 from davshare.server.poller import Waker
@@ -321,7 +321,7 @@ class Hub:
                 due = follower.renewed(seat.listener.renew(generation)) or due
                 seat.generation = generation
             if due:
-                page, anew = _news(follower)
+                page, anew = news(follower)
                 found = partial(self._tell, page=page, anew=anew)
         except Unavailable:
             found = self._try_again
@@ -354,13 +354,3 @@ class Hub:
         seat.rest(monotonic(), _RENEWAL)
         seat.due = True
         self._due.add(seat)
-
-
-def _news(follower: Follower) -> tuple[Page, bool]:
-    """What has changed, or a new beginning where that cannot be told."""
-    try:
-        return follower.look(), False
-    except Forbidden as error:
-        if error.condition != "valid-sync-token":
-            raise
-        return follower.begin_anew(), True
