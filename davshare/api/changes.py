@@ -81,7 +81,7 @@ def events(call: Call) -> Response:
     if websocket.is_asked(call.headers):
         websocket.demand(call.headers)
         return websocket.accepted(call.headers, call.listen(EventSocket(follower), True))
-    return Response(200, list(listening.STREAM), call.listen(EventStream(follower), True))
+    return Response(200, list(listening.HEADERS), call.listen(EventStream(follower), True))
 
 
 def _follower(call: Call, address: tuple[str, ...], token: str) -> Follower:
@@ -121,5 +121,5 @@ ROUTES = (
           " ids are sync tokens), or a WebSocket when asked to upgrade. `ready` tells the token at the beginning,"
           " `begin-anew` says that changes may be missing.",
           who.SIGNED_IN, events, Stream(), query=Followed,
-          errors=(NotFound, Expired, Unavailable, websocket.UpgradeRequired), partial=True, media="text/event-stream"),
+          errors=(NotFound, Expired, Unavailable, websocket.UpgradeRequired), partial=True, media=listening.STREAM),
 )  # fmt: skip

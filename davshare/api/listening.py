@@ -14,9 +14,10 @@ from davshare.files.following import NOTHING, Follower, Listener, Out
 from davshare.http.responses import Response
 from davshare.http.websocket import GOING_AWAY, POLICY, WebSocket
 
-#: Headers of a stream of server-sent events; proxies are asked not to collect it.
-STREAM = [
-    ("Content-Type", "text/event-stream"),
+#: The type of a stream of server-sent events, and its headers; proxies are asked not to collect it.
+STREAM = "text/event-stream"
+HEADERS = [
+    ("Content-Type", STREAM),
     ("Cache-Control", "no-store"),
     ("X-Accel-Buffering", "no"),
     ("X-Content-Type-Options", "nosniff"),
@@ -81,6 +82,8 @@ class LongPoll(Listener):
     def __init__(self, follower: Follower, until: float) -> None:
         self.follower: Follower = follower
         self.until = until
+        # The follower's own may be ahead already of what can still be told.
+        self._token = follower.token
 
     def begin(self) -> Out:
         """Nothing: the answer comes later."""
@@ -95,7 +98,7 @@ class LongPoll(Listener):
     def ended(self, error: DavshareError | None) -> Out:
         """A refusal, or the news that there are none."""
         if error is None:
-            return self.told(Page([], self.follower.token, False, {}))
+            return self.told(Page([], self._token, False, {}))
         return Out(over=True, answer=problem.response(error, "GET"))
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from davshare.api import problem, reading
 from davshare.api.call import BASE, NOBODY, Call, Made, Route
+from davshare.api.listening import STREAM
 from davshare.api.schema import plain
 from davshare.api.table import ROUTES
 from davshare.errors import BodyCut, DavshareError, Forbidden, MethodNotAllowed, NotAuthenticated, NotFound
@@ -88,8 +89,8 @@ class Router:
         return self._carry_out(route, path, request)
 
     def _carry_out(self, route: Route, path: Mapping[str, str], request: Request) -> Response:
-        # A WebSocket can be read by whatever page has opened it.
-        guarded = request.method not in origins.SAFE or "upgrade" in request.headers
+        # A WebSocket can be read by whatever page has opened it, and every stream takes a place.
+        guarded = request.method not in origins.SAFE or "upgrade" in request.headers or route.media == STREAM
         if guarded and origins.is_foreign(request, self._public_url):
             raise Forbidden("Pages of other sites may not change anything here.")
         actor = self._who(request) if route.who.signed_in else NOBODY

@@ -88,7 +88,7 @@ def now(files: Files, connection: Connection, actor: Actor, address: tuple[str, 
     if isinstance(target, Place):
         return Page([], lookup.sync_token_of(files, connection, target), False, _heads(connection, [target]))
     token = present(files, connection, actor, target)
-    return Page([], str(token), False, _heads(connection, _trees(connection, actor)))
+    return Page([], str(token), False, _heads(connection, view.members(connection, actor, target)))
 
 
 def since(files: Files, connection: Connection, actor: Actor, address: tuple[str, ...], text: str, limit: int) -> Page:
@@ -108,7 +108,7 @@ def since(files: Files, connection: Connection, actor: Actor, address: tuple[str
         return Page(told, str(changes.token), changes.truncated, _heads(connection, [target]))
     seen = ViewChanges(files, connection, actor, target, text, limit=limit)
     told = list(_everywhere(files, seen))
-    return Page(told, str(seen.token), seen.truncated, _heads(connection, _trees(connection, actor)))
+    return Page(told, str(seen.token), seen.truncated, _heads(connection, seen.members))
 
 
 def _target(files: Files, connection: Connection, actor: Actor, address: tuple[str, ...]) -> Place | Virtual:
@@ -121,12 +121,8 @@ def _target(files: Files, connection: Connection, actor: Actor, address: tuple[s
     return target
 
 
-def _trees(connection: Connection, actor: Actor) -> list[Place]:
-    return [each for each in view.members(connection, actor, _ALL) if isinstance(each, Place)]
-
-
-def _heads(connection: Connection, places: Iterable[Place]) -> dict[int, int]:
-    return spaces.heads(connection, [place.space.id for place in places])
+def _heads(connection: Connection, targets: Iterable[view.Target]) -> dict[int, int]:
+    return spaces.heads(connection, [each.space.id for each in targets if isinstance(each, Place)])
 
 
 def _everywhere(files: Files, changes: ViewChanges) -> Iterator[Told]:
@@ -139,7 +135,7 @@ def _everywhere(files: Files, changes: ViewChanges) -> Iterator[Told]:
         elif isinstance(item.target, Place):
             place, node = item.target, item.target.chain[-1]
             whole = bool(place.rights & Permission.READ)
-            yield _present(files, "created" if item.new else "modified", place, (), node, whole)
+            yield from _present(files, "created" if item.new else "modified", place, (), node, whole)
 
 
 def _inside(files: Files, place: Place, changes: Changes, told: Iterable[Change]) -> Iterator[Told]:
@@ -152,12 +148,18 @@ def _inside(files: Files, place: Place, changes: Changes, told: Iterable[Change]
             yield Told("removed", _space(place), path, change.id, change.folder, reason=reason)
         else:
             whole = sight is None or sight.reads(change.node)
-            yield _present(files, _KINDS[change.kind], place, change.path, change.node, whole)
+            yield from _present(files, _KINDS[change.kind], place, change.path, change.node, whole)
 
 
-def _present(files: Files, kind: Happened, place: Place, path: Sequence[str], node: Node, whole: bool) -> Told:
+def _present(
+    files: Files, kind: Happened, place: Place, path: Sequence[str], node: Node, whole: bool
+) -> Iterator[Told]:
+    """What is there.  That something has changed in a folder that only leads somewhere is nobody's business."""
     told = Told(kind, _space(place), _path(place, path), node.id, node.is_folder)
-    return told._replace(etag=files.etag(node), size=node.size) if whole else told
+    if whole:
+        yield told._replace(etag=files.etag(node), size=node.size)
+    elif kind != "modified":
+        yield told
 
 
 def _space(place: Place) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -83,8 +83,12 @@ def _invalid() -> Forbidden:
 
 def state(files: Files, connection: Connection, actor: Actor, virtual: Virtual) -> str:
     """Everything that the members' ETags say, as one short text."""
+    return _state(files, connection, actor, view.members(connection, actor, virtual))
+
+
+def _state(files: Files, connection: Connection, actor: Actor, members: Iterable[view.Target]) -> str:
     parts: list[str] = []
-    for member in view.members(connection, actor, virtual):
+    for member in members:
         if isinstance(member, Place):
             parts.append(f"{member.href} {files.etag(member.chain[-1])}")
         else:
@@ -166,9 +170,11 @@ class ViewChanges:
         self._since = parse(text, files.epoch) if text else ViewToken(files.epoch, "", {})
         self.truncated = False
         self.token = self._since
+        #: The direct members.
+        self.members = view.members(connection, actor, target)
 
     def __iter__(self) -> Iterator[Item]:
-        present = state(self._files, self._connection, self._actor, self._target)
+        present = _state(self._files, self._connection, self._actor, self.members)
         told: Trees = {}
         if self._since.digest == present:
             told = self._since.trees
@@ -179,7 +185,7 @@ class ViewChanges:
 
     def _changes(self, told: Trees) -> Iterator[Item]:
         """Trees that are not seen any more; then every member, in order."""
-        found = list(_members(self._connection, self._actor, self._target, self._deep))
+        found = list(_below(self._connection, self._actor, self.members, self._deep))
         seen = {_key(self._target, each) for each in found}
         for path, token in self._since.trees.items():
             if path not in seen:
@@ -239,12 +245,13 @@ class ViewChanges:
 def present(files: Files, connection: Connection, actor: Actor, target: Virtual) -> ViewToken:
     """The token of somebody who has been told everything."""
     trees: Trees = {}
-    for member in _members(connection, actor, target, True):
+    members = view.members(connection, actor, target)
+    for member in _below(connection, actor, members, True):
         if isinstance(member, Place):
             trees[_key(target, member)] = Seen(lookup.sync_point(files, connection, member))
         else:
             trees[_key(target, member)] = _seen(files, connection, actor, member)
-    return ViewToken(files.epoch, state(files, connection, actor, target), trees)
+    return ViewToken(files.epoch, _state(files, connection, actor, members), trees)
 
 
 def _seen(files: Files, connection: Connection, actor: Actor, member: Virtual) -> Seen:
@@ -252,11 +259,12 @@ def _seen(files: Files, connection: Connection, actor: Actor, member: Virtual) -
     return Seen(SyncToken(files.epoch, 0, int(state(files, connection, actor, member)[:15], 16)))
 
 
-def _members(connection: Connection, actor: Actor, target: Virtual, deep: bool) -> Iterator[view.Target]:
-    for member in view.members(connection, actor, target):
+def _below(connection: Connection, actor: Actor, members: Iterable[view.Target], deep: bool) -> Iterator[view.Target]:
+    """Members, each followed by its own ones if they are made up, too."""
+    for member in members:
         yield member
         if deep and isinstance(member, Virtual):
-            yield from _members(connection, actor, member, deep)
+            yield from _below(connection, actor, view.members(connection, actor, member), deep)
 
 
 def _key(collection: Virtual, member: view.Target) -> str:

@@ -7,7 +7,7 @@ import json
 import secrets
 import time
 
-from davshare.errors import Forbidden, NotAuthenticated
+from davshare.errors import Forbidden, NotAuthenticated, Unavailable
 from davshare.identity.gate import Lasting
 from davshare.index import onetime
 from davshare.index.database import Database
@@ -24,6 +24,7 @@ def issue(database: Database, lasting: Lasting) -> str:
     """A ticket for somebody who has just signed in.
 
     :raises Forbidden: signed tokens have none; they are sent as they are.
+    :raises Unavailable: too many are good already.
     """
     if lasting.bearer:
         raise Forbidden("Only passwords and app tokens can be exchanged here.")
@@ -33,7 +34,7 @@ def issue(database: Database, lasting: Lasting) -> str:
     payload = json.dumps([lasting.state, lasting.device, expires])
     with database.write() as connection:
         if onetime.number(connection, _PURPOSE, now) >= _MOST:
-            raise Forbidden("Too many are signing in at the moment.")
+            raise Unavailable("Too many are signing in at the moment.")
         onetime.put(connection, Once(_digest(ticket), _PURPOSE, lasting.user, payload, now + SECONDS), now)
     return ticket
 
@@ -43,8 +44,12 @@ def redeem(database: Database, ticket: str) -> Lasting:
 
     :raises NotAuthenticated: it is none, or its time is over.
     """
+    now, digest = int(time.time()), _digest(ticket)
+    with database.session() as connection:
+        if onetime.get(connection, digest, _PURPOSE, now) is None:
+            raise NotAuthenticated  # strangers do not make us write
     with database.write() as connection:
-        found = onetime.take(connection, _digest(ticket), _PURPOSE, int(time.time()))
+        found = onetime.take(connection, digest, _PURPOSE, now)
     if found is None or found.user is None:
         raise NotAuthenticated
     state, device, expires = json.loads(found.payload)

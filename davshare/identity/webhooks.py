@@ -146,6 +146,12 @@ def active(files: Files) -> list[Webhook]:
         return webhooks.active(connection, TESTING)
 
 
+def is_fresh(files: Files, hook: Webhook) -> bool:
+    """Whether a webhook is as it was when it was read."""
+    with files.db.session() as connection:
+        return webhooks.get(connection, hook.id) == hook
+
+
 def owner(connection: Connection, hook: Webhook) -> Actor:
     """Who a webhook speaks to: its owner, with all that they can see by now.
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from davshare.api.listening import as_json, changes_told
-from davshare.errors import DavshareError, NotFound
+from davshare.errors import DavshareError
 from davshare.files import changes, lookup
 from davshare.files.changes import Page
 from davshare.files.following import Follower, news
@@ -24,7 +24,9 @@ log = logging.getLogger("davshare.keeper")
 #: Seconds between two looks for news.
 _TICK = 0.2
 #: How many messages are under way at once, and the seconds that one may take.
-_AT_ONCE, _SECONDS = 8, 10.0
+_AT_ONCE, _SECONDS = 16, 10.0
+#: How many of them are those of one user: slow receivers are the business of their owners.
+_OF_USER = 2
 #: Seconds until the second attempt, doubled for each further one up to an hour; and how many of them are a week.
 _FIRST, _LONGEST, _WEEK = 1, 3600, 180
 #: The status by which a receiver says that it wants no more (RFC 9110 section 15.5.11).
@@ -58,7 +60,8 @@ class Deliverer:
         self._files = files
         self._key = read_secret(files.db)
         self._known: dict[int, _Known] = {}
-        self._under_way: set[int] = set()
+        #: Owners by webhook.
+        self._under_way: dict[int, int] = {}
         self._pool = ThreadPoolExecutor(_AT_ONCE, "davshare-deliver")
         self._version = -1
         self._due = 0.0
@@ -85,11 +88,15 @@ class Deliverer:
         self._known = {hook.id: self._known[hook.id] for hook in hooks if hook.id in self._known}
         self._version, self._due = version, float("inf")
         for hook in hooks:
-            if hook.id in self._under_way or (hook.next > now and hook.status != TESTING):
-                self._due = min(self._due, max(hook.next, now + _TICK))
+            if hook.next > now and hook.status != TESTING:
+                self._due = min(self._due, hook.next)
             elif hook.status == TESTING or self._has_news(hook, generation, heads):
-                self._under_way.add(hook.id)
-                self._pool.submit(self._carry, hook, generation)
+                busy = list(self._under_way.values())
+                if hook.id in self._under_way or busy.count(hook.user) >= _OF_USER:
+                    self._due = 0.0
+                else:
+                    self._under_way[hook.id] = hook.user
+                    self._pool.submit(self._carry, hook, generation)
 
     def _has_news(self, hook: Webhook, generation: int, heads: dict[int, int]) -> bool:
         known = self._known.get(hook.id)
@@ -99,29 +106,31 @@ class Deliverer:
 
     def _carry(self, hook: Webhook, generation: int) -> None:
         try:
-            self._deliver(hook, generation)
+            # What another attempt has met meanwhile is only in the row.
+            if webhooks.is_fresh(self._files, hook):
+                self._deliver(hook, generation)
         except DavshareError as error:
             log.warning("webhook %d: %s", hook.id, error.message)
         except Exception:
             log.exception("webhook %d failed", hook.id)
         finally:
-            self._under_way.discard(hook.id)
+            del self._under_way[hook.id]
             self._due = 0.0
 
     def _deliver(self, hook: Webhook, generation: int) -> None:
         """One message, if there is anything to be told."""
+        with self._files.db.snapshot() as connection:
+            actor = webhooks.owner(connection, hook)
         if hook.status == TESTING:
             met = self._send(hook, hook.token, _body(Page([], hook.token, False, {})))
             webhooks.note_test(self._files, hook, met.status)
             return
-        with self._files.db.snapshot() as connection:
-            actor = webhooks.owner(connection, hook)
         try:
             follower = Follower(self._files, actor, changes.address_of(hook.address))
             follower.token = hook.token
             page, anew = news(follower)
-        except NotFound:
-            webhooks.note(self._files, hook, _failed(hook, _Met(False, "There is nothing at the address.")))
+        except DavshareError as error:
+            webhooks.note(self._files, hook, _failed(hook, _Met(False, error.message)))
             return
         if page.changes or anew:
             met = self._send(hook, page.token, _body(page, anew))

@@ -35,7 +35,7 @@ _TICK, _SWEEP = 0.1, 0.25
 #: Seconds between two comparisons of all credentials with the index, when those of somebody have changed.
 _RENEWAL = 1.0
 #: Threads that look for news, threads that prove passwords, and how many sign-ins may wait for one.
-_LOOKERS, _PROVERS, _QUEUE = 2, 4, 64
+_LOOKERS, _PROVERS, _QUEUE = 2, 16, 64
 #: Most connections of those who have not said yet who they are.
 _STRANGERS = 256
 #: Seconds for the last words when the server ends.
@@ -51,7 +51,8 @@ class Hub:
         self._seats: dict[int, Seat] = {}
         self._inbox: deque[Callable[[], None]] = deque()
         self._mutex = threading.Lock()
-        #: Connections by user, 0: strangers; admitted ones count before they are here.
+        #: Connections in all and by user, 0: strangers; admitted ones count before they are here.
+        self._count = 0
         self._present: dict[int, int] = {}
         self._thread: threading.Thread | None = None
         self._closing = False
@@ -62,7 +63,7 @@ class Hub:
         self._proving = 0
         self._version = -1
         self._generation = -1
-        self._renewed = self._swept = 0.0
+        self._renewed = self._swept = self._patience = 0.0
         #: Whether credentials have to be compared with the index again, and who is to be looked at.
         self._stale = False
         self._due: set[Seat] = set()
@@ -83,9 +84,12 @@ class Hub:
         with self._mutex:
             self._closing = True
             thread = self._thread
-        self._waker.ring()
         if thread is not None:
+            self._waker.ring()
             thread.join(2 * _FAREWELL)
+        else:
+            self._waker.close()
+            self._selector.close()
         for each in (self._lookers, self._provers):
             each.shutdown(wait=False, cancel_futures=True)
 
@@ -95,14 +99,16 @@ class Hub:
         settings = self._files.settings
         with self._mutex:
             own = self._present.get(user, 0)
-            if sum(self._present.values()) >= settings.get("events.listeners"):
+            if self._count >= settings.get("events.listeners"):
                 raise Unavailable("Too many clients wait for changes already.", 60)
             if own >= (settings.get("events.listeners_of_user") if user else _STRANGERS):
                 raise Unavailable("You have too many clients that wait for changes already.", 60)
             self._present[user] = own + 1
+            self._count += 1
 
     def _stand(self, user: int) -> None:
         with self._mutex:
+            self._count -= 1
             left = self._present[user] - 1
             if left:
                 self._present[user] = left
@@ -141,7 +147,7 @@ class Hub:
                 else:
                     self._guarded(key.data, self._ready, mask)
             while self._inbox:
-                self._inbox.popleft()()
+                self._carry_out(self._inbox.popleft())
             now = monotonic()
             if self._closing:
                 if until == float("inf"):
@@ -151,10 +157,17 @@ class Hub:
                     self._each(self._drop)
                     return
             elif self._seats:
-                self._watch(now)
+                if now >= self._patience:
+                    self._watch(now)
                 if now - self._swept >= _SWEEP:
                     self._swept = now
                     self._each(self._sweep, now)
+
+    def _carry_out(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception:
+            log.exception("a listener could not be seen to")
 
     def _each(self, do: Callable[..., None], *more: Any) -> None:
         for seat in list(self._seats.values()):
@@ -290,8 +303,9 @@ class Hub:
             if version != self._version or version & 1:
                 self._compare()
                 self._version = version
-        except DavshareError as error:
-            log.warning("listeners wait: %s", error.message)
+        except Exception as error:
+            log.warning("listeners wait: %s", error, exc_info=not isinstance(error, DavshareError))
+            self._patience = now + _RENEWAL
             return
         if self._stale and now - self._renewed >= _RENEWAL:
             self._stale, self._renewed = False, now

@@ -161,6 +161,25 @@ def test_only_what_one_may_see(server: Server, team: tuple[Dav, Dav]) -> None:
     stream.close()
 
 
+def test_what_happens_beside_a_shared_file(own_server) -> None:
+    """Who was granted one file is not even told that something else has changed in the same home."""
+    server: Server = own_server()
+    dav = server.dav("alice")
+    dav.mkcol("a")
+    dav.put("a/shared", b"1")
+    Api.of(server, "alice").put("/acl/grants/user/bob?path=/dav/home/a/shared", {"role": "viewer"}).ok()
+    streams = opened(server, 4, user="bob")
+    dav.put("a/beside", b"1")
+    dav.put("above", b"1")
+    dav.delete("a/beside")
+    time.sleep(1.0)
+    dav.put("a/shared", b"12")
+    for stream in streams:
+        (change,) = stream.changes()
+        assert (change["kind"], change["path"], change["size"]) == ("modified", "users/alice/a/shared", 2)
+        stream.close()
+
+
 def test_losing_a_space(own_server) -> None:
     """The tree ends, and from then on there is silence; what comes later is told from the beginning."""
     server: Server = own_server()
