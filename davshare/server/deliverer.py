@@ -26,7 +26,7 @@ _TICK = 0.2
 #: How many messages are under way at once, and the seconds that one may take.
 _AT_ONCE, _SECONDS = 16, 10.0
 #: How many of them are those of one user: slow receivers are the business of their owners.
-_OF_USER = 2
+_OF_USER = 4
 #: Seconds until the second attempt, doubled for each further one up to an hour; and how many of them are a week.
 _FIRST, _LONGEST, _WEEK = 1, 3600, 180
 #: The status by which a receiver says that it wants no more (RFC 9110 section 15.5.11).

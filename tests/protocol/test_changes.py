@@ -217,31 +217,37 @@ def test_waiting_in_vain(alice: Api, box: Dav) -> None:
     assert summary(reply.ok()) == {("created", f"{below(box)}/x")} and took < 3
 
 
-@pytest.mark.parametrize("how", ["webdav", "api", "disk"])
-def test_whoever_waits_is_woken(server: Server, box: Dav, how: str) -> None:
+@pytest.mark.parametrize("how", ["webdav", "disk"])
+def test_whoever_waits_is_woken(server: Server, alice: Api, box: Dav, how: str) -> None:
     """A change that any worker makes, or nobody, ends the waiting at each of them."""
-    alice = Api.of(server, "alice")
     here = below(box)
-    box.put("there", b"1")
     token = now(alice, here)
-
-    follower = alice
-    if how == "api":
-        follower, here = Api.of(server, "bob"), ""
-        token = now(follower)
     with ThreadPoolExecutor(8) as pool:
-        waits = [pool.submit(waiting, follower, token, 30, here) for _ in range(8)]
+        waits = [pool.submit(waiting, alice, token, 30, here) for _ in range(8)]
         time.sleep(0.7)
         if how == "webdav":
             box.put("new", b"1")
-        elif how == "disk":
-            (server.home() / here.removeprefix("home/") / "new").write_text("1")
         else:
-            alice.put(f"/acl/grants/user/bob?path={box.base}there", {"role": "viewer"}).ok()
+            (server.home() / here.removeprefix("home/") / "new").write_text("1")
         for each in waits:
             reply, took = each.result()
-            assert reply.ok()["changes"], reply
-            assert took < 6
+            assert summary(reply.ok()) == {("created", f"{here}/new")} and took < 6
+
+
+def test_access_that_is_granted_wakes(own_server) -> None:
+    """What comes into sight by the API is a change like any other."""
+    server: Server = own_server()
+    server.dav("alice").put("there", b"1")
+    bob = Api.of(server, "bob")
+    token = now(bob)
+    with ThreadPoolExecutor(8) as pool:
+        waits = [pool.submit(waiting, bob, token, 30) for _ in range(8)]
+        time.sleep(0.7)
+        Api.of(server, "alice").put("/acl/grants/user/bob?path=/dav/home/there", {"role": "viewer"}).ok()
+        for each in waits:
+            reply, took = each.result()
+            told = summary(reply.ok())
+            assert told == {("created", "users/alice"), ("created", "users/alice/there")} and took < 6
 
 
 def test_whoever_loses_access_is_told(own_server) -> None:

@@ -114,16 +114,22 @@ def test_restarts(own_server, receiver: Receiver, way: str) -> None:
 
 
 def test_slow_receivers_hold_up_nobody(site: Server, alice: Api, receiver: Receiver) -> None:
-    """Each webhook has its own pace."""
+    """Each webhook has its own pace, and no user can take all the places at which messages are sent."""
     slow = Receiver()
-    slow.delay = 4.0
-    for _ in range(3):
-        made(alice, slow.url)
+    slow.delay = 6.0
+    bob = Api.of(site, "bob")
+    hooks = [made(bob, slow.url)[0] for _ in range(20)]
+    hooks.append(made(alice, slow.url)[0])
+    site.dav("bob").put("slowly", b"1")
+    time.sleep(1.0)
     made(alice, receiver.url)
     began = time.monotonic()
     site.dav("alice").put("paced", b"1")
     eventually(lambda: "home/paced" in receiver.paths)
-    assert time.monotonic() - began < 3.5
+    assert time.monotonic() - began < 5
+    assert len(slow.messages) <= 4
+    for hook in hooks[:-1]:
+        bob.delete(f"/webhooks/{hook}").ok(204)
     slow.close()
 
 

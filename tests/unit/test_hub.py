@@ -41,11 +41,6 @@ class FakeFiles:
         self.head += 1
         self.db.version += 2
 
-    def change_people(self) -> None:
-        """Credentials may be others."""
-        self.number += 1
-        self.db.version += 2
-
 
 class FakeFollower:
     """Somebody who follows that space."""
@@ -184,8 +179,8 @@ def test_credentials(hub: Hub, files: FakeFiles) -> None:
     links = [joined(hub, good), joined(hub, bad)]
     assert [read(link, 6) for link in links] == [b"hello."] * 2
     bad.good = False
+    files.number += 1
     files.change()
-    files.change_people()
     assert read(links[0], 4) == b"new."
     assert read(links[1], 100) == b"end NotAuthenticated."
     assert good.follower.actor.generation == files.number  # type: ignore[union-attr]

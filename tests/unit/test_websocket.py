@@ -8,29 +8,14 @@ import pytest
 
 from davshare.http import websocket
 from davshare.http.websocket import LONGEST, WebSocket
+from support.frames import BINARY, CLOSE, PING, PONG, TEXT, frame
 
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 HEADERS = {
     "connection": "keep-alive, Upgrade",
     "upgrade": "WebSocket",
     "sec-websocket-version": "13",
     "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
-
-
-def frame(opcode: int, payload: bytes, final: bool = True, masked: bool = True) -> bytes:
-    """A frame of a client (RFC 6455 section 5.2)."""
-    head = bytes([(0x80 if final else 0) | opcode])
-    size = len(payload)
-    mark = 0x80 if masked else 0
-    if size < 126:
-        head += bytes([mark | size])
-    else:
-        head += bytes([mark | 126]) + struct.pack("!H", size)
-    if not masked:
-        return head + payload
-    mask = b"\x01\x80\x33\xfe"
-    return head + mask + bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
 
 
 def code_of(data: bytes) -> int:
