@@ -84,7 +84,7 @@ class Deliverer:
             return
         generation = self._files.generation()
         hooks = webhooks.active(self._files)
-        heads = lookup.heads(self._files, {space for known in self._known.values() for space in known.heads})
+        heads = lookup.heads(self._files, {space for known in list(self._known.values()) for space in known.heads})
         self._known = {hook.id: self._known[hook.id] for hook in hooks if hook.id in self._known}
         self._version, self._due = version, float("inf")
         for hook in hooks:
