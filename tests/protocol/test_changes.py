@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -191,6 +192,56 @@ def test_limits_of_app_tokens(server: Server, box: Dav) -> None:
     # Folders on the way can be walked through; their ETags and sizes are nobody's business.
     ways = [each for each in told["changes"] if each["path"] == below(box)]
     assert all(each["etag"] is None and each["size"] is None for each in ways)
+
+
+def carried_out(known: dict[str, dict[str, Any]], told: Any) -> None:
+    """What a follower knows after a page: in the order of the entries, by path."""
+    for change in told["changes"]:
+        path = change["path"]
+        if change["kind"] == "removed":
+            for each in [each for each in known if each == path or each.startswith(f"{path}/")]:
+                del known[each]
+        else:
+            known[path] = change
+
+
+def facts(known: dict[str, dict[str, Any]]) -> dict[str, tuple[Any, ...]]:
+    """What is true of each path."""
+    return {path: (each["id"], each["folder"], each["etag"], each["size"]) for path, each in known.items()}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_follower_knows_the_tree(alice: Api, box: Dav, seed: int) -> None:
+    """Whoever carries out what pages of any size say has the tree that is there, with its ids and ETags."""
+    chance = random.Random(seed)
+    here = below(box)
+    known: dict[str, dict[str, Any]] = {}
+    token = now(alice, here)
+    names = ["a", "b", "a/x", "a/y", "b/x", "a/d", "a/d/z", "b/d"]
+    for _ in range(12):
+        for _ in range(chance.randrange(1, 8)):
+            path, other = chance.sample(names, 2)
+            match chance.randrange(5):
+                case 0:
+                    box.put(path, chance.randbytes(chance.randrange(9)))
+                case 1:
+                    box.mkcol(path)
+                case 2:
+                    box.move(path, other)
+                case 3:
+                    box.copy(path, other)
+                case 4:
+                    box.delete(path)
+        more = True
+        while more:
+            page = since(alice, token, address=here, limit=chance.choice([1, 2, 5, 100]))
+            carried_out(known, page)
+            token, more = page["token"], page["more"]
+        there = alice.get(f"/changes?address={here}&all=true&limit=500").ok()
+        fresh: dict[str, dict[str, Any]] = {}
+        carried_out(fresh, there)
+        assert facts(known) == facts(fresh)
+        assert box.report_sync("", there["token"]).multistatus.sync_token == token
 
 
 # waiting
