@@ -71,6 +71,12 @@ class Transaction:
         taken = self._taken.pop(space, None)
         return spaces.advance_head(self.connection, space) if taken is None else taken
 
+    def give_back(self) -> None:
+        """Numbers that were taken and not needed: a sync token that changes is news to everybody."""
+        for space, number in self._taken.items():
+            spaces.give_back(self.connection, space, number)
+        self._taken.clear()
+
     def raise_above(self, space: int, number: int) -> None:
         """Let the next entry of a space have a greater number than ``number``."""
         self._taken.pop(space, None)
@@ -298,6 +304,7 @@ class Committer:
         try:
             transaction.take(ticket.spaces)
             ticket.result = ticket.work(transaction)
+            transaction.give_back()
         except self._database.broken:
             raise
         except Exception as error:
