@@ -24,7 +24,8 @@ from davshare.model.people import Actor
 _PATIENCE = 15.0
 _ENTRANCE = "/push/ws"
 _TICKETS = "/index.php/apps/notify_push/pre_auth"
-SOCKET, TICKETS = tuple(_ENTRANCE[1:].split("/")), tuple(_TICKETS[1:].split("/"))
+#: The segments of both; ``index.php`` may stand before all that is not WebDAV.
+SOCKET, TICKETS = tuple(_ENTRANCE[1:].split("/")), tuple(_TICKETS.removeprefix("/index.php/").split("/"))
 
 
 class Proof(NamedTuple):
