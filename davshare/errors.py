@@ -119,6 +119,13 @@ class Conflict(DavshareError):
     message = "The parent folder does not exist."
 
 
+class Expired(DavshareError):
+    """A sync token cannot be used any more (RFC 9110 section 15.5.11)."""
+
+    status = 410
+    message = "The sync token is not valid any more; begin anew, without one."
+
+
 class LengthRequired(DavshareError):
     """The method needs an announced length (RFC 9110 section 15.5.12)."""
 
@@ -161,6 +168,14 @@ class Unprocessable(DavshareError):
     def __init__(self, field: str, message: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class ChecksumMismatch(DavshareError):
+    """The body is not the one that was announced (tus.io 1.0, extension checksum)."""
+
+    status = 460
+    exception = "Sabre\\DAV\\Exception\\BadRequest"
+    message = "The content does not have the announced checksum."
 
 
 class RangeNotSatisfiable(DavshareError):

@@ -136,10 +136,24 @@ def raise_head(connection: Connection, space: int, least: int) -> None:
     connection.execute("UPDATE space SET head=? WHERE id=? AND head<?", (least, space, least))
 
 
+def give_back(connection: Connection, space: int, number: int) -> None:
+    """Let ``number``, which :func:`advance_head` gave and nothing has, be the next one again."""
+    connection.execute("UPDATE space SET head=? WHERE id=? AND head=?", (number - 1, space, number))
+
+
 def head_and_floor(connection: Connection, space: int) -> tuple[int, int]:
     """Number of the last entry, and the oldest number from which a follower can go on."""
     row = connection.execute("SELECT head, floor FROM space WHERE id=?", (space,)).fetchone()
     return int(row[0]), int(row[1])
+
+
+def heads(connection: Connection, wanted: Sequence[int]) -> dict[int, int]:
+    """Numbers of the last entries of some spaces, by their ids; those that are gone are left out."""
+    found: dict[int, int] = {}
+    for some in parts(wanted):
+        here = ",".join("?" * len(some))
+        found.update(connection.execute(f"SELECT id, head FROM space WHERE id IN ({here})", some).fetchall())
+    return found
 
 
 def raise_floor(connection: Connection, space: int, floor: int) -> None:

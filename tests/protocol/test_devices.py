@@ -314,7 +314,7 @@ def test_an_outage_loses_nothing(tmp_path) -> None:
         assert phone.propfind() == 207
         mine.stop()
         time.sleep(35)
-        assert phone.propfind() == 503 and server.alive()
+        assert server.dav("admin").put("new", b"1").status == 503 and server.alive()
         mine.start()
         written(server)
         assert of(server, phone)["positions"]

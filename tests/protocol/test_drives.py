@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 from collections.abc import Callable, Iterator
@@ -216,6 +217,28 @@ def test_chunks_end_there(site: Server) -> None:
         done = alice.request("MOVE", f"{there}/.file", None, {"Destination": target, "OC-Total-Length": "6"})
         assert done.status == 201, repr(done)
         assert alice.request("GET", target).body == b"onetwo"
+
+
+def test_uploads_end_there(site: Server) -> None:
+    """With tus, at the address that the drive says, with and without the slash."""
+    alice = site.dav("alice", "/")
+    for name, slash in (("alice", ""), ("lab", "/")):
+        there = folder(site, "alice", name)
+        said = f"filename {base64.b64encode(b'tus.bin').decode()}"
+        headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "6", "Upload-Metadata": said}
+        made = alice.request("POST", there + slash, None, headers)
+        assert made.status == 201, repr(made)
+        kind = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
+        done = alice.request("PATCH", made["Location"].removeprefix(site.url), b"onetwo", kind)
+        assert done.status in (200, 204) and done["OC-FileId"], repr(done)
+        assert alice.request("GET", f"{there}/tus.bin").body == b"onetwo"
+    carol = site.dav("carol", "/")
+    for there in (folder(site, "alice", "lab"), "/dav/spaces/davshare$ffff"):
+        assert carol.request("POST", there, None, headers).status in (403, 404, 409), there
+    same = [
+        carol.request("POST", there, None, headers).body for there in (folder(site, "alice", "lab"), "/dav/spaces/x$ff")
+    ]
+    assert same[0] == same[1]
 
 
 @pytest.mark.parametrize(

@@ -194,8 +194,8 @@ def remove_tree_on_disk(world: World) -> object:
 
 
 ACTIONS: tuple[Callable[[World], object], ...] = (
-    put, put, put, put_large, make_folder, make_folder, delete, move, move, move_folder, copy, set_property, set_property,
-    lock, lock, unlock, wait, write_on_disk, remove_on_disk, make_on_disk, remove_tree_on_disk,
+    put, put, put, put_large, make_folder, make_folder, delete, move, move, move_folder, copy, set_property,
+    set_property, lock, lock, unlock, wait, write_on_disk, remove_on_disk, make_on_disk, remove_tree_on_disk,
 )  # fmt: skip
 
 

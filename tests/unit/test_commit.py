@@ -21,7 +21,7 @@ from davshare.files.service import Files
 from davshare.files.transfer import Order
 from davshare.files.upload import Sent
 from davshare.identity.gate import actor_of
-from davshare.index import people
+from davshare.index import people, spaces
 from davshare.model import names
 from davshare.server import build
 from davshare.store.local import LocalStore
@@ -200,3 +200,21 @@ def test_a_refused_change_leaves_no_trace(files: Files, asker: Asker, home: Path
     with files.db.session() as connection:
         assert connection.execute("SELECT count(*) FROM journal").fetchone() == (0,)
     assert os.listdir(home / ".davshare" / "staging") == []
+
+
+def test_what_changes_nothing_takes_no_number(files: Files, asker: Asker) -> None:
+    """A look at the disk that finds nothing new is no news for those who follow with a token."""
+
+    def head() -> int:
+        with files.db.session() as connection:
+            return spaces.head_and_floor(connection, space.id)[0]
+
+    put(files, asker, "file", b"1")
+    with files.db.session() as connection:
+        space = spaces.home(connection, asker.actor.user)
+    assert space is not None
+    before = head()
+    files.committer.run(lambda tx: None, [space.id])
+    assert head() == before
+    stored = put(files, asker, "file", b"2")
+    assert stored.node.seq == head() == before + 1
