@@ -175,6 +175,8 @@ class Committer:
         self._mutex = threading.Lock()
         self._leading = threading.Lock()
         self._finished: list[int] = []
+        #: Numbers in shared memory may be lost in a power cut: the first change of a process asks the index instead.
+        self._caught_up = False
         self._tidier: threading.Thread | None = None
         self._closing = threading.Event()
 
@@ -239,8 +241,9 @@ class Committer:
         finished: list[int] = []
         try:
             with self._database.turn():
-                if self._database.shared.open:
+                if self._database.shared.open or not self._caught_up:
                     self._redoer.catch_up_first()
+                    self._caught_up = True
                 self._database.shared.open = True
                 self._decide(batch)
                 point("commit.done")

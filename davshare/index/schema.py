@@ -363,7 +363,9 @@ upload = Table(
     Column("payload", String, nullable=False, server_default="", comment="JSON: what was said when it was opened"),
     Column("answer", String, nullable=False, server_default="", comment="JSON: what was answered when it was complete"),
     Index("upload_user", "user", "name", unique=True),
-    Index("upload_space", "space"),
+    # Complete ones stay for days, and are nothing to those who count what is open.
+    Index("upload_open", "space", sqlite_where=text("answer=''"), postgresql_where=text("answer=''")),
+    Index("upload_opener", "user", sqlite_where=text("answer=''"), postgresql_where=text("answer=''")),
     Index("upload_touched", "touched"),
 )
 

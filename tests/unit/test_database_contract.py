@@ -11,10 +11,11 @@ import pytest
 
 from davshare.errors import Conflict, Unavailable
 from davshare.index import backends, journal, locks, nodes, people, settings
-from davshare.index.database import Database, Taken, advance, count
+from davshare.index.database import Database, Taken, advance, changed, count
 from davshare.index.locks import Lock
 from davshare.index.migrate import upgrade
 from davshare.index.postgresql import MOST
+from davshare.index.turn import GENERATION, LOCKS
 from davshare.model.journal import Entry, Kind
 from davshare.model.nodes import Node
 from support import cluster
@@ -305,3 +306,19 @@ def test_what_was_not_committed_is_not_remembered_of_locks(database: Database) -
         assert locks.any_in(connection, 7, 0)
     with database.session() as connection:
         assert locks.in_space(connection, 7, 0) == [lock]
+
+
+def test_numbers_that_somebody_died_with_become_even_again(database: Database) -> None:
+    """Whoever commits next knows that nobody else does: what was to be raised is, and can be relied on again."""
+    with database.write() as connection:
+        changed(connection)
+    before = [database.shared.raised(kind) for kind in (GENERATION, LOCKS)]
+    database.shared.committing((GENERATION, LOCKS))
+    with database.write() as connection:
+        advance(connection, "commits")
+    after = [database.shared.raised(kind) for kind in (GENERATION, LOCKS)]
+    assert [number & 1 for number in after] == [0, 0]
+    assert all(new > old for new, old in zip(after, before, strict=True))
+    with database.write() as connection:
+        advance(connection, "commits")
+    assert [database.shared.raised(kind) for kind in (GENERATION, LOCKS)] == after

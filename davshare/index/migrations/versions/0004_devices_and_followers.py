@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_OPEN = sa.text("answer=''")
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -54,6 +55,9 @@ def upgrade() -> None:
     )
     for column in (_text("kind", "chunks"), _text("payload"), _text("answer")):
         op.add_column("upload", column)
+    op.drop_index("upload_space", "upload")
+    op.create_index("upload_open", "upload", ["space"], sqlite_where=_OPEN, postgresql_where=_OPEN)
+    op.create_index("upload_opener", "upload", ["user"], sqlite_where=_OPEN, postgresql_where=_OPEN)
     op.create_table(
         "webhook",
         sa.Column("id", _ID, primary_key=True),
