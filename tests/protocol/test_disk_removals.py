@@ -156,10 +156,10 @@ def test_looking_at_each_file_removes_no_more(space: Space) -> None:
     vanish_files(space)
     statuses = [space.dav.get(f"d{number % 3}/f{number}").status for number in range(COUNT)]
     assert set(statuses) <= {404, 503}
-    assert statuses.count(404) <= 16, statuses
+    assert statuses.count(404) <= 20, statuses  # the keeper looks at the same time, and lets some go itself
     for folder in ("d0/", "d1/", "d2/"):
         space.dav.names(folder)
-    assert len(walk(space.dav)) >= COUNT + 3 - 16
+    assert len(walk(space.dav)) >= COUNT + 3 - 20
 
 
 @pytest.mark.slow
