@@ -23,8 +23,11 @@ _LOOSE = CLOCKED | {(DAV, "sync-token")}
 class Page:
     """How one PROPFIND writes the members of one folder after the other."""
 
-    def __init__(self, x: Exchange, connection: Connection, scope: Scope, renderer: Renderer, asked: Asked) -> None:
+    def __init__(
+        self, x: Exchange, connection: Connection, scope: Scope, renderer: Renderer, asked: Asked, learnt: int
+    ) -> None:
         self._x = x
+        self._learnt = learnt
         self._connection = connection
         self._scope = scope
         self._renderer = renderer
@@ -43,7 +46,8 @@ class Page:
         place, asked = self._scope.place, self._asked
         plain = place.sight is None and place.passages is None and bool(place.rights & Permission.READ)
         locked = bool(self._scope.locks) and tells_locks(asked)
-        return plain and not locked and asked.kind != "propname" and _LOOSE.isdisjoint(asked.names)
+        known = self._learnt >= 0 or not self._checked
+        return plain and known and not locked and asked.kind != "propname" and _LOOSE.isdisjoint(asked.names)
 
     def texts(self, way: tuple[Node, ...], href: str) -> Iterator[str]:
         """One response for each member of the last folder of ``way``."""
@@ -52,7 +56,7 @@ class Page:
         self._href = href
         self._dead = None
         places = tuple([node.place_seq for node in way])
-        learnt = x.files.db.shared.learnt if self._checked else 0
+        learnt = self._learnt if self._checked else 0
         who = (x.actor.user, x.files.generation(), self._scope.place.rights)
         key = (who, folder.id, places, href, self._asked, x.prefers("return=minimal"), learnt)
         return x.files.written.members(self._connection, key, folder, self)

@@ -86,7 +86,7 @@ def handle(x: Exchange) -> Response:
     asked = parse(x.document())
     if depth != "0":
         x.notice()
-    version = x.files.memory.version()
+    version, learnt = x.files.memory.version(), x.files.db.shared.learnt
     with x.files.db.snapshot() as connection:
         target = x.files.target(connection, x.asker, x.address)
         if isinstance(target, Place):
@@ -94,7 +94,7 @@ def handle(x: Exchange) -> Response:
         x.asker.check(connection)
         if depth == "infinity" and _is_collection(target) and not x.files.settings.get("dav.depth_infinity"):
             raise Forbidden("Depth infinity is switched off here.", condition="propfind-finite-depth")
-        found = Listing(x, connection, asked, depth)
+        found = Listing(x, connection, asked, depth, learnt)
         response = answer(x, pieces_of(found.parts(target)))
     if depth != "infinity" and isinstance(target, Place):
         x.note_listing(target)
@@ -158,8 +158,10 @@ def pieces_of(parts: Iterator[str]) -> Iterator[bytes]:
 class Listing:
     """The responses of one PROPFIND, one after the other."""
 
-    def __init__(self, x: Exchange, connection: Connection, asked: Asked, depth: str) -> None:
+    def __init__(self, x: Exchange, connection: Connection, asked: Asked, depth: str, learnt: int = -1) -> None:
+        """``learnt`` is :attr:`davshare.index.turn.Turn.learnt` from before the snapshot, where it is known."""
         self._x = x
+        self._learnt = learnt
         self._connection = connection
         self._asked = asked
         self._depth = depth
@@ -220,7 +222,7 @@ class Listing:
         if node.is_folder and deeper and limited:
             yield from self._way(place, node)
         elif node.is_folder and deeper:
-            page = Page(self._x, self._connection, scope, renderer, self._asked)
+            page = Page(self._x, self._connection, scope, renderer, self._asked, self._learnt)
             if page.lasts:
                 yield from self._pages(page, place)
             else:

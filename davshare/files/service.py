@@ -24,6 +24,8 @@ from davshare.model.access import Rights
 from davshare.model.nodes import Node, Space, etag
 from davshare.store.local import LocalStore
 
+#: Bytes of a place, with what a door has prepared of a small file.
+_PLACE = 2048
 #: Who asks, by everything that can make a difference, and for what: user, administrator or not, mask, node, address.
 _Key = tuple[int, bool, Rights, int | None, Address]
 
@@ -97,7 +99,7 @@ class Files:
                     connection, actor, address.segments, address.slash
                 )
             if isinstance(found, Place) and guard.rules(actor, found.space):
-                self.memory.put(version, key, found)
+                self.memory.put(version, key, found, _PLACE)
                 self._remember_folder(version, key, found)
         if isinstance(found, Place) and found.missing and (found.rights or found.passages):
             self.store(found.space).present()
