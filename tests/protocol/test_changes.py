@@ -285,6 +285,7 @@ def test_whoever_waits_is_woken(server: Server, alice: Api, box: Dav, how: str) 
             assert summary(reply.ok()) == {("created", f"{here}/new")} and took < 6
 
 
+@pytest.mark.slow
 def test_access_that_is_granted_wakes(own_server) -> None:
     """What comes into sight by the API is a change like any other."""
     server: Server = own_server()
@@ -301,6 +302,7 @@ def test_access_that_is_granted_wakes(own_server) -> None:
             assert told == {("created", "users/alice"), ("created", "users/alice/there")} and took < 6
 
 
+@pytest.mark.slow
 def test_whoever_loses_access_is_told(own_server) -> None:
     """Credentials that end, and folders that are no more to be seen, end the waiting."""
     server = own_server(workers=1)
@@ -325,6 +327,7 @@ def test_whoever_loses_access_is_told(own_server) -> None:
         assert reply.status in (404, 410) and took < 10
 
 
+@pytest.mark.slow
 def test_waiting_holds_no_thread(own_server) -> None:
     """With four threads forty wait, and everybody else is served meanwhile."""
     server = own_server(workers=1, env={"DAVSHARE_THREADS": "4"})

@@ -325,6 +325,7 @@ def test_quota(server: Server) -> None:
     assert home.names() == {"first", "second"}
 
 
+@pytest.mark.slow
 def test_restart(own_server) -> None:
     """An upload goes on after a restart, also after a hard one; what was acknowledged is there."""
     server = own_server()
@@ -397,6 +398,7 @@ def test_the_last_step_many_times_at_once(box: Dav, upload: Upload) -> None:
     assert box.get("big").body == WHOLE
 
 
+@pytest.mark.slow
 def test_the_last_step_after_a_crash(own_server) -> None:
     """What was committed is answered by the next process, too."""
     server = own_server()
@@ -479,6 +481,7 @@ def test_a_replaced_end_is_hashed_anew(box: Dav) -> None:
     assert sha1(whole) in "".join(box.prop("big", OC + "checksums")[1].itertext())
 
 
+@pytest.mark.slow
 def test_time_is_over(own_server) -> None:
     """An upload to which nothing came for long is gone, and its name is free."""
     server = own_server()

@@ -156,6 +156,7 @@ def test_any_order(box: Dav, data: st.DataObject) -> None:
     assert box.get(sender.path).body == whole
 
 
+@pytest.mark.slow
 def test_restart(own_server) -> None:
     """An upload goes on after the processes were killed."""
     server = own_server()

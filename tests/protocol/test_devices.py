@@ -84,6 +84,7 @@ def seq(token: str) -> int:
     return int(token.split("-")[2], 16)
 
 
+@pytest.mark.slow
 def test_seen_and_positions(own_server: Callable[..., Server]) -> None:
     """After a listing of a root, after a sync report, in a space; what others do is not taken for it."""
     server = own_server()
@@ -133,6 +134,7 @@ def test_seen_and_positions(own_server: Callable[..., Server]) -> None:
     assert set(positions(server, lister)) == {("home", "alice")}, "nothing is told of spaces that are closed to her"
 
 
+@pytest.mark.slow
 def test_a_root_that_was_asked_for_in_vain_counts_for_nothing(own_server: Callable[..., Server]) -> None:
     """Refused and unmet requests tell nothing, and neither does an infinite listing."""
     server = own_server(workers=1)
@@ -238,6 +240,7 @@ def test_devices_of_others(server: Server) -> None:
 # remote wipe
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["", "/index.php"])
 def test_a_lost_device(server: Server, prefix: str) -> None:
     """Its token is dead at once; it is told to forget everything until it says that it has."""
@@ -283,6 +286,7 @@ def test_forms_of_the_question(server: Server) -> None:
     assert secret not in repr(server.rows("SELECT hash, label FROM wipe"))
 
 
+@pytest.mark.slow
 def test_guessing_is_slowed_down(own_server: Callable[..., Server]) -> None:
     """Who names tokens that nobody has is sent away; who names the right one, or signs in, does not notice."""
     server = own_server()

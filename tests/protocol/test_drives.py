@@ -314,6 +314,7 @@ def test_a_token_for_a_part(site: Server) -> None:
     assert json.loads(dav.request("GET", "/graph/v1.0/groups").body)["value"] == []
 
 
+@pytest.mark.slow
 def test_guests_and_administrators(own_server: Callable[..., Server]) -> None:
     """A guest has no home; an administrator sees every space and nobody's home."""
     server = own_server(workers=1)
@@ -327,6 +328,7 @@ def test_guests_and_administrators(own_server: Callable[..., Server]) -> None:
     assert drives(server, "gast") == {}
 
 
+@pytest.mark.slow
 def test_a_home_is_no_space(own_server: Callable[..., Server]) -> None:
     """Whoever rules their home by its id changes no project space that happens to be called the same."""
     server = own_server(workers=1)

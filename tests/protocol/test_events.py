@@ -161,6 +161,7 @@ def test_only_what_one_may_see(server: Server, team: tuple[Dav, Dav]) -> None:
     stream.close()
 
 
+@pytest.mark.slow
 def test_what_happens_beside_a_shared_file(own_server) -> None:
     """Who was granted one file is not even told that something else has changed in the same home."""
     server: Server = own_server()
@@ -180,6 +181,7 @@ def test_what_happens_beside_a_shared_file(own_server) -> None:
         stream.close()
 
 
+@pytest.mark.slow
 def test_losing_a_space(own_server) -> None:
     """The tree ends, and from then on there is silence; what comes later is told from the beginning."""
     server: Server = own_server()
@@ -210,6 +212,7 @@ def test_losing_a_space(own_server) -> None:
         stream.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["revoked", "expired", "signed", "disabled", "password", "removed", "tokens only"])
 def test_ending_credentials_end_streams(own_server, how: str) -> None:
     """Whatever a stream rests on: when it is gone, so is the stream, in every worker, within seconds."""
@@ -245,6 +248,7 @@ def test_ending_credentials_end_streams(own_server, how: str) -> None:
             stream.read(0.2)
 
 
+@pytest.mark.slow
 def test_slow_readers_are_dropped_or_wait(own_server) -> None:
     """Who does not read costs a bounded buffer, and nobody else waits for them."""
     server: Server = own_server(workers=1)

@@ -203,6 +203,7 @@ def test_a_token_too_many(module_server: Server) -> None:
     assert answer(browser, program.page).status == 200 and program.granted()["loginName"] == "max"
 
 
+@pytest.mark.slow
 def test_through_wsgidav(own_server) -> None:
     """The other gateway leads to the same pages, and sees devices, too."""
     server = own_server(workers=1, env={"DAVSHARE_GATEWAY": "wsgidav"})
@@ -278,6 +279,7 @@ def test_the_page_is_strict(server: Server) -> None:
     assert b"another network" not in page.body
 
 
+@pytest.mark.slow
 def test_a_device_elsewhere(own_server) -> None:
     """Whoever is sent the address of somebody else's device is warned."""
     server = own_server(workers=1, env={"DAVSHARE_TRUSTED_PROXIES": "127.0.0.1"})
@@ -290,6 +292,7 @@ def test_a_device_elsewhere(own_server) -> None:
     assert plain.status == 403, "secrets go over HTTPS only"
 
 
+@pytest.mark.slow
 def test_too_many(own_server) -> None:
     """One network can only have so many under way; others are let in, and an answer makes room."""
     server = own_server(workers=1, env={"DAVSHARE_TRUSTED_PROXIES": "127.0.0.1"})
@@ -437,6 +440,7 @@ def test_where_ownclouds_apps_sign_in(provided: tuple[Server, Provider]) -> None
     assert [each.split()[0] for each in asked.headers.get_all("WWW-Authenticate", [])] == ["Basic", "Bearer"]
 
 
+@pytest.mark.slow
 def test_without_a_provider(own_server: Callable[..., Server]) -> None:
     """ownCloud's apps would go and look for one."""
     server = own_server(workers=1)

@@ -185,6 +185,7 @@ def test_tokens_let_nobody_in(module_server: Server) -> None:
     assert Browser(module_server.url).request("POST", program.question(), {**OWN, **shown}, fields).status == 403
 
 
+@pytest.mark.slow
 def test_too_many_devices(own_server: Callable[..., Server]) -> None:
     """Nobody has more than an administrator would give."""
     server = own_server(workers=1)
@@ -242,6 +243,7 @@ def test_a_code_is_for_one(module_server: Server, alice: Browser) -> None:
     assert bearer(module_server, program.code(alice), "GET", "/dav/home/").status == 401
 
 
+@pytest.mark.slow
 @pytest.mark.rfc(6749, "4.1.2", "a code that comes twice is refused, and ends all tokens that came of it")
 def test_a_code_twice(own_server: Callable[..., Server]) -> None:
     """Then it is in wrong hands: what came of it ends at once, in every worker."""
@@ -258,6 +260,7 @@ def test_a_code_twice(own_server: Callable[..., Server]) -> None:
     assert len(devices(server)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.rfc(6749, "4.1.2", "a code is good for a minute")
 def test_a_code_ends(own_server: Callable[..., Server]) -> None:
     """After a minute."""
@@ -293,6 +296,7 @@ def test_many_at_once(module_server: Server, alice: Browser, round_: int) -> Non
 # the refresh token
 
 
+@pytest.mark.slow
 @pytest.mark.rfc(9700, "4.14.2", "a refresh token that was replaced ends everything that came of its consent")
 def test_a_refresh_token_twice(own_server: Callable[..., Server]) -> None:
     """Then one of two has stolen it: everything of that device ends, and nothing of another."""
@@ -364,6 +368,7 @@ def test_who_is_gone(own_server: Callable[..., Server]) -> None:
     assert devices(server) == [] and server.rows("SELECT * FROM consent") == []
 
 
+@pytest.mark.slow
 def test_a_removed_user(own_server: Callable[..., Server]) -> None:
     """Nothing is left of them."""
     server = own_server(workers=1)

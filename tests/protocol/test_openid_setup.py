@@ -156,6 +156,7 @@ def test_the_page(module_server: Server, alice: Browser) -> None:
     assert b'href="/login?again=1&amp;next=/oidc/authorize%3F' in page.body
 
 
+@pytest.mark.slow
 def test_second_factor(own_server: Callable[..., Server]) -> None:
     """The pages on which people sign in ask for it, as always."""
     server = own_server()
@@ -232,6 +233,7 @@ def test_short_tokens_make_nothing_lasting(module_server: Server, alice: Browser
     assert bearer(server, access, "POST", "/login/token").status == 401
 
 
+@pytest.mark.slow
 def test_sign_in_just_now(own_server: Callable[..., Server]) -> None:
     """``prompt=login`` and ``max_age`` count from the sign-in of the browser; ``auth_time`` tells of it."""
     server = own_server()
@@ -253,6 +255,7 @@ def test_sign_in_just_now(own_server: Callable[..., Server]) -> None:
     assert 990 < time.time() - claims(tokens["id_token"])["auth_time"] < 1100
 
 
+@pytest.mark.slow
 def test_switched_off(own_server: Callable[..., Server]) -> None:
     """Then nothing of it is there, programs ask for a password, and tokens that are out end when their time is over."""
     server = own_server()
@@ -295,6 +298,7 @@ def test_webfinger(module_server: Server) -> None:
     assert server.dav("alice", password="wrong").request("GET", f"{base}?resource={server.url}").status == 401
 
 
+@pytest.mark.slow
 def test_signing_out(own_server: Callable[..., Server]) -> None:
     """Somebody is asked first; then they go where the program is known to be, or nowhere; devices keep their access."""
     server = own_server()

@@ -200,6 +200,7 @@ def test_impossible_ids_of_spaces(server: Server, number: str) -> None:
     assert alice.request("PROPFIND", f"x%24{number.replace(' ', '%20')}/", headers={"Depth": "0"}).status == 404
 
 
+@pytest.mark.slow
 def test_a_space_whose_storage_is_away_stays_unknown(own_server) -> None:
     """Those who may see nothing in it are told the same as of one that does not exist."""
     server = own_server(workers=1)

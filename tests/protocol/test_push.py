@@ -83,6 +83,7 @@ def test_wrong_credentials(module_server: Server, name: str, password: str) -> N
         assert link.read() is None
 
 
+@pytest.mark.slow
 def test_guessing_is_slowed_down(own_server) -> None:
     """Guesses here count like all others."""
     server: Server = own_server(workers=1)

@@ -331,6 +331,7 @@ def test_two_at_once(box: Dav) -> None:
     assert box.get("big").body == DATA
 
 
+@pytest.mark.slow
 def test_killed_between_two_pieces(own_server) -> None:
     """The upload goes on in another process where it was; what was not acknowledged is cut off."""
     server = own_server()
@@ -357,6 +358,7 @@ def test_killed_between_two_pieces(own_server) -> None:
     assert checked.returncode == 0, checked.stdout
 
 
+@pytest.mark.slow
 def test_time_is_over(own_server) -> None:
     """An upload that does not go on is gone."""
     server = own_server()

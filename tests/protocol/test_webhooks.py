@@ -72,6 +72,7 @@ def test_only_what_its_owner_sees(site: Server, alice: Api, receiver: Receiver) 
     assert receiver.paths == ["home/watched/here"]
 
 
+@pytest.mark.slow
 def test_retries_and_order(site: Server, alice: Api, receiver: Receiver) -> None:
     """After failures all changes arrive in their order, each at least once, and repeated messages have the same id."""
     number, secret = made(alice, receiver.url)
@@ -96,6 +97,7 @@ def test_retries_and_order(site: Server, alice: Api, receiver: Receiver) -> None
     soon_equal(lambda: alice.get(f"/webhooks/{number}").ok()["attempts"], 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["stop", "kill"])
 def test_restarts(own_server, receiver: Receiver, way: str) -> None:
     """What was not delivered when the server ended is delivered by the next one."""
@@ -175,6 +177,7 @@ def test_gone(site: Server, alice: Api, receiver: Receiver) -> None:
     eventually(lambda: "home/gone" in receiver.paths)
 
 
+@pytest.mark.slow
 def test_disabled_owners(own_server, receiver: Receiver) -> None:
     """Who may not sign in is told nothing, and afterwards everything."""
     server: Server = own_server()
@@ -190,6 +193,7 @@ def test_disabled_owners(own_server, receiver: Receiver) -> None:
     assert server.rows("SELECT count(*) FROM webhook") == [(0,)]
 
 
+@pytest.mark.slow
 def test_losing_access(own_server, receiver: Receiver) -> None:
     """What its owner cannot see any more is not told to a webhook either."""
     server: Server = own_server()
@@ -208,6 +212,7 @@ def test_losing_access(own_server, receiver: Receiver) -> None:
     assert "spaces/lab/unseen" not in receiver.paths
 
 
+@pytest.mark.slow
 def test_private_addresses(own_server, receiver: Receiver) -> None:
     """Without the setting nothing goes to this machine or network, whatever its name; nor does it when taken back."""
     server: Server = own_server(workers=1)
