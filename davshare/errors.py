@@ -163,6 +163,14 @@ class Unprocessable(DavshareError):
         self.field = field
 
 
+class ChecksumMismatch(DavshareError):
+    """The body is not the one that was announced (tus.io 1.0, extension checksum)."""
+
+    status = 460
+    exception = "Sabre\\DAV\\Exception\\BadRequest"
+    message = "The content does not have the announced checksum."
+
+
 class RangeNotSatisfiable(DavshareError):
     """No part of the asked range exists (RFC 9110 section 15.5.17)."""
 

@@ -6,7 +6,7 @@ to add an operation is to add a handler and an entry.
 
 from __future__ import annotations
 
-from davshare.api import acl, devices, groups, me, site, spaces, users
+from davshare.api import acl, devices, groups, me, plan, site, spaces, users
 from davshare.api.call import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -16,5 +16,6 @@ ROUTES: tuple[Route, ...] = (
     *groups.ROUTES,
     *spaces.ROUTES,
     *acl.ROUTES,
+    *plan.ROUTES,
     *site.ROUTES,
 )

@@ -1,7 +1,11 @@
-"""``cloud/capabilities``: what a client can count on here.  What is not announced is not used."""
+"""``cloud/capabilities``: what a client can count on here.  What is not announced is not used.
+
+Some things only clients are told of that are known to do them right.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from davshare.clients import status
@@ -12,8 +16,31 @@ from davshare.clients.ocs import Result
 POLL = 30_000
 
 
+#: Resumable uploads; without a largest part, of which ownCloud's client 2.11 makes an endless loop of empty ones.
+TUS = {
+    "version": "1.0.0",
+    "resumable": "1.0.0",
+    "extension": "creation,creation-with-upload,expiration,checksum,termination",
+    "max_chunk_size": 0,
+    "http_method_override": "",
+}
+_MIRALL = re.compile(r"\bmirall/(\d{1,4})\.(\d{1,4})").search
+
+
+def speaks_tus(agent: str) -> bool:
+    """Whether a client is one of ownCloud's: each of its files comes in one request then, and goes on after a cut."""
+    agent = agent.lower()
+    return "owncloud" in agent and "nextcloud" not in agent
+
+
+def sends_in_bulk(agent: str) -> bool:
+    """Whether a client is one of Nextcloud's that can send empty files in bulk: older ones try it for ever."""
+    found = _MIRALL(agent)
+    return found is not None and "nextcloud" in agent.lower() and (int(found[1]), int(found[2])) >= (3, 10)
+
+
 def get(call: OcsCall) -> Result:
-    """The version that clients take this site for, and its capabilities; the same for everybody."""
+    """The version that clients take this site for, and its capabilities; the same whoever asks."""
     facts = status.facts()
     major, minor, micro, _ = status.DIALECT
     version = {
@@ -24,14 +51,14 @@ def get(call: OcsCall) -> Result:
         "edition": facts["edition"],
         "extendedSupport": facts["extendedSupport"],
     }
-    return Result({"version": version, "capabilities": _capabilities(facts)})
+    return Result({"version": version, "capabilities": _capabilities(facts, call.headers.get("user-agent", ""))})
 
 
-def _capabilities(facts: dict[str, Any]) -> dict[str, Any]:
+def _capabilities(facts: dict[str, Any], agent: str) -> dict[str, Any]:
     return {
         "core": {"pollinterval": POLL, "webdav-root": "remote.php/webdav", "status": facts},
-        "dav": {"chunking": "1.0"},
-        "files": {"bigfilechunking": True},
+        "dav": {"chunking": "1.0", **({"bulkupload": "1.0"} if sends_in_bulk(agent) else {})},
+        "files": {"bigfilechunking": True, **({"tus_support": TUS} if speaks_tus(agent) else {})},
         "checksums": {"supportedTypes": ["SHA1", "MD5", "ADLER32", "SHA256"], "preferredUploadType": "SHA1"},
     }
 

@@ -5,7 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from davshare.dav import acl, answers, get, lock, options, patch, post, propfind, proppatch, put, report, tree, uploads
+from davshare.dav import (
+    acl,
+    answers,
+    bulk,
+    get,
+    lock,
+    options,
+    parts,
+    patch,
+    post,
+    propfind,
+    proppatch,
+    put,
+    report,
+    tree,
+    tus,
+    uploads,
+)
 from davshare.dav.exchange import Exchange
 from davshare.errors import Conflict, DavshareError, MethodNotAllowed, NotFound, NotImplementedHere, PreconditionFailed
 from davshare.files import methods
@@ -17,8 +34,14 @@ from davshare.http.responses import Response
 #: How a door shows a folder to a browser: (exchange, folder or virtual collection) to an answer.
 Browse = Callable[[Exchange, Target], Response]
 
+
+def _put(x: Exchange) -> Response:
+    """A file, or a part of one from ownCloud's oldest clients."""
+    return parts.handle(x) if "oc-chunked" in x.headers else put.handle(x)
+
+
 _WRITERS: dict[str, Callable[[Exchange], Response]] = {
-    "PUT": put.handle,
+    "PUT": _put,
     "PATCH": patch.handle,
     "POST": post.handle,
     "MKCOL": tree.mkcol,
@@ -51,6 +74,10 @@ class Dav:
         """
         if uploads.are_at(x.address):
             return uploads.respond(x)
+        if bulk.is_at(x.address):
+            return bulk.respond(x)
+        if tus.are_at(x.address):
+            return tus.respond(x)
         try:
             return self._respond(x)
         except (NotFound, Conflict):

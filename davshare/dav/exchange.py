@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -67,6 +67,14 @@ class Exchange:
             self.asker = Asker(self.actor)
         if "prefer" in headers or "brief" in headers:
             self.preferences = _preferences(headers.get("prefer", ""), headers.get("brief", ""))
+
+    def storing(self, address: Address, headers: dict[str, str] | None = None) -> Exchange:
+        """The same as a request that stores a file elsewhere: its conditions are about that file.
+
+        :param headers: instead of those of this request.
+        """
+        request = replace(self.request, method="PUT", headers=self.headers if headers is None else headers)
+        return Exchange(self.files, request, self.actor, address, self.public_url)
 
     @property
     def headers(self) -> dict[str, str]:

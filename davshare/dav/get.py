@@ -76,12 +76,12 @@ def _prepared(x: Exchange, content: Content) -> Ready:
     """A small file with its answer; the descriptor is closed."""
     node = content.node
     kind = content_type(node.name)
-    headers = [*_headers(content, kind), ("Content-Type", kind)]
+    headers = [*_headers(x, content, kind), ("Content-Type", kind)]
     path = x.files.store(content.place.space).full(content.path)
     return Ready(path, content.facts, headers, _read(content.fd, 0, node.size))
 
 
-def _headers(content: Content, kind: str) -> list[tuple[str, str]]:
+def _headers(x: Exchange, content: Content, kind: str) -> list[tuple[str, str]]:
     """What is told of a file whatever part of it is asked for."""
     headers = [
         ("ETag", content.etag),
@@ -93,6 +93,9 @@ def _headers(content: Content, kind: str) -> list[tuple[str, str]]:
     ]
     if not kind.startswith(_INLINE):
         headers.append(("Content-Disposition", f"attachment; filename*=UTF-8''{quote(content.node.name, safe='')}"))
+    checksum = digests.oc_checksum(reading.known_checksums(x.files, content.node))
+    if checksum:
+        headers.append(("OC-Checksum", checksum))
     return headers
 
 
@@ -117,7 +120,7 @@ def _respond(x: Exchange, content: Content) -> Response:
     node = content.node
     modified = node.mtime_ns // 1_000_000_000
     kind = content_type(node.name)
-    headers = _headers(content, kind)
+    headers = _headers(x, content, kind)
     spans = None
     if x.request.method == "GET" and "range" in x.headers and ranges.applies(x.headers, content.etag, modified):
         spans = ranges.parse(x.headers["range"], node.size)

@@ -6,7 +6,7 @@ import mimetypes
 from contextlib import suppress
 from urllib.parse import unquote_to_bytes
 
-from davshare.dav import get, put
+from davshare.dav import get, put, tus
 from davshare.dav.exchange import Exchange
 from davshare.errors import BadGateway, BadRequest, Forbidden, UnsupportedMediaType
 from davshare.files import adding
@@ -20,7 +20,9 @@ _FORMS = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 
 def handle(x: Exchange) -> Response:
     """Store the body as a new file in the folder at the request's address."""
-    _demand_own_site(x)
+    demand_own_site(x)
+    if "tus-resumable" in x.headers:
+        return tus.create(x)
     sent = put.content(x)
     kind = x.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in _FORMS:
@@ -44,7 +46,7 @@ def slug(text: str) -> str:
     return ""
 
 
-def _demand_own_site(x: Exchange) -> None:
+def demand_own_site(x: Exchange) -> None:
     """Pages of other sites can make a browser that has signed in here send POSTs; nothing else needs asking."""
     origin = x.headers.get("origin")
     if origin is None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from davshare.dav import get
+from davshare.dav import get, properties
 from davshare.dav.exchange import Exchange
-from davshare.errors import BadRequest, UnsupportedMediaType
-from davshare.files import upload
+from davshare.errors import BadRequest, NotFound, UnsupportedMediaType
+from davshare.files import guard, upload
+from davshare.files.context import Address, Asker
+from davshare.files.locate import Place
 from davshare.files.upload import Sent, Stored
 from davshare.http import digests
 from davshare.http.responses import Response
 from davshare.model import names
 
-_SECONDS = re.compile(r"-?\d{1,11}(\.\d{1,9})?\Z")
+_SECONDS = re.compile(r"-?[0-9]{1,11}(\.[0-9]{1,20})?\Z")
 _LENGTH = re.compile(r"\d{1,18}\Z")
 
 
@@ -59,7 +61,30 @@ def demand_plain(headers: Mapping[str, str]) -> None:
 
 def told(stored: Stored) -> list[tuple[str, str]]:
     """What an answer says of the file that was stored."""
-    return [("ETag", stored.etag), ("OC-ETag", stored.etag), ("OC-FileId", f"{stored.node.id:08d}davshare")]
+    return described(stored.etag, stored.node.id)
+
+
+def described(etag: str, node: int) -> list[tuple[str, str]]:
+    """The same of a file by its tag and number."""
+    return [("ETag", etag), ("OC-ETag", etag), ("OC-FileId", file_id(node))]
+
+
+def file_id(node: int) -> str:
+    """The lasting id of a file, as ``oc:id``."""
+    return f"{node:08d}davshare"
+
+
+def permissions(x: Exchange, address: Address) -> str:
+    """What the asker may do with a file that was just stored, in the letters of ``oc:permissions``."""
+    with x.files.db.snapshot() as connection:
+        try:
+            place = x.files.target(connection, Asker(x.actor), address)
+        except NotFound:
+            return ""
+        if not isinstance(place, Place):
+            return ""
+        above = guard.rights(connection, x.actor, place.space, place.chain[:-1]) if len(place.chain) > 1 else 0
+        return properties.letters(place.rights, above, False)
 
 
 def accepted(sent: Sent) -> list[tuple[str, str]]:
@@ -77,7 +102,7 @@ def mtime(text: str | None) -> int | None:
     if not _SECONDS.match(text.strip()):
         raise BadRequest("The stated time of modification is malformed.")
     whole, _, fraction = text.strip().partition(".")
-    nanoseconds = int(fraction.ljust(9, "0")) if fraction else 0
+    nanoseconds = int(fraction[:9].ljust(9, "0")) if fraction else 0
     seconds = int(whole)
     value = seconds * 1_000_000_000 + (-nanoseconds if whole.startswith("-") else nanoseconds)
     if not -(2**63) <= value < 2**63:

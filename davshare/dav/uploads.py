@@ -16,9 +16,10 @@ from davshare.dav.properties import COLLECTION
 from davshare.dav.render import Asked, written
 from davshare.dav.xml import DAV, Name, empty, tag
 from davshare.errors import BadRequest, MethodNotAllowed, NotFound
-from davshare.files import assembly, chunks
-from davshare.files.assembly import Whole
+from davshare.files import assembly, chunks, pending
+from davshare.files.assembly import Answer, Whole
 from davshare.files.context import Address
+from davshare.files.pending import Intent
 from davshare.files.reading import Waits
 from davshare.http import digests
 from davshare.http.responses import Response
@@ -55,11 +56,13 @@ def respond(x: Exchange) -> Response:
 
 
 def _begin(x: Exchange, name: str) -> Response:
-    chunks.begin(x.files, x.actor, name, _total(x))
+    """Nextcloud's clients tell the destination already here; ownCloud's tell it in the end."""
+    target = x.destination().segments if "destination" in x.headers else ()
+    pending.begin(x.files, x.actor, name, total(x), Intent(target))
     return Response(201)
 
 
-def _total(x: Exchange) -> int | None:
+def total(x: Exchange) -> int | None:
     """The announced size of the whole."""
     for header in ("oc-total-length", "oc-total-file-length"):
         if header in x.headers:
@@ -99,14 +102,14 @@ def _element(name: Name, text: str) -> str:
 
 
 def _abandon(x: Exchange, name: str) -> Response:
-    chunks.abandon(x.files, x.actor, name)
+    pending.abandon(x.files, x.actor, name)
     return Response(204)
 
 
 def _put(x: Exchange, name: str, chunk: str) -> Response:
     if not _NUMBER(chunk):
         raise BadRequest("The name of a chunk is a number.")
-    created = chunks.put(x.files, x.actor, name, chunk, put.content(x))
+    created = chunks.put(x.files, x.actor, name, chunk, put.content(x)._replace(hint=total(x)))
     return Response(201 if created else 204)
 
 
@@ -119,14 +122,19 @@ def _drop(x: Exchange, name: str, chunk: str) -> Response:
 
 def _complete(x: Exchange, name: str, whole: str) -> Response:
     """The conditions of this request are about the file that it makes."""
-    there = Exchange(x.files, x.request, x.actor, x.destination(), x.public_url)
-    overwrite = x.headers.get("overwrite", "T").strip().upper() != "F"
-    said = Whole(_total(x), put.mtime(x.headers.get("x-oc-mtime")), digests.of_file(x.headers), overwrite)
-    stored = assembly.complete(x.files, there.asker, name, there.address, said)
-    answer = [*put.told(stored), *([] if said.mtime_ns is None else [("X-OC-MTime", "accepted")])]
-    if stored.created:
-        answer.append(("Location", names.href(there.address.segments, False)))
-    return Response(201 if stored.created else 204, answer)
+    there = x.storing(x.destination())
+    overwrite = x.headers.get("overwrite", "T").strip().upper() not in ("F", "FALSE")
+    said = Whole(total(x), put.mtime(x.headers.get("x-oc-mtime")), digests.of_file(x.headers), overwrite)
+    answer = assembly.complete(x.files, there.asker, name, there.address, said)
+    return told(answer, said.mtime_ns is not None)
+
+
+def told(answer: Answer, timed: bool) -> Response:
+    """What the sender of a file is told that is in its place; ``timed``: its time came with it."""
+    headers = [*put.described(answer.etag, answer.node), *([("X-OC-MTime", "accepted")] if timed else [])]
+    if answer.created:
+        headers.append(("Location", names.href(answer.segments, False)))
+    return Response(201 if answer.created else 204, headers)
 
 
 _OF_UPLOAD: dict[str, Callable[..., Response]] = {"MKCOL": _begin, "PROPFIND": _list, "DELETE": _abandon}

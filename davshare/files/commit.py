@@ -149,6 +149,10 @@ class _Ticket(Generic[T]):
         self.transaction: Transaction | None = None
 
 
+def _refused(error: Exception) -> DavshareError:
+    return error if isinstance(error, DavshareError) else Unavailable("The change could not be completed.")
+
+
 def _numbers(connection: Connection) -> tuple[int, Iterator[int]]:
     """The number of this commit, and numbers for its effects, greater than all before."""
     commits = advance(connection, "commits")
@@ -195,6 +199,24 @@ class Committer:
             raise ticket.error
         return ticket.result  # type: ignore[return-value]
 
+    def run_all(
+        self,
+        works: Sequence[tuple[Callable[[Transaction], T], Sequence[int]]],
+        actor: int | None = None,
+        device: int | None = None,
+    ) -> list[T | DavshareError]:
+        """Carry out many changes, each with the ids of its spaces, in as few transactions as can be.
+
+        :returns: of each what it returned, or why it was refused.
+        """
+        tickets = [_Ticket(work, actor, device, ids, False) for work, ids in works]
+        with self._mutex:
+            self._waiting += tickets
+        with self._leading:
+            while not all(ticket.done for ticket in tickets):
+                self._lead()
+        return [ticket.result if ticket.error is None else _refused(ticket.error) for ticket in tickets]  # type: ignore[misc]
+
     def idle(self) -> None:
         """Forget redo rows whose effects are on disk for good; called when nothing happens, and at the end."""
         with self._leading:
@@ -211,10 +233,13 @@ class Committer:
         finished: list[int] = []
         try:
             with self._database.turn():
-                self._redoer.catch_up_first()
+                if self._database.shared.open:
+                    self._redoer.catch_up_first()
+                self._database.shared.open = True
                 self._decide(batch)
                 point("commit.done")
                 made = [t for t in batch if t.transaction is not None and self._carry_out(t)]
+                self._database.shared.open = False
             finished = self._settle(made)
         except DavshareError as error:
             for ticket in batch:

@@ -74,7 +74,7 @@ def dead_of(connection: Connection, nodes_: Iterable[Node]) -> dict[int, dict[Na
 
 def checksums(connection: Connection, nodes_: Iterable[Node]) -> dict[int, Values]:
     """Known checksums of some nodes, by id."""
-    found = digests.of_nodes(connection, [node.id for node in nodes_])
+    found = digests.of_many(connection, [(node.id, node.stamp) for node in nodes_])
     return {node: values_of(row) for node, row in found.items()}
 
 

@@ -103,6 +103,18 @@ def checksums(files: Files, content: Content, algorithms: Collection[str]) -> Va
     return {name: found[name] for name in algorithms}
 
 
+def known_checksums(files: Files, node: Node) -> Values:
+    """Checksums of a file that need not be computed: remembered while nothing changes."""
+    version = files.memory.version()
+    key = ("checksums", node.id, node.stamp)
+    found: Values | None = files.memory.get(version, key)
+    if found is None:
+        with files.db.session() as connection:
+            found = _known(connection, node)
+        files.memory.put(version, key, found)
+    return found
+
+
 def _known(connection: Connection, node: Node) -> Values:
     return values_of(digests.of(connection, node.id, node.stamp))
 

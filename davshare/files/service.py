@@ -18,6 +18,7 @@ from davshare.files.settings import Settings
 from davshare.files.written import Written
 from davshare.index import nodes, spaces
 from davshare.index.database import Connection, Database, count
+from davshare.index.turn import GENERATION
 from davshare.model import names
 from davshare.model.access import Rights
 from davshare.model.nodes import Node, Space, etag
@@ -44,6 +45,8 @@ class Files:
         with database.session() as connection:
             self.epoch = count(connection, "epoch")
         self.memory = Memory(database)
+        #: What was read when the number that all processes share was which.
+        self._generation = (-1, 0)
         self.written = Written()
         self._stores: dict[int, LocalStore] = {}
         self._mutex = threading.Lock()
@@ -120,13 +123,13 @@ class Files:
 
     def generation(self) -> int:
         """The number that every change of people, spaces, grants and settings raises; settings follow it."""
-        version = self.memory.version()
-        found: int | None = self.memory.get(version, "generation")
-        if found is None:
-            with self.db.session() as connection:
-                found = count(connection, "generation")
-            self.settings.refresh(found)
-            self.memory.put(version, "generation", found)
+        mark, (known, found) = self.db.shared.raised(GENERATION), self._generation
+        if mark == known and not mark & 1:
+            return found
+        with self.db.session() as connection:
+            found = count(connection, "generation")
+        self.settings.refresh(found)
+        self._generation = (mark, found)
         return found
 
     @contextmanager

@@ -6,7 +6,7 @@ import contextlib
 import logging
 
 from davshare.errors import DavshareError, Unavailable
-from davshare.files import chunks
+from davshare.files import pending
 from davshare.files.locate import trash_path
 from davshare.files.service import Files
 from davshare.index import journal, locks, nodes, redo, spaces, trash, uploads
@@ -21,7 +21,7 @@ _DAY = 86400
 _ROUND = 500
 #: Most rounds of one kind of work for one space at a time.
 _ROUNDS = 200
-#: Seconds after which a staged file that nobody finished is litter, and an upload that does not go on is over.
+#: Seconds after which a staged file that nobody finished is litter.
 _LITTER = 2 * _DAY
 
 
@@ -126,12 +126,14 @@ def purge_ghosts(files: Files, now: int) -> int:
 
 
 def end_uploads(files: Files, now: int) -> int:
-    """End uploads in chunks to which nothing has come for long."""
+    """End uploads to which nothing has come for long, and forget those that were complete as long ago."""
+    before = now - pending.keeps(files)
     with files.db.session() as connection:
-        found = uploads.idle(connection, now - _LITTER, _ROUND)
+        found = uploads.idle(connection, before, _ROUND)
     for each in found:
-        chunks.end(files, each)
-    return len(found)
+        pending.end(files, each)
+    with files.db.write() as connection:
+        return len(found) + uploads.forget(connection, before)
 
 
 def remove_litter(files: Files, now: int) -> int:

@@ -77,8 +77,11 @@ def place(tx: Transaction, node: Node, parent: Node, name: str) -> Node:
     """A node moves, with everything below it, within its space; its locks end (RFC 4918 section 7.6)."""
     seq = tx.note(node.space, node.id, Kind.MOVED, deep=node.is_folder, old=(node.parent, node.name))
     nodes.place(tx.connection, node.id, parent.id, names.key(name), names.spelling(name), seq)
-    nodes.touch(tx.connection, node.parent, seq, -node.size, tx.now)
-    nodes.touch(tx.connection, parent.id, seq, node.size, tx.now)
+    if node.parent == parent.id:
+        nodes.touch(tx.connection, parent.id, seq, 0, tx.now)
+    else:
+        nodes.touch(tx.connection, node.parent, seq, -node.size, tx.now)
+        nodes.touch(tx.connection, parent.id, seq, node.size, tx.now)
     end_locks(tx, node)
     return node._replace(parent=parent.id, name=name, seq=seq, place_seq=seq)
 

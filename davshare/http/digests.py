@@ -104,6 +104,20 @@ def oc_checksums(text: str) -> dict[str, bytes]:
     return found
 
 
+def oc_checksum(values: Mapping[str, bytes]) -> str:
+    """The one checksum that ownCloud's and Nextcloud's clients compare what they get with; empty: none is known."""
+    known = next((name for name in ("sha1", "md5", "sha256", "adler32") if name in values), None)
+    return f"{known.upper()}:{values[known].hex()}" if known else ""
+
+
+def decoded(text: str) -> bytes:
+    """A digest in Base64, whatever its algorithm.
+
+    :raises BadRequest: it is none.
+    """
+    return _base64(text)
+
+
 def _base64(text: str) -> bytes:
     try:
         return base64.b64decode(text.strip(), validate=True)

@@ -35,6 +35,7 @@ REASONS = {
     424: "Failed Dependency",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",
+    460: "Checksum Mismatch",
     500: "Internal Server Error",
     501: "Not Implemented",
     502: "Bad Gateway",

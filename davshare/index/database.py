@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from davshare.errors import Unavailable
-from davshare.index.turn import Turn
+from davshare.index.turn import GENERATION, Turn
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -46,7 +46,14 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """What the index needs of a connection: the part of :class:`sqlite3.Connection` that is used."""
+    """What the index needs of a connection: the part of :class:`sqlite3.Connection` that is used, and one word."""
+
+    #: Which kinds of :meth:`davshare.index.turn.Turn.raised` this transaction raises.
+    raises: tuple[int, ...]
+    #: Whether this is a write transaction.
+    writing: bool
+    #: What all processes share.
+    turn: Turn
 
     @property
     def in_transaction(self) -> bool:
@@ -199,8 +206,10 @@ class Database(ABC):
         :raises Unavailable: the index cannot be written.
         """
         connection = self._take()
+        connection.raises = ()
         try:
             self._begin(connection, lasting)
+            connection.writing = True
             try:
                 yield connection
             except BaseException:
@@ -211,6 +220,7 @@ class Database(ABC):
         except self._faults as error:
             raise self._translated(error) from error
         finally:
+            connection.writing, connection.raises = False, ()
             self._give_back(connection)
 
     @contextmanager
@@ -265,6 +275,7 @@ def advance(connection: Connection, name: str, by: int = 1) -> int:
 def changed(connection: Connection) -> None:
     """Tell every worker that people, tokens, spaces, grants or settings are other than before."""
     advance(connection, "generation")
+    connection.raises += (GENERATION,)
 
 
 def parts(ids: Sequence[int]) -> Iterator[tuple[int, ...]]:

@@ -36,16 +36,17 @@ def of_children(connection: Connection, parent: int) -> dict[int, Digests]:
     return {row[0]: Digests._make(row[1:]) for row in rows}
 
 
-def of_nodes(connection: Connection, ids: Sequence[int]) -> dict[int, Digests]:
-    """What is known of the present content of some files: one statement for every few hundred."""
+def of_many(connection: Connection, nodes: Sequence[tuple[int, int]]) -> dict[int, Digests]:
+    """What is known of (node, stamp), by node; one statement for very many."""
+    stamps = dict(nodes)
     found: dict[int, Digests] = {}
-    for part in parts(ids):
+    for part in parts(list(stamps)):
         rows = connection.execute(
-            "SELECT n.id, d.sha256, d.sha1, d.md5, d.adler32, d.crc32 FROM node n JOIN digest d ON d.node=n.id"
-            f" AND d.stamp=n.stamp WHERE n.id IN ({','.join('?' * len(part))})",
+            "SELECT node, stamp, sha256, sha1, md5, adler32, crc32 FROM digest"
+            f" WHERE node IN ({','.join('?' * len(part))})",
             part,
         )
-        found.update((row[0], Digests._make(row[1:])) for row in rows)
+        found.update((node, Digests._make(row)) for node, stamp, *row in rows if stamps[node] == stamp)
     return found
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from davshare.errors import Unavailable, UsageError
 from davshare.index.database import Taken
+from davshare.index.turn import Turn
 
 if TYPE_CHECKING:
     import psycopg
@@ -82,11 +83,12 @@ class PostgresConnection:
     """One connection; what the driver raises comes out as :class:`Taken` and :class:`Broken`.
 
     :param durable: commits wait for the disk.
+    :param turn: what all processes share.
     """
 
-    __slots__ = ("_raw", "_status", "waited")
+    __slots__ = ("_raw", "_status", "raises", "turn", "waited", "writing")
 
-    def __init__(self, url: str, durable: bool) -> None:
+    def __init__(self, url: str, durable: bool, turn: Turn) -> None:
         raw = plain(url)
         raw.autocommit = True
         raw.cursor_factory = _raw_cursor()
@@ -97,6 +99,9 @@ class PostgresConnection:
         self._raw = raw
         self._status = raw.pgconn
         self.waited = False
+        self.raises: tuple[int, ...] = ()
+        self.writing = False
+        self.turn = turn
         self.execute(_SESSION if durable else f"{_SESSION}; SET synchronous_commit=off")
 
     @property

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from davshare.index.database import Connection
+from davshare.index.turn import LOCKS
 
+#: Spaces without locks that are remembered.
+_REMEMBERED = 10_000
 _COLUMNS = 'token, space, node, "exclusive", infinite, creator, owner, timeout, expires'
 
 
@@ -28,9 +31,28 @@ def _make(row: tuple[str, int, int, int, int, int, str, int, int]) -> Lock:
     return Lock(row[0], row[1], row[2], bool(row[3]), bool(row[4]), *row[5:])
 
 
+def none_in(connection: Connection, space: int) -> bool:
+    """Whether a space has no locks at all; costs nothing until somebody takes one.
+
+    Whoever writes remembers that there are none: nobody else can add one
+    meanwhile, and every new lock raises a number that all processes see.
+    """
+    turn = connection.turn
+    mine = LOCKS not in connection.raises
+    raised = turn.raised(LOCKS)
+    if mine and turn.lockless.get(space) == raised:
+        return True
+    none = connection.execute("SELECT 1 FROM lock WHERE space=? LIMIT 1", (space,)).fetchone() is None
+    if none and mine and connection.writing and not raised & 1:
+        if len(turn.lockless) >= _REMEMBERED:
+            turn.lockless.clear()
+        turn.lockless[space] = raised
+    return none
+
+
 def any_in(connection: Connection, space: int, now: int) -> bool:
     """Whether the space has a live lock at all."""
-    return (
+    return not none_in(connection, space) and (
         connection.execute("SELECT 1 FROM lock WHERE space=? AND expires>? LIMIT 1", (space, now)).fetchone()
         is not None
     )
@@ -38,6 +60,8 @@ def any_in(connection: Connection, space: int, now: int) -> bool:
 
 def in_space(connection: Connection, space: int, now: int) -> list[Lock]:
     """All live locks of a space."""
+    if none_in(connection, space):
+        return []
     return [
         _make(row)
         for row in connection.execute(f"SELECT {_COLUMNS} FROM lock WHERE space=? AND expires>?", (space, now))
@@ -75,6 +99,7 @@ def get(connection: Connection, token: str, now: int) -> Lock | None:
 
 def insert(connection: Connection, lock: Lock) -> None:
     """Add a lock."""
+    connection.raises += (LOCKS,)
     connection.execute(f"INSERT INTO lock ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", lock)
 
 

@@ -132,6 +132,31 @@ def changed_children(connection: Connection, parent: int, since: int) -> Iterato
     return map(Node._make, connection.execute(_CHANGED, (parent, since, since)))
 
 
+def named(connection: Connection, wanted: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Node]:
+    """Of (folder, NFC name) those that there are; one statement for very many."""
+    found: dict[tuple[int, str], Node] = {}
+    for start in range(0, len(wanted), _PAGE):
+        part = wanted[start : start + _PAGE]
+        rows = ",".join(["(CAST(? AS bigint), CAST(? AS text))", *["(?,?)"] * (len(part) - 1)])
+        statement = (
+            f"WITH asked(folder, called) AS (VALUES {rows}) SELECT asked.folder, asked.called, {_QUALIFIED}"
+            " FROM asked JOIN node ON node.parent=asked.folder AND node.name=asked.called"
+        )
+        for folder, called, *row in connection.execute(statement, [each for pair in part for each in pair]):
+            found[folder, called] = Node._make(row)
+    return found
+
+
+def names_of(connection: Connection, folders: Sequence[int], most: int) -> list[tuple[int, str]]:
+    """(folder, NFC name) of the members of some folders, or of ``most`` of them; one statement for very many."""
+    found: list[tuple[int, str]] = []
+    for part in parts(folders):
+        here = ",".join("?" * len(part))
+        statement = f"SELECT parent, name FROM node WHERE parent IN ({here}) LIMIT ?"
+        found += connection.execute(statement, (*part, most - len(found))).fetchall()
+    return found
+
+
 def names_in(connection: Connection, parent: int) -> Iterator[tuple[int, str]]:
     """(id, NFC name) of all members of a folder, row by row."""
     return iter(connection.execute("SELECT id, name FROM node WHERE parent=?", (parent,)))

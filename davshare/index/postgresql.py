@@ -64,7 +64,7 @@ class PostgresDatabase(Database):
 
         :raises Unavailable: the database does not answer.
         """
-        return PostgresConnection(self.url, self.durable)
+        return PostgresConnection(self.url, self.durable, self.shared)
 
     def revision(self) -> str | None:
         """Revision of the schema; None when there is no index yet."""
@@ -148,13 +148,15 @@ class PostgresDatabase(Database):
             connection.execute("SET LOCAL synchronous_commit TO off")
 
     def _commit(self, connection: PostgresConnection) -> None:
-        self.shared.committing()
+        self.shared.committing(connection.raises)
         try:
             connection.execute("COMMIT")
         except Taken:
-            self.shared.decided()
+            self.shared.decided(connection.raises)
             raise
-        self.shared.decided()  # when the answer is lost the version stays odd, until the next one who has the turn
+        self.shared.decided(
+            connection.raises
+        )  # when the answer is lost the version stays odd, until the next one who has the turn
 
     def _roll_back(self, connection: PostgresConnection) -> None:
         with suppress(Unavailable):

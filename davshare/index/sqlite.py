@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from davshare.errors import Unavailable
 from davshare.index.database import Database, Taken
+from davshare.index.turn import Turn
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -34,6 +35,14 @@ _KEPT = 8
 _CHECKPOINT_PAGES = 4000
 
 
+class SqliteConnection(sqlite3.Connection):
+    """A plain connection with a few words more."""
+
+    raises: tuple[int, ...] = ()
+    writing = False
+    turn: Turn
+
+
 class SqliteDatabase(Database):
     """The file ``index.sqlite`` in the data folder, made by :func:`davshare.index.migrate.upgrade`.
 
@@ -49,15 +58,16 @@ class SqliteDatabase(Database):
         self.path = folder / FILE
         super().__init__(folder, folder / f"{FILE}.turn", durable)
 
-    def connect(self) -> sqlite3.Connection:
+    def connect(self) -> SqliteConnection:
         """A new connection; the caller closes it or leaves it to :meth:`close`.
 
         :raises Unavailable: the file cannot be opened, or is no database.
         """
         try:
             connection = sqlite3.connect(
-                self.path, timeout=10.0, isolation_level=None, check_same_thread=False, cached_statements=256
-            )
+                self.path, timeout=10.0, isolation_level=None, check_same_thread=False, cached_statements=256,
+                factory=SqliteConnection,
+            )  # fmt: skip
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(_LASTING if self.durable else _PASSING)
             connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
@@ -67,6 +77,7 @@ class SqliteDatabase(Database):
             raise Unavailable("The index cannot be opened.") from error
         except sqlite3.DatabaseError as error:
             raise Unavailable("The index is damaged.") from error
+        connection.turn = self.shared
         return connection
 
     def revision(self) -> str | None:
@@ -115,19 +126,19 @@ class SqliteDatabase(Database):
             connection.execute(_LASTING if lasting else _PASSING)
         connection.execute("BEGIN IMMEDIATE")
 
-    def _commit(self, connection: sqlite3.Connection) -> None:
-        self.shared.committing()
+    def _commit(self, connection: SqliteConnection) -> None:
+        self.shared.committing(connection.raises)
         try:
             connection.execute("COMMIT")
         finally:
-            self.shared.decided()
+            self.shared.decided(connection.raises)
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
 
-    def _take(self) -> sqlite3.Connection:
+    def _take(self) -> SqliteConnection:
         try:
-            taken: sqlite3.Connection = self._idle.pop()
+            taken: SqliteConnection = self._idle.pop()
         except IndexError:
             return self.connect()
         return taken

@@ -7,11 +7,14 @@ import mmap
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PROGRESS, _VERSION, _COMMITS, _INODE, _MARK, _LEARNT = range(6)
+_PROGRESS, _VERSION, _COMMITS, _INODE, _MARK, _LEARNT, _OPEN = range(7)
+#: Numbers that are raised like the version, but only by changes of one kind: of people, tokens, spaces, grants and
+#: settings; and by new locks.
+GENERATION, LOCKS = 7, 8
 
 
 class Turn:
@@ -27,6 +30,8 @@ class Turn:
             os.ftruncate(self._fd, mmap.PAGESIZE)
         self._map = mmap.mmap(self._fd, mmap.PAGESIZE)
         self._words = memoryview(self._map).cast("Q")
+        #: Spaces without any lock, and what the number of changes of that kind was then; see davshare.index.locks.
+        self.lockless: dict[int, int] = {}
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -56,13 +61,31 @@ class Turn:
         """A number that every change of the index raises; odd while one is being committed."""
         return self._words[_VERSION]
 
-    def committing(self) -> None:
-        """From now on the index may be another one; for whoever holds the turn."""
-        self._words[_VERSION] |= 1
+    def raised(self, kind: int) -> int:
+        """The same as :attr:`version` for changes of one kind alone."""
+        return self._words[kind]
 
-    def decided(self) -> None:
+    def committing(self, kinds: Iterable[int] = ()) -> None:
+        """From now on the index may be another one; for whoever holds the turn.
+
+        :param kinds: which numbers of :meth:`raised` the change raises.
+        """
+        for word in (_VERSION, *kinds):
+            self._words[word] |= 1
+
+    def decided(self, kinds: Iterable[int] = ()) -> None:
         """The change is there, or will never be."""
-        self._words[_VERSION] = (self._words[_VERSION] | 1) + 1
+        for word in (_VERSION, *kinds):
+            self._words[word] = (self._words[word] | 1) + 1
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody has begun to commit effects on disk and has not carried them out; the dead never will."""
+        return self._words[_OPEN] != 0
+
+    @open.setter
+    def open(self, whether: bool) -> None:
+        self._words[_OPEN] = int(whether)
 
     @property
     def commits(self) -> int:

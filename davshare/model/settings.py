@@ -84,6 +84,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("lock.default_seconds", 3600, "Lifetime of a lock whose request names none.", 1, 2**31),
     Setting("lock.max_seconds", 86400, "Longest lifetime that a lock is granted.", 1, 2**31),
     Setting("upload.max_bytes", 0, "Largest file that can be uploaded, in bytes; 0 means no limit."),
+    Setting("upload.keep_hours", 48, "Hours for which an unfinished upload waits for its next part.", 1, 8760),
     Setting("trash.keep_days", 30, "Days for which deleted files are kept.", 0, 36500),
     Setting("disk.watch", True, "Notice at once what is changed on disk without the server."),
     Setting(

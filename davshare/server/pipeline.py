@@ -154,21 +154,22 @@ class Pipeline:
 
     def _options(self, request: Request, patient: bool) -> Response:
         """Answered to everyone; those who show who they are learn what can be done just here."""
+        largest = self._files.settings.get("upload.max_bytes")
         segments, slash = ((), True) if request.path == "*" else names.split(request.path)
         if segments and segments[0] == "api":
             return self._elsewhere(request, segments, patient)
         if request.headers.get("authorization") is None or not segments or segments[0] not in _DOORS:
-            return options.handle()
+            return options.handle(largest=largest)
         try:
             asker = Asker(self.who(request, patient))
             target = self._files.glimpse(asker, Address(segments, slash))
         except DavshareError:
-            return options.handle()
+            return options.handle(largest=largest)
         if isinstance(target, Place) and target.node is not None and target.rights:
-            return options.handle(methods.of(target.node, target.space))
+            return options.handle(methods.of(target.node, target.space), largest)
         if not isinstance(target, Place):
-            return options.handle(methods.VIRTUAL)
-        return options.handle()
+            return options.handle(methods.VIRTUAL, largest)
+        return options.handle(largest=largest)
 
     def who(self, request: Request, patient: bool = True) -> Actor:
         """Who is asking; what is remembered is proven again when people, spaces or settings have changed.

@@ -30,6 +30,7 @@ BODIES = {
     ("PATCH", "/spaces/{space}"): {},
     ("PUT", "/spaces/{space}/members/{kind}/{member}"): {"role": "viewer"},
     ("PATCH", "/settings"): {},
+    ("POST", "/upload-plan"): {"folder": "/dav/home", "files": [{"path": "x", "size": 1}]},
     ("PUT", "/acl/grants/{kind}/{member}"): {"role": "viewer"},
     ("PUT", "/acl/denials/{kind}/{member}"): {"permissions": ["bind"]},
 }

@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterable, Sequence
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from support.client import Answer, Dav, enc
 from support.parallel import together
@@ -314,6 +316,7 @@ def test_quota(server: Server) -> None:
     big = Upload(home, name)
     home.mkcol(big.base, headers={"OC-Total-Length": "200000"}).refused(507)
     first, second = Upload(home, name).begin(), Upload(home, name).begin()
+    first.put("0", b"x", OC_Total_Length="200000").refused(507)
     assert first.put("0", b"x" * 60_000).status == 201
     second.put("0", b"x" * 60_000).refused(507)
     assert second.put("0", b"x" * 30_000).status == 201
@@ -337,7 +340,7 @@ def test_restart(own_server) -> None:
     upload.send("2", PARTS[2:])
     assert upload.move("big", OC_Checksum=sha1(WHOLE)).status == 201
     assert upload.box.get("big").body == WHOLE
-    assert server.rows("SELECT * FROM upload") == server.rows("SELECT * FROM chunk") == []
+    assert server.rows("SELECT * FROM upload WHERE answer=''") == server.rows("SELECT * FROM chunk") == []
     checked = server.cli("check", "--hashes", check=False)
     assert checked.returncode == 0, checked.stdout
 
@@ -353,3 +356,159 @@ def test_the_user_is_removed(server: Server) -> None:
     server.cli("user", "remove", name)
     assert server.rows("SELECT count(*) FROM upload")[0][0] == before - 2
     assert server.rows("SELECT count(*) FROM chunk WHERE upload NOT IN (SELECT file FROM upload)") == [(0,)]
+
+
+ANSWERS = ("ETag", "OC-ETag", "OC-FileId", "X-OC-MTime", "Location")
+
+
+def answered(answer: Answer) -> tuple:
+    """What a client takes from the last answer."""
+    return answer.status, *[answer.headers.get(name) for name in ANSWERS]
+
+
+@pytest.mark.parametrize("overwriting", [False, True])
+def test_the_last_step_again(server: Server, box: Dav, upload: Upload, overwriting: bool) -> None:
+    """Repeated, through any worker and after another change, it is answered the same and does nothing."""
+    if overwriting:
+        box.put("big", b"old")
+    condition = {"If_Match": box.etag("big")} if overwriting else {}
+    upload.send("012")
+    first = upload.move("big", X_OC_Mtime="1500000000.25", **condition)
+    assert first.status == (204 if overwriting else 201)
+    for _ in range(4):
+        other = Upload(box.clone(), name=upload.base.split("/")[-2])
+        assert answered(other.move("big", X_OC_Mtime="1500000000.25", **condition)) == answered(first)
+    box.put("big", b"changed")
+    assert answered(upload.move("big", X_OC_Mtime="1500000000.25", **condition)) == answered(first)
+    assert box.get("big").body == b"changed"
+    assert upload.move("elsewhere").status == 404
+    assert upload.put("3", b"x").status == 404 and upload.gone()
+    assert box.names() == {"big"}
+
+
+def test_the_last_step_many_times_at_once(box: Dav, upload: Upload) -> None:
+    """Whoever comes second waits for the first, and both are told the same."""
+    box.put("big", b"old")
+    condition = box.etag("big")
+    upload.send("102", [PARTS[1], PARTS[0], PARTS[2]])
+    others = [Upload(box.clone(), name=upload.base.split("/")[-2]) for _ in range(6)]
+    answers = together([lambda other=other: other.move("big", If_Match=condition) for other in others])
+    assert {answered(answer) for answer in answers} == {answered(answers[0])} and answers[0].status == 204
+    assert box.get("big").body == WHOLE
+
+
+def test_the_last_step_after_a_crash(own_server) -> None:
+    """What was committed is answered by the next process, too."""
+    server = own_server()
+    box = server.dav().fresh_box()
+    upload = Upload(box).begin().send("012")
+    first = upload.move("big", OC_Checksum=sha1(WHOLE))
+    server.kill9()
+    server.run()
+    upload.box = server.dav("alice", box.base)
+    assert answered(upload.move("big", OC_Checksum=sha1(WHOLE))) == answered(first)
+    assert Upload(upload.box, name=upload.base.split("/")[-2]).begin().send("0", [b"new"]).move("big").status == 204
+    assert upload.box.get("big").body == b"new", "a new upload of the same name is another one"
+
+
+def test_destination_from_the_beginning(server: Server, box: Dav) -> None:
+    """With Destination on MKCOL the chunks wait where the file will be, and what may not be is refused at once."""
+    name = f"s{secrets.token_hex(4)}"
+    server.cli("space", "add", name, "--quota", "50kB", "--member", "alice:viewer")
+    space = f"/dav/spaces/{name}/"
+    target = {"Destination": f"http://127.0.0.1:{server.port}{space}big"}
+    upload = Upload(box)
+    box.mkcol(upload.base, headers=target).refused(403)
+    server.cli("space", "set", name, "--member", "alice:editor")
+    box.mkcol(upload.base, headers={**target, "OC-Total-Length": "60000"}).refused(507)
+    assert box.mkcol(upload.base, headers={**target, "OC-Total-Length": str(len(WHOLE))}).status == 201
+    for number, part in enumerate(PARTS):
+        assert upload.put(str(number + 1), part, **target, OC_Total_Length=str(len(WHOLE))).status == 201
+    upload.target = space
+    assert upload.move("big", OC_Checksum=sha1(WHOLE), Overwrite="true").status == 201
+    assert (server.data / "spaces" / name / "big").read_bytes() == WHOLE
+    assert Upload(box).begin(**target).send("123").move("x", Overwrite="true").status == 201
+
+
+@pytest.mark.parametrize("overwrite", ["false", "F", "f"])
+def test_ways_to_say_no(box: Dav, upload: Upload, overwrite: str) -> None:
+    """Overwrite in words."""
+    box.put("big", b"old")
+    upload.send("012").move("big", Overwrite=overwrite).refused(412)
+    assert upload.move("big", Overwrite="true").status == 204
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_guests(server: Server, box: Dav, told: bool) -> None:
+    """Whoever has no home uploads in chunks into what was granted; whoever has nothing, nowhere."""
+    name = f"g{secrets.token_hex(4)}"
+    server.cli("user", "add", name, "--guest", "--password-stdin", input="some-pass-123")
+    guest = server.dav(name, password="some-pass-123")
+    target = box.base.replace("/dav/home/", "/remote.php/dav/files/alice/")
+    upload = Upload(guest, name)
+    upload.target = target
+    headers = {"Destination": target + "big"} if told else {}
+    assert guest.mkcol(upload.base, headers=headers).status == 404
+    server.cli("acl", "grant", "users/alice/" + box.base.removeprefix("/dav/home/"), name, "editor")
+    assert guest.mkcol(upload.base, headers=headers).status == 201
+    upload.send("0", PARTS[:1])
+    upload.send("21", [PARTS[2], PARTS[1]])
+    assert upload.move("big", OC_Checksum=sha1(WHOLE)).status == 201
+    assert box.get("big").body == WHOLE
+
+
+def test_checksums_are_kept(box: Dav, upload: Upload) -> None:
+    """What was hashed while it arrived is told, whether the client stated it or not."""
+    upload.send("012").move("big")
+    assert sha1(WHOLE) in "".join(box.prop("big", OC + "checksums")[1].itertext())
+    large = [secrets.token_bytes(700_000) for _ in range(3)]
+    Upload(box).begin().send("012", large).move("large")
+    found = box.prop("large", OC + "checksums")[1]
+    assert sha1(b"".join(large)) in "".join(found.itertext())
+
+
+def test_a_replaced_end_is_hashed_anew(box: Dav) -> None:
+    """The last chunk was dropped and sent anew: the checksum is that of the new one."""
+    parts = [secrets.token_bytes(800_000) for _ in range(3)]
+    upload = Upload(box).begin().send("01", parts[:2])
+    assert box.delete(upload.base + "1").status == 204
+    assert upload.put("1", parts[2]).status == 201
+    whole = parts[0] + parts[2]
+    upload.move("big", OC_Checksum=sha1(parts[0] + parts[1])).refused(400)
+    assert upload.move("big", OC_Checksum=sha1(whole)).status == 201
+    assert sha1(whole) in "".join(box.prop("big", OC + "checksums")[1].itertext())
+
+
+def test_time_is_over(own_server) -> None:
+    """An upload to which nothing came for long is gone, and its name is free."""
+    server = own_server()
+    server.cli("settings", "set", "upload.keep_hours", "1")
+    box = server.dav().fresh_box()
+    upload = Upload(box).begin().send("012")
+    with server.index() as connection:
+        connection.execute("UPDATE upload SET touched=touched-?", (3700,))
+    assert upload.gone() and upload.move("big").status == 404 and upload.put("3", b"x").status == 404
+    assert upload.begin().send("0", [b"new"]).move("big").status == 201
+    assert box.get("big").body == b"new" and staged(server) == []
+
+
+@given(st.data())
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_order(box: Dav, data: st.DataObject) -> None:
+    """Chunks of any size in any order, some of them twice and some dropped on the way: the whole is what came last."""
+    upload = Upload(box).begin()
+    there: dict[int, bytes] = {}
+    for number in data.draw(st.lists(st.integers(0, 5), min_size=1, max_size=10)):
+        if number in there and data.draw(st.booleans()):
+            assert box.delete(f"{upload.base}{number}").status == 204
+            del there[number]
+        else:
+            there[number] = secrets.token_bytes(data.draw(st.integers(0, 3000)))
+            assert upload.put(str(number), there[number]).status in (201, 204)
+    whole = b"".join(there[number] for number in sorted(there))
+    name = secrets.token_hex(4)
+    answer = upload.move(name, OC_Checksum=sha1(whole), OC_Total_Length=str(len(whole)))
+    if there:
+        assert answer.status == 201 and box.get(name).body == whole
+    else:
+        answer.refused(400)

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from support.client import Dav
 from support.ocs import Ocs
 from support.server import Server
 
@@ -99,12 +98,3 @@ def test_other_calls_still_need_a_name(server: Server) -> None:
     for path in ("user", "users", "users/alice", "groups"):
         assert Ocs(server, None).get(path).code == 997
     assert Ocs(server, None, 2).call("POST", "capabilities", {}).status == 405
-
-
-def test_unsupported_chunks_are_refused(box: Dav) -> None:
-    """A part of a file as the oldest clients send it never becomes a file with an odd name."""
-    name = "big.bin-chunking-4711-3-0"
-    answer = box.put(name, b"part", headers={"OC-Chunked": "1"})
-    answer.refused(400)
-    assert box.names() == set()
-    assert box.put(name, b"whole").status == 201, "just a name, without the header"

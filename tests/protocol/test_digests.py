@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import secrets
 import zlib
 
 import pytest
@@ -226,3 +227,77 @@ def test_wrong_digest_leaves_the_connection_in_order(box: Dav, server) -> None:
     found = [answer.status for answer in answers(server.raw(first + second))]
     assert found in ([400, 404], [400])
     assert re.fullmatch(r"2..|404", str(box.get("none").status))
+
+
+@pytest.mark.parametrize("size", [0, 100, 3_000_000])
+def test_oc_checksum_of_what_is_got(box: Dav, size: int) -> None:
+    """GET, HEAD and parts tell the checksum of the whole, the one that clients prefer, as soon as it is known."""
+    data = bytes(size)
+    expected = "SHA1:" + hashlib.sha1(data).hexdigest()
+    box.put("file", data, {"OC-Checksum": expected})
+    for _ in range(2):
+        assert box.get("file")["OC-Checksum"] == box.head("file")["OC-Checksum"] == expected
+    if size:
+        assert box.get("file", {"Range": "bytes=5-9"})["OC-Checksum"] == expected
+    other = "MD5:" + hashlib.md5(data + b"x").hexdigest()
+    box.put("file", data + b"x", {"OC-Checksum": other})
+    told = box.get("file")["OC-Checksum"]
+    assert told in (other, "SHA1:" + hashlib.sha1(data + b"x").hexdigest())
+
+
+SPELLINGS = {
+    "Digest": f"SHA-256={b64('sha256')}",
+    "Content-Digest": f"sha-256=:{b64('sha256')}:",
+    "Repr-Digest": f"sha-512=:{b64('sha512')}:",
+    "Content-MD5": b64("md5"),
+    "OC-Checksum": f"SHA256:{hashlib.sha256(DATA).hexdigest()}",
+}
+
+
+@pytest.mark.parametrize("way", ["put", "chunk", "whole", "part", "last part", "bulk", "post", "tus", "tus piece"])
+@pytest.mark.parametrize("header", SPELLINGS)
+def test_every_spelling_on_every_way(box: Dav, way: str, header: str) -> None:
+    """Other bytes than stated are refused wherever a file, or a part of one, comes in; the right ones are taken."""
+    for data, fine in ((DATA[:-1] + b"x", False), (DATA, True)):
+        status = sent_in(box, way, {header: SPELLINGS[header]}, data)
+        of_the_file = way in ("whole", "last part") and header != "OC-Checksum"
+        if way == "whole" and of_the_file:
+            continue  # the digest of the empty message is not that of the file
+        if way == "part" and header == "OC-Checksum":
+            assert status == 201, "that of the file counts with the last part"
+        else:
+            assert (status in (200, 201, 204)) is fine, (status, fine)
+
+
+def sent_in(box: Dav, way: str, headers: dict[str, str], data: bytes) -> int:
+    """The status of one way to send something."""
+    mark = secrets.token_hex(4)
+    chunks = f"/remote.php/dav/uploads/alice/{mark}/"
+    if way in ("chunk", "whole"):
+        assert box.mkcol(chunks).status == 201
+        answer = box.put(chunks + "1", data, headers if way == "chunk" else {})
+        if way == "whole":
+            target = {"Destination": box.base.replace("/dav/home/", "/remote.php/webdav/") + mark}
+            answer = box.request("MOVE", chunks + ".file", headers={**headers, **target})
+        return answer.status
+    if way in ("part", "last part"):
+        count = 2 if way == "part" else 1
+        return box.put(f"{mark}-chunking-1-{count}-0", data, {**headers, "OC-Chunked": "1"}).status
+    if way.startswith("tus"):
+        said = base64.b64encode(mark.encode()).decode()
+        spoken = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
+        sent = {**spoken, "Upload-Length": str(len(data)), "Upload-Metadata": f"filename {said}"}
+        if way == "tus":
+            return box.request("POST", "", data, {**sent, **headers}).status
+        only = {"OC-Checksum": headers["OC-Checksum"]} if "OC-Checksum" in headers else {}
+        path = "/" + box.request("POST", "", b"", {**sent, **only})["Location"].split("/", 3)[3]
+        return box.request("PATCH", path, data, {**spoken, "Upload-Offset": "0", **headers}).status
+    if way == "post":
+        return box.request("POST", "", data, headers).status
+    if way == "bulk":
+        head = {"X-File-Path": "/" + box.base.removeprefix("/dav/home/") + mark, "Content-Length": len(data), **headers}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        body = f"--b\r\n{lines}\r\n".encode() + data + b"\r\n--b--\r\n"
+        answer = box.request("POST", "/remote.php/dav/bulk", body, {"Content-Type": "multipart/related; boundary=b"})
+        return 400 if b'"error": true' in answer.body else answer.status
+    return box.put(mark, data, headers).status

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
 
 from davshare import config
 from davshare.errors import Conflict, InsufficientStorage, NotFound
-from davshare.files import assembly, chunks, tidy
+from davshare.files import assembly, chunks, pending, tidy
 from davshare.files.assembly import Whole
 from davshare.files.context import Address, Asker
 from davshare.files.service import Files
@@ -21,6 +22,8 @@ from davshare.identity.gate import actor_of
 from davshare.index import people
 from davshare.model import names
 from davshare.server import build
+from davshare.store.digest import Values
+from davshare.store.staging import StagedFile
 from support.server import davshare
 
 TARGET = Address(*names.split("/dav/home/big"))
@@ -45,7 +48,7 @@ def asker(files: Files) -> Asker:
         user = people.user(connection, "admin")
         assert user is not None
         found = Asker(actor_of(connection, user))
-    chunks.begin(files, found.actor, "up", None)
+    pending.begin(files, found.actor, "up", None)
     return found
 
 
@@ -67,15 +70,16 @@ def content(files: Files) -> bytes:
 def the_file(files: Files, asker: Asker) -> bytes:
     """The name of the staged file to which chunks are appended."""
     with files.db.session() as connection:
-        return chunks.opened(connection, asker.actor, "up").file.encode()
+        return pending.opened(files, connection, asker.actor, "up").file.encode()
 
 
-def test_nobody_waits_for_who_appends(files: Files, asker: Asker) -> None:
+def test_nobody_waits_for_who_appends(files: Files, asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one chunk is being appended another one gets a file of its own, and the whole cannot be completed."""
     put(files, asker, "0", b"zero")
     with files.db.session() as connection:
-        open_ = chunks.opened(connection, asker.actor, "up")
-    other = chunks.store_of(files, open_).staged(open_.file.encode())
+        open_ = pending.opened(files, connection, asker.actor, "up")
+    monkeypatch.setattr(pending, "_PATIENCE", 0.2)
+    other = pending.store_of(files, open_).staged(open_.file.encode())
     assert other.claim()
     put(files, asker, "1", b"one")
     assert len(list(staging(files).iterdir())) == 2
@@ -113,7 +117,7 @@ def test_lost_on_disk(files: Files, asker: Asker, how: str) -> None:
         put(files, asker, "1", b"one")
     with pytest.raises(Conflict):
         assembly.complete(files, asker, "up", TARGET, Whole())
-    chunks.abandon(files, asker.actor, "up")
+    pending.abandon(files, asker.actor, "up")
     assert list(staging(files).iterdir()) == []
 
 
@@ -189,20 +193,41 @@ def test_litter_of_others_goes(files: Files, asker: Asker) -> None:
 
 def _space(files: Files, asker: Asker) -> int:
     with files.db.session() as connection:
-        return chunks.opened(connection, asker.actor, "up").space
+        return pending.opened(files, connection, asker.actor, "up").space
+
+
+def test_nothing_is_read_again(files: Files, asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came in order was hashed then, also across restarts; only what came otherwise is read in the end."""
+    parts = [os.urandom(900_000) for _ in range(3)]
+    asked: list[set[str]] = []
+    read = StagedFile.checksums
+
+    def noted(self: StagedFile, algorithms: Collection[str]) -> Values:
+        asked.append(set(algorithms))
+        return read(self, algorithms)
+
+    monkeypatch.setattr(StagedFile, "checksums", noted)
+    expected = {"sha1": hashlib.sha1(b"".join(parts)).digest()}
+    for order in ((0, 1, 2), (1, 0, 2)):
+        for number in order:
+            put(files, asker, str(number), parts[number])
+        assembly.complete(files, asker, "up", TARGET, Whole(expected=expected))
+        assert content(files) == b"".join(parts)
+        pending.begin(files, asker.actor, "up", None)
+    assert asked == [set(), {"sha1"}]
 
 
 def test_limits(files: Files, asker: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither chunks nor uploads grow without bound; what is there can be replaced at the limit."""
     monkeypatch.setattr(chunks, "MOST_CHUNKS", 2)
-    monkeypatch.setattr(chunks, "MOST_OPEN", 2)
+    monkeypatch.setattr(pending, "MOST_OPEN", 2)
     put(files, asker, "0", b"zero")
     put(files, asker, "1", b"one")
     with pytest.raises(InsufficientStorage):
         put(files, asker, "2", b"two")
     assert not put(files, asker, "0", b"null")
-    chunks.begin(files, asker.actor, "another", None)
+    pending.begin(files, asker.actor, "another", None)
     with pytest.raises(InsufficientStorage):
-        chunks.begin(files, asker.actor, "third", None)
+        pending.begin(files, asker.actor, "third", None)
     assembly.complete(files, asker, "up", TARGET, Whole())
     assert content(files) == b"nullone"

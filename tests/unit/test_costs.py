@@ -238,3 +238,24 @@ def test_a_listing_with_rights_of_its_own_for_each_member_is_a_fixed_number_of_s
         many = counter.ask("PROPFIND", "/dav/spaces/lab/many/", ACL, depth="1", authorization=login)
         assert (few[1].count(b"<d:response>"), many[1].count(b"<d:response>")) == shown
         assert few[2] == many[2] < 16
+
+
+def test_a_plan_costs_a_number_of_statements_that_follows_its_depth(counter: Counter) -> None:
+    """Not the number of files, nor that of folders; also for who was granted only some of them."""
+    assert say(counter, "POST", "/users", {"name": "bob", "password": "bob-pass-0000"})[0] == 201
+    assert say(counter, "POST", "/spaces", {"name": "lab", "members": [{"user": "bob", "role": "viewer"}]})[0] == 201
+    for folder in range(20):
+        counter.fill(f"/dav/spaces/lab/{folder}/", 3)
+        right = {"role": "editor"}
+        assert say(counter, "PUT", f"/acl/grants/user/bob?path=/dav/spaces/lab/{folder}", right)[0] == 200
+    bob = "Basic " + base64.b64encode(b"bob:bob-pass-0000").decode()
+    for login in (LOGIN, bob):
+        costs = []
+        for folders, names in ((2, 4), (2, 4), (2, 4), (20, 40)):
+            files = [{"path": f"{n % folders}/f{n // folders}", "size": n} for n in range(folders * names)]
+            body = json.dumps({"folder": "/dav/spaces/lab", "files": files})
+            sent = {"content-type": "application/json", "authorization": login}
+            status, data, statements = counter.ask("POST", "/api/v1/upload-plan", body, **sent)
+            assert status == 200 and {each["verdict"] for each in json.loads(data)["items"]} == {"send"}
+            costs.append(statements)
+        assert costs[2] == costs[3] < 20, costs
