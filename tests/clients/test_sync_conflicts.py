@@ -8,8 +8,7 @@ import shutil
 import pytest
 
 from support.server import Server
-from support.syncing import Device
-from support.trees import facts
+from support.syncing import Device, on_server
 
 pytestmark = pytest.mark.slow
 
@@ -18,11 +17,6 @@ pytestmark = pytest.mark.slow
 def server(own_server) -> Server:
     """A server of its own: these clients sync a whole home."""
     return own_server()
-
-
-def on_server(server: Server) -> dict[str, tuple[str, int] | None]:
-    """The home as it lies on the server's disk."""
-    return facts(server.home(), lambda name: name != ".davshare")
 
 
 def both(devices: tuple[Device, Device], **contents: str) -> tuple[Device, Device]:

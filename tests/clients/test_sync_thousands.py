@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.server import Server
-from support.syncing import Device, fill
-from support.trees import facts
+from support.syncing import Device, fill, on_server
 
 pytestmark = pytest.mark.slow
 FILES = 3_000
@@ -21,11 +20,6 @@ LARGE = 300_000_000
 def server(own_server) -> Server:
     """A server of its own: these clients sync a whole home."""
     return own_server()
-
-
-def on_server(server: Server) -> dict[str, tuple[str, int] | None]:
-    """The home as it lies on the server's disk."""
-    return facts(server.home(), lambda name: name != ".davshare")
 
 
 def age(folder: Path) -> None:
@@ -80,7 +74,9 @@ def test_a_folder_of_500_is_renamed_and_moved(server: Server, devices: tuple[Dev
         (children / f"{number}.bin").write_bytes(random.Random(number).randbytes(3_000))
     first.sync()
     second.sync()
-    ids = {number: server.dav().text(f"before/children/{number}.bin", "{http://owncloud.org/ns}id") for number in (0, 499)}
+    ids = {
+        number: server.dav().text(f"before/children/{number}.bin", "{http://owncloud.org/ns}id") for number in (0, 499)
+    }
     for source, target in (("before/children", "before/after ü"), ("before/after ü", "elsewhere/moved"),
                            ("elsewhere", "renamed above"), ("renamed above/moved", "Moved")):  # fmt: skip
         first.sync()

@@ -20,7 +20,8 @@ CLIENTS = {"nextcloudcmd": "nextcloud-desktop-cmd", "owncloudcmd": "owncloud-cli
 HARD = [
     "100% & more #1?.md", "%20.txt", "a%2Fb.txt", "c#", "q?", "semi;colon", "plus+plus", "quote'quote\"", "a  b",
     "grüße aus köln.txt", "日本語.txt", "emoji 🎉", "brackets [x] {y} (z)", "caret^", "tilde~x", "at@sign",
-    "comma,comma", "equals=1&b=2", "dollar$HOME", "x" * 200, "cafe\u0301-nfd.txt", "caf\u00e9-nfc.txt", "<angle>", "pipe|pipe", "star*",
+    "comma,comma", "equals=1&b=2", "dollar$HOME", "x" * 200, "cafe\u0301-nfd.txt", "caf\u00e9-nfc.txt", "<angle>",
+    "pipe|pipe", "star*",
 ]  # fmt: skip
 #: How the names of files begin that clients keep in the folder.
 OWN = (".sync_", "._sync_", ".owncloudsync", ".nextcloudsync")
@@ -132,6 +133,11 @@ class Device:
     def conflicts(self) -> list[Path]:
         """Copies that the client has kept of what was changed on both sides."""
         return [path for path in self.folder.rglob("*") if "conflict" in path.name.lower()]
+
+
+def on_server(server: Server) -> dict[str, tuple[str, int] | None]:
+    """The facts of alice's home as it lies on the server's disk."""
+    return facts(server.home(), lambda name: name != ".davshare")
 
 
 def fill(folder: Path, files: int) -> None:

@@ -1,0 +1,69 @@
+"""What Nextcloud's and ownCloud's apps for phones send besides, at its edges."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from support.client import Dav
+from support.parallel import together
+from support.server import Server
+
+MAKE = {"X-NC-WebDAV-Auto-Mkcol": "1"}
+ROOTS = pytest.mark.parametrize("root", ["/dav/home/", "/remote.php/webdav/", "/remote.php/dav/files/alice/"])
+
+
+@ROOTS
+def test_folders_are_made_with_a_file(box: Dav, root: str) -> None:
+    """As many as are missing, and only when it is asked for."""
+    here = root + box.base.removeprefix("/dav/home/")
+    box.put(here + "a/b/c", b"1").refused(409)
+    box.put(here + "a/b/c", b"1", {"X-NC-WebDAV-Auto-Mkcol": "0"}).refused(409)
+    assert box.names() == set()
+    for name in ("a/b/c", "a/b/d", "a/e/f/g/h", "top"):
+        assert box.put(here + name, b"1", MAKE).status == 201
+        assert box.put(here + name, b"22", MAKE).status == 204
+        assert box.get(name).body == b"22"
+    assert box.names() == {"a", "top"} and box.names("a/") == {"b", "e"}
+
+
+def test_in_the_home_itself(server: Server) -> None:
+    """There nothing is missing."""
+    name = f"new-{secrets.token_hex(6)}"
+    assert server.dav().put(f"/remote.php/dav/files/alice/{name}", b"1", MAKE).status == 201
+    assert server.dav().delete(name).status == 204
+
+
+def test_folders_that_cannot_be(server: Server, box: Dav) -> None:
+    """Below a file, in somebody else's home, nowhere, too deep, or with a token that reads: a clear no, and nothing made."""
+    box.put("file", b"1")
+    box.put("file/below/it", b"1", MAKE).refused(403, 409)
+    box.put("/remote.php/dav/files/bob/x/y", b"1", MAKE).refused(403, 404, 409)
+    box.put("/nowhere/x/y", b"1", MAKE).refused(403, 404, 409)
+    box.put("/dav/principals/x/y", b"1", MAKE).refused(403, 404, 405, 409)
+    box.put("d/" * 40 + "file", b"1", MAKE).refused(409)
+    token = server.cli("token", "add", "alice", "--scope", "read").stdout.split()[-1]
+    Dav(server.port, box.base, f"Bearer {token}").put("x/y", b"1", MAKE).refused(403)
+    assert box.names() == {"file"}
+
+
+def test_folders_of_many_at_once(box: Dav) -> None:
+    """Files of one new folder that come over many connections: one makes it, all are stored."""
+    clients = [box.clone() for _ in range(8)]
+    answers = together([lambda n=n: clients[n].put(f"new/deep/{n}", b"1", MAKE) for n in range(8)])
+    assert [answer.status for answer in answers] == [201] * 8
+    assert box.names("new/deep/") == {str(n) for n in range(8)}
+
+
+def test_no_file_is_a_preview(box: Dav) -> None:
+    """Where apps of ownCloud's ask for a small picture they get none, and never the file in its place."""
+    box.put("photo.jpg", b"a large photo")
+    here = "/remote.php/dav/files/alice/" + box.base.removeprefix("/dav/home/") + "photo.jpg"
+    for query in ("?preview=1", "?x=32&y=32&c=abc&preview=1&a=1"):
+        box.get(here + query).refused(404)
+        assert box.head(here + query).status == 404
+        box.get(here + "x" + query).refused(404)
+    for query in ("", "?preview=0", "?c=abc", "?xpreview=1"):
+        assert box.get(here + query).body == b"a large photo"
+    assert box.get("photo.jpg?preview=1").body == b"a large photo", "elsewhere nobody means that"
