@@ -119,6 +119,13 @@ class Conflict(DavshareError):
     message = "The parent folder does not exist."
 
 
+class Expired(DavshareError):
+    """A sync token cannot be used any more (RFC 9110 section 15.5.11)."""
+
+    status = 410
+    message = "The sync token is not valid any more; begin anew, without one."
+
+
 class LengthRequired(DavshareError):
     """The method needs an announced length (RFC 9110 section 15.5.12)."""
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from davshare.errors import DavshareError
+from davshare.errors import DavshareError, MethodNotAllowed
+from davshare.files.following import Listener
 from davshare.files.service import Files
 from davshare.http import routes
+from davshare.http.responses import Handover
 from davshare.model.people import Actor
 
 #: Where all routes begin.
 BASE = "/api/v1"
 #: Who asks where nobody has to sign in.
 NOBODY = Actor(0, "", "", frozenset(), mask=0)
+
+
+def _nowhere(listener: Listener, head: bool) -> Handover:
+    raise MethodNotAllowed("GET, OPTIONS", "Only a GET without a body can wait for changes.")
 
 
 @dataclass(slots=True)
@@ -30,6 +36,9 @@ class Call:
     site: str = ""
     query: Any = None
     body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    #: Gives the connection to a listener, who waits there for changes in the name of the caller.
+    listen: Callable[[Listener, bool], Handover] = _nowhere
 
 
 class Who(NamedTuple):
@@ -52,7 +61,8 @@ class Route(NamedTuple):
 
     ``answers`` is the model of the answer (None: 204 without a body), ``takes``
     that of the body, ``query`` that of the query.  ``partial`` lets in app
-    tokens that reach only a part of what their owner does.
+    tokens that reach only a part of what their owner does.  ``media`` is the
+    type of the answer.
     """
 
     method: str
@@ -66,6 +76,7 @@ class Route(NamedTuple):
     errors: tuple[type[DavshareError], ...] = ()
     status: int = 200
     partial: bool = False
+    media: str = "application/json"
 
     @property
     def segments(self) -> tuple[str, ...]:

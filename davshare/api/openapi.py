@@ -115,7 +115,7 @@ def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
     status = route.status if route.answers is not None else 204
     fine: dict[str, Any] = {"description": HTTPStatus(status).phrase}
     if route.answers is not None:
-        fine["content"] = {"application/json": {"schema": schema.schema(route.answers, found=schemas)}}
+        fine["content"] = {route.media: {"schema": schema.schema(route.answers, found=schemas)}}
     found = {str(status): fine}
     for error in errors_of(route):
         there = found.get(str(error.status))

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from davshare.api.schema import Says
-from davshare.errors import DavshareError, Unprocessable
+from davshare.errors import DavshareError, Expired, Unprocessable
 from davshare.http.responses import REASONS, Response
 
+#: Kinds of problems that a program has to tell from others with the same status.
+TYPES: dict[type[DavshareError], str] = {Expired: "urn:davshare:problem:begin-anew"}
 MEDIA_TYPE = "application/problem+json"
 
 
@@ -17,7 +19,7 @@ MEDIA_TYPE = "application/problem+json"
 class Problem:
     """What went wrong."""
 
-    type: Annotated[str, Says("Always about:blank: the status says what kind of problem it is.")]
+    type: Annotated[str, Says("What kind of problem it is; about:blank: what the status says.")]
     title: Annotated[str, Says("The status in words.")]
     status: Annotated[int, Says("The status of the answer.", 400, 599)]
     detail: Annotated[str, Says("What is wrong, for people; never a part of the request.")]
@@ -27,7 +29,7 @@ class Problem:
 def response(error: DavshareError, method: str) -> Response:
     """The answer to a request that was refused."""
     told = {
-        "type": "about:blank",
+        "type": TYPES.get(type(error), "about:blank"),
         "title": REASONS.get(error.status, "Error"),
         "status": error.status,
         "detail": error.message,

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from davshare.api import problem, reading
 from davshare.api.call import BASE, NOBODY, Call, Made, Route
+from davshare.api.listening import STREAM
 from davshare.api.schema import plain
 from davshare.api.table import ROUTES
 from davshare.errors import BodyCut, DavshareError, Forbidden, MethodNotAllowed, NotAuthenticated, NotFound
+from davshare.files.following import Listener
 from davshare.files.service import Files
 from davshare.http import origins
 from davshare.http.request import Request
-from davshare.http.responses import Response
+from davshare.http.responses import Handover, Response
 from davshare.http.routes import matched
 from davshare.model.access import Permission
 from davshare.model.people import Actor
@@ -32,6 +35,7 @@ class Router:
     :param who: tells who sends a request, and raises what the gate raises.
     :param challenges: headers of a 401 answer.
     :param public_url: the site's address as people know it; empty: whatever Host says.
+    :param listen: gives the connection of a request to a listener; see :attr:`davshare.api.call.Call.listen`.
     """
 
     def __init__(
@@ -40,12 +44,14 @@ class Router:
         who: Callable[[Request], Actor],
         challenges: Callable[[], list[tuple[str, str]]],
         public_url: str,
+        listen: Callable[[Request, Listener, bool], Handover],
         routes: Sequence[Route] = ROUTES,
     ) -> None:
         self._files = files
         self._who = who
         self._challenges = challenges
         self._public_url = public_url
+        self._listen = listen
         self._routes = [(route.segments, route) for route in routes]
 
     def respond(self, request: Request, segments: tuple[str, ...]) -> Response:
@@ -83,17 +89,23 @@ class Router:
         return self._carry_out(route, path, request)
 
     def _carry_out(self, route: Route, path: Mapping[str, str], request: Request) -> Response:
-        if request.method not in origins.SAFE and origins.is_foreign(request, self._public_url):
+        # A WebSocket can be read by whatever page has opened it, and every stream takes a place.
+        guarded = request.method not in origins.SAFE or "upgrade" in request.headers or route.media == STREAM
+        if guarded and origins.is_foreign(request, self._public_url):
             raise Forbidden("Pages of other sites may not change anything here.")
         actor = self._who(request) if route.who.signed_in else NOBODY
         demand_reach(route, actor)
         site = self._public_url or f"{request.scheme}://{request.host}"
-        call = Call(self._files, actor, path, site.rstrip("/"))
+        call = Call(self._files, actor, path, site.rstrip("/"), headers=request.headers)
+        if request.method == "GET" and request.body.length == 0:
+            call.listen = partial(self._listen, request)
         call.query = reading.query(request.query, route.query)
         route.who.check(call)
         if request.method not in origins.SAFE:
             call.body = reading.body(request, route.takes)
         answer = route.handler(call)
+        if isinstance(answer, Response):
+            return answer
         headers = []
         if isinstance(answer, Made):
             location = "/".join([BASE, *[quote(part, safe="") for part in answer.path]])

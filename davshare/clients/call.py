@@ -22,6 +22,8 @@ class OcsCall:
     path: Mapping[str, str]
     given: Arguments
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: Scheme and host as people know them.
+    site: str = ""
 
     @property
     def limited(self) -> bool:

@@ -90,7 +90,8 @@ class Ocs:
             raise Forbidden("Pages of other sites may not change anything here.")
         known_by_name = not route.public or "authorization" in request.headers
         actor = self._who(request) if known_by_name else NOBODY
-        call = OcsCall(self._files, actor, path, arguments.read(request), request.headers)
+        site = self._public_url or f"{request.scheme}://{request.host}"
+        call = OcsCall(self._files, actor, path, arguments.read(request), request.headers, site.rstrip("/"))
         if call.limited and not route.partial:
             raise Forbidden("This app token cannot do this: it is limited to a part of what its owner may do.")
         return route.handler(call)

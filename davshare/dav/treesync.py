@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from davshare.dav import xml
@@ -13,6 +13,7 @@ from davshare.dav.xml import OC
 from davshare.files import listing
 from davshare.files.context import Connection
 from davshare.files.locate import Place
+from davshare.files.steps import Change
 from davshare.files.sync import Changes
 from davshare.model import names
 from davshare.model.access import Permission
@@ -39,12 +40,12 @@ class TreeReport:
             yield truncated(self._place.href)
         yield f"<d:sync-token>{changes.token}</d:sync-token>"
 
-    def members(self, changes: Changes) -> Iterator[str]:
+    def members(self, changes: Iterable[Change]) -> Iterator[str]:
         """One response a change."""
         base = self._place.href
         sight = self._place.sight
         checksums = self._asked.wants((OC, "checksums"))
-        for path, node, folder in changes:
+        for path, node, folder, *_ in changes:
             href = base + "/".join([names.quoted(name) for name in path]) + ("/" if folder else "")
             if node is None:
                 yield gone(href)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 from davshare.dav.acl_properties import RESTRICTIONS, supported_privileges
@@ -13,9 +12,9 @@ from davshare.dav.xml import DAV, SABRE, Name, empty, escape, href, tag
 from davshare.files import methods, view
 from davshare.files.context import Connection
 from davshare.files.listing import groups_of, people_of
-from davshare.files.locate import Place
 from davshare.files.service import Files
 from davshare.files.view import Virtual
+from davshare.files.viewsync import state
 from davshare.model.access import Permission
 from davshare.model.people import Actor, Group, User
 
@@ -119,17 +118,6 @@ def _element(name: Name, text: str) -> str:
     return f"<{start}>{text}</{end}>" if text else f"<{start}/>"
 
 
-def state(files: Files, connection: Connection, actor: Actor, virtual: Virtual) -> str:
-    """Everything that the members' ETags say, as one short text."""
-    parts: list[str] = []
-    for member in view.members(connection, actor, virtual):
-        if isinstance(member, Place):
-            parts.append(f"{member.href} {files.etag(member.chain[-1])}")
-        else:
-            parts.append(f"{member.href} {state(files, connection, actor, member)}")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
-
-
 def etag(files: Files, connection: Connection, actor: Actor, virtual: Virtual) -> str:
     """A strong tag that changes whenever anything in the view changes."""
     return f'"{files.epoch:x}:{state(files, connection, actor, virtual)}"'
@@ -140,4 +128,4 @@ def token(files: Files, connection: Connection, actor: Actor, virtual: Virtual) 
     return f"urn:davshare:view:{files.epoch:x}-{state(files, connection, actor, virtual)}"
 
 
-__all__ = ["SUPPORTED_LOCK", "Describer", "etag", "state", "token"]
+__all__ = ["SUPPORTED_LOCK", "Describer", "etag", "token"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from davshare.errors import Forbidden
 from davshare.files import guard
 from davshare.files.locate import Place
@@ -22,6 +24,12 @@ def sync_point(files: Files, connection: Connection, place: Place) -> SyncToken:
     """The same as a value."""
     head, _ = spaces.head_and_floor(connection, place.space.id)
     return SyncToken(files.epoch, place.space.id, head)
+
+
+def heads(files: Files, wanted: Collection[int]) -> dict[int, int]:
+    """Numbers of the last entries of some spaces, by their ids."""
+    with files.db.session() as connection:
+        return spaces.heads(connection, tuple(wanted))
 
 
 def followed(connection: Connection, actor: Actor, place: Place, since: SyncToken) -> guard.Sight | None:

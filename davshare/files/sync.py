@@ -21,11 +21,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain as chain_of
-from typing import NamedTuple
 
 from davshare.errors import Forbidden
 from davshare.files.guard import Sight
 from davshare.files.places import Places
+from davshare.files.steps import ABOVE, BELOW, FIRST, LEFT, SELF, Change, Step
 from davshare.index import journal, nodes, spaces
 from davshare.index.database import Connection
 from davshare.model import names
@@ -33,31 +33,10 @@ from davshare.model.journal import Entry, Kind
 from davshare.model.nodes import Node
 from davshare.model.tokens import Cursor, SyncToken
 
-_LEFT, _SELF, _ABOVE, _BELOW, _FIRST = range(5)
-
-
-class Change(NamedTuple):
-    """One member: its path below the collection, and its node, or None when it is gone.
-
-    ``folder`` says whether what is gone was a folder.
-    """
-
-    path: tuple[str, ...]
-    node: Node | None
-    folder: bool
-
-
-class _Step(NamedTuple):
-    """A change, and where a page that ends after it would go on."""
-
-    change: Change
-    stage: int
-    key: int
-
 
 def beginning(collection: int, seq: int) -> Cursor:
     """The cursor of a first report that has not told anything yet."""
-    return Cursor(_FIRST, collection, seq)
+    return Cursor(FIRST, collection, seq)
 
 
 class Changes:
@@ -110,91 +89,95 @@ class Changes:
             raise Forbidden("The sync token is not valid any more; begin anew.", condition="valid-sync-token")
 
     def __iter__(self) -> Iterator[Change]:
-        last: tuple[int, _Step] | None = None
+        last: tuple[int, Step] | None = None
         for given, (seq, step) in enumerate(self._seen()):
             if self._limit is not None and given >= self._limit:
                 assert last is not None
                 self.truncated = True
                 self.token = self._token_after(last, seq)
                 return
-            yield step.change
+            yield step.told()
             last = (seq, step)
 
-    def _seen(self) -> Iterator[tuple[int, _Step]]:
+    def seen(self, number: int) -> bool:
+        """Whether a node is somewhere in the collection now, where the follower can see it."""
+        path = self._places.path_of(nodes.chain(self._connection, number))
+        return bool(path) and (self._sight is None or self._sight.shows(path[-1]))
+
+    def _seen(self) -> Iterator[tuple[int, Step]]:
         """The steps that the follower may know of."""
         if self._sight is None:
             return self._steps()
         return ((seq, step) for seq, step in self._steps() if self._shown(seq, step))
 
-    def _shown(self, seq: int, step: _Step) -> bool:
+    def _shown(self, seq: int, step: Step) -> bool:
         sight, change = self._sight, step.change
         assert sight is not None
         if change.node is not None:
             return sight.shows(change.node)
         above = self._places.existing(change.path[:-1])
-        gone = step.key // 2 if step.stage == _LEFT else step.key
-        if sight.shows(above[-1]) and not sight.reads(above[-1]) and gone not in self._access:
+        if sight.shows(above[-1]) and not sight.reads(above[-1]) and step.node not in self._access:
             # Of what is in folders that lead somewhere, they knew the way.
-            return sight.leads(gone)
+            return sight.leads(step.node)
         # What cannot be seen just now may have been seen until then, and be seen again when that is told.
         return sight.shows(above[-1]) or any(self._access.get(node.id, 0) >= seq for node in above)
 
-    def _token_after(self, last: tuple[int, _Step], following: int) -> SyncToken:
+    def _token_after(self, last: tuple[int, Step], following: int) -> SyncToken:
         seq, step = last
         if seq < following:
             return SyncToken(self._epoch, self._space, seq)
-        if step.stage == _FIRST:
-            return SyncToken(self._epoch, self._space, seq, Cursor(_FIRST, step.key, seq))
-        moment = self._left_since if step.stage == _LEFT else self._head
+        if step.stage == FIRST:
+            return SyncToken(self._epoch, self._space, seq, Cursor(FIRST, step.key, seq))
+        moment = self._left_since if step.stage == LEFT else self._head
         return SyncToken(self._epoch, self._space, seq - 1, Cursor(step.stage, step.key, moment))
 
-    def _steps(self) -> Iterator[tuple[int, _Step]]:
+    def _steps(self) -> Iterator[tuple[int, Step]]:
         """Every step with the number of the entry that it belongs to."""
         since = self._since
         if since is None:
             yield from self._everything(self._head, ())
             return
         cursor = since.cursor
-        if cursor is not None and cursor.stage == _FIRST:
+        if cursor is not None and cursor.stage == FIRST:
             where = self._places.path_at(cursor.key, cursor.head)
             yield from self._everything(since.seq, [names.key(name) for name in where or ()])
             cursor = None
         for entry in journal.since(self._connection, self._space, since.seq):
-            if cursor is not None and cursor.stage == _BELOW:
+            if cursor is not None and cursor.stage == BELOW:
                 yield from self._below(entry, cursor)
             else:
                 yield from self._of_entry(entry, since.seq, cursor)
             cursor = None
 
-    def _everything(self, seq: int, after: Sequence[str]) -> Iterator[tuple[int, _Step]]:
+    def _everything(self, seq: int, after: Sequence[str]) -> Iterator[tuple[int, Step]]:
         """The whole collection, from a place on; what came after ``seq`` has entries that tell of it."""
         for path, node in self._walk(self._collection.id, (), seq, after):
             if self._once(node, seq):
-                yield seq, _Step(Change(path, node, node.is_folder), _FIRST, node.id)
+                yield seq, Step(Change(path, node, node.is_folder), FIRST, node.id)
 
     # -- one entry -------------------------------------------------------------------------
 
-    def _of_entry(self, entry: Entry, since: int, cursor: Cursor | None) -> Iterator[tuple[int, _Step]]:
+    def _of_entry(self, entry: Entry, since: int, cursor: Cursor | None) -> Iterator[tuple[int, Step]]:
         stage = -1 if cursor is None else cursor.stage
-        if entry.old_parent and stage <= _LEFT and not self._was_hidden(entry):
-            self._left_since = cursor.head if cursor is not None and stage == _LEFT else since
+        if entry.old_parent and stage <= LEFT and not self._was_hidden(entry):
+            self._left_since = cursor.head if cursor is not None and stage == LEFT else since
             for change, key in self._left(entry, since, cursor):
-                yield entry.seq, _Step(change, _LEFT, key)
+                yield entry.seq, Step(change, LEFT, key)
         path = self._places.path_of(nodes.chain(self._connection, entry.node))
-        if not path and stage < _SELF and self._access.get(entry.node) == entry.seq:
+        if not path and stage < SELF and self._access.get(entry.node) == entry.seq:
             was = self._places.path_at(entry.node, entry.seq)
             if was and (self._deep or len(was) == 1) and not self._stands(was):
                 change = Change(was, None, bool(entry.deep))
                 if self._first(change):
-                    yield entry.seq, _Step(change, _SELF, entry.node)
-        if path and stage < _SELF:
+                    yield entry.seq, Step(change, SELF, entry.node)
+        if path and stage < SELF:
             if self._lost(entry, path):
                 change = self._end_of(path)
                 if (self._deep or len(change.path) == 1) and self._first(change):
-                    yield entry.seq, _Step(change, _SELF, entry.node)
+                    yield entry.seq, Step(change, SELF, entry.node)
             elif self._tells(entry, path):
-                yield entry.seq, _Step(self._change(path), _SELF, entry.node)
-        yield from self._above(entry, path, cursor.key if cursor is not None and stage == _ABOVE else 0)
+                yield entry.seq, Step(self._change(path), SELF, entry.node, entry.kind)
+        yield from self._above(entry, path, cursor.key if cursor is not None and stage == ABOVE else 0)
         if entry.deep and self._deep and self._arrived(entry, path):
             yield from self._below(entry, None)
 
@@ -232,7 +215,7 @@ class Changes:
         """Whether a later entry brings one of these folders as a whole."""
         return any(node.place_seq > entry.seq or self._access.get(node.id, 0) > entry.seq for node in above)
 
-    def _above(self, entry: Entry, path: list[Node], told: int) -> Iterator[tuple[int, _Step]]:
+    def _above(self, entry: Entry, path: list[Node], told: int) -> Iterator[tuple[int, Step]]:
         """Folders whose ETag this entry was the last to change; the one with the id ``told`` was the last told."""
         chains = [path[:-1]]
         if entry.old_parent:
@@ -246,9 +229,9 @@ class Changes:
         ids = [each[-1].id for each in found]
         for each in found[ids.index(told) + 1 if told in ids else 0 :]:
             if each[-1].stamp == entry.seq and self._once(each[-1], 0):
-                yield entry.seq, _Step(self._change(each), _ABOVE, each[-1].id)
+                yield entry.seq, Step(self._change(each), ABOVE, each[-1].id)
 
-    def _below(self, entry: Entry, cursor: Cursor | None) -> Iterator[tuple[int, _Step]]:
+    def _below(self, entry: Entry, cursor: Cursor | None) -> Iterator[tuple[int, Step]]:
         """Everything below a folder that came as a whole."""
         path = self._places.path_of(nodes.chain(self._connection, entry.node))
         if not self._arrived(entry, path):
@@ -262,9 +245,9 @@ class Changes:
             if self._ended(entry, path[-1], node):
                 change = Change(below, None, node.is_folder)
                 if self._first(change):
-                    yield entry.seq, _Step(change, _BELOW, node.id)
+                    yield entry.seq, Step(change, BELOW, node.id)
             elif self._once(node, entry.seq):
-                yield entry.seq, _Step(Change(below, node, node.is_folder), _BELOW, node.id)
+                yield entry.seq, Step(Change(below, node, node.is_folder), BELOW, node.id, entry.kind)
 
     def _ended(self, entry: Entry, top: Node, node: Node) -> bool:
         """Whether a node went out of sight with ``top``, of which only the way to something else is left."""
@@ -320,7 +303,7 @@ class Changes:
         because something else stood in its place by then.  Keys are node
         ids times two, odd in the second part.
         """
-        resumed = cursor if cursor is not None and cursor.stage == _LEFT else None
+        resumed = cursor if cursor is not None and cursor.stage == LEFT else None
         if resumed is not None:
             since = resumed.head
         old = (entry.old_parent, entry.old_name)

@@ -21,7 +21,8 @@ class Virtual:
     """A collection that no file system holds.
 
     ``kind`` says which members it has: root, spaces, users, principals,
-    people, groups, remote, accounts, or empty for a principal, which has none.
+    people, groups, remote, accounts, trees (every tree that can be seen, once;
+    no URL leads there), or empty for a principal, which has none.
     """
 
     segments: tuple[str, ...]
@@ -105,6 +106,9 @@ def members(connection: Connection, actor: Actor, virtual: Virtual) -> list[Targ
             kind = "space" if virtual.kind == "spaces" else "home"
             known = [space for space in _reachable(connection, actor) if space.kind == kind]
             return _visible(connection, actor, [((*base, space.name), space) for space in known])
+        case "trees":
+            reached = _reachable(connection, actor)
+            return _visible(connection, actor, [((*base, *_way(space, actor.user)), space) for space in reached])
         case "principals":
             return [Virtual((*base, "groups"), "groups"), Virtual((*base, "users"), "people")]
         case "people":
@@ -118,6 +122,13 @@ def members(connection: Connection, actor: Actor, virtual: Virtual) -> list[Targ
             home = spaces.home(connection, actor.user)
             return [] if home is None else _visible(connection, actor, [((*base, home.name), home)])
     return []
+
+
+def _way(space: Space, user: int) -> tuple[str, ...]:
+    """Where a tree is for a user: one's own home has a name that is the same for everybody."""
+    if space.kind == "home":
+        return ("home",) if space.owner == user else ("users", space.name)
+    return ("spaces", space.name)
 
 
 def _visible(connection: Connection, actor: Actor, known: list[tuple[tuple[str, ...], Space]]) -> list[Target]:
@@ -139,6 +150,11 @@ def _reachable(connection: Connection, actor: Actor) -> list[Space]:
         if space is not None:
             found[number] = space
     return sorted(found.values(), key=lambda space: space.name)
+
+
+def reach(connection: Connection, actor: Actor) -> frozenset[int]:
+    """Ids of the spaces in which an actor owns or was granted something."""
+    return frozenset(space.id for space in _reachable(connection, actor))
 
 
 def _person(connection: Connection, actor: Actor, name: str) -> User:

@@ -29,6 +29,9 @@ class Application(Protocol):
         """The answer; runs in a pool thread and may block."""
         ...
 
-    def close(self) -> None:
-        """Give back what the application holds; called once, when the worker ends."""
+    def close(self, busy: bool = False) -> None:
+        """Give back what the application holds; called once, when the worker ends.
+
+        :param busy: some requests are still being answered.
+        """
         ...

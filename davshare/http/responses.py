@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import socket
 
 #: Reason phrases of every status that davshare sends (RFC 9110, RFC 4918, RFC 6585).
 REASONS = {
     100: "Continue",
+    101: "Switching Protocols",
     200: "OK",
     201: "Created",
+    202: "Accepted",
     204: "No Content",
     206: "Partial Content",
     207: "Multi-Status",
@@ -23,6 +29,7 @@ REASONS = {
     405: "Method Not Allowed",
     408: "Request Timeout",
     409: "Conflict",
+    410: "Gone",
     411: "Length Required",
     412: "Precondition Failed",
     413: "Content Too Large",
@@ -33,6 +40,7 @@ REASONS = {
     422: "Unprocessable Content",
     423: "Locked",
     424: "Failed Dependency",
+    426: "Upgrade Required",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     460: "Checksum Mismatch",
@@ -69,6 +77,24 @@ class FileBody:
 
 
 @dataclass(slots=True)
+class Handover:
+    """Instead of a body: the connection is given away after the head, and is nobody else's any more.
+
+    ``take`` gets the socket and what was read from it already; ``leave`` is
+    called instead when the connection is gone before.  Without ``head``
+    nothing at all has been sent.
+    """
+
+    take: Callable[[socket.socket, bytes], None]
+    leave: Callable[[], None]
+    head: bool = True
+
+    def close(self) -> None:
+        """The connection is not given away."""
+        self.leave()
+
+
+@dataclass(slots=True)
 class Response:
     """Status, headers and a body.
 
@@ -82,5 +108,5 @@ class Response:
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes | FileBody | Iterator[bytes] = b""
+    body: bytes | FileBody | Iterator[bytes] | Handover = b""
     close: bool = False

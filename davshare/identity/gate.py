@@ -68,6 +68,20 @@ class _Wrong(NamedTuple):
     enough: bool = False
 
 
+class Lasting(NamedTuple):
+    """Good credentials of something that lasts, in a form that can be compared with the index again.
+
+    One of three: the app token ``device``, a password (``state`` is a digest
+    of what it was verified against), or a signed token with its scheme.
+    """
+
+    user: int
+    expires: float
+    state: str = ""
+    device: int | None = None
+    bearer: str = ""
+
+
 class _Basic(NamedTuple):
     name: str
     password: str
@@ -165,6 +179,56 @@ class Gate:
                 if actor is not None:
                     return actor
         raise NotAuthenticated
+
+    def lasting(self, authorization: str, actor: Actor) -> Lasting:
+        """Credentials that have just been found good, for as long as something goes on.
+
+        :raises NotAuthenticated: they are not remembered any more.
+        """
+        known = self._known.get(self._hash(authorization))
+        if known is None or known.actor.user != actor.user:
+            raise NotAuthenticated
+        if known.state is not None:
+            # Only our own passwords can be compared: a directory has to be asked again after a while.
+            ours = known.state.startswith("\n")
+            expires = known.expires if ours else min(known.expires, time.time() + REMEMBER_FOR)
+            return Lasting(actor.user, expires, state=_digest(known.state))
+        scheme, _, value = authorization.partition(" ")
+        if scheme.lower() == "basic" or apptokens.looks_like(value.strip()):
+            return Lasting(actor.user, known.expires, device=actor.device)
+        return Lasting(actor.user, known.expires, bearer=authorization)
+
+    def renew(self, lasting: Lasting, generation: int) -> Actor:
+        """Who that is by now; no password is hashed for it.
+
+        :raises NotAuthenticated: the credentials are not good any more.
+        :raises Unavailable: a provider whose word is needed does not answer.
+        """
+        actor: Actor | None = None
+        if lasting.expires > time.time():
+            if lasting.bearer:
+                scheme, _, value = lasting.bearer.partition(" ")
+                actor = self._by_jwt(lasting.bearer, value.strip(), scheme.lower() == "cookie", generation)
+            else:
+                actor = self._by_rows(lasting, generation)
+        if actor is None or actor.user != lasting.user:
+            raise NotAuthenticated
+        return actor
+
+    def _by_rows(self, lasting: Lasting, generation: int) -> Actor | None:
+        """Whose the app token is, or whose password is the same as it was."""
+        with self._db.snapshot() as connection:
+            user = people.user_by_id(connection, lasting.user)
+            if user is None or user.disabled:
+                return None
+            if lasting.device is None:
+                if _digest(state_of(user) or "") != lasting.state:
+                    return None
+                return replace(self._actor(connection, user, generation), by_password=True)
+            token = people.token_by_id(connection, lasting.device)
+            if token is None or token.user != user.id or (token.expires or float("inf")) <= time.time():
+                return None
+            return self._actor(connection, user, generation, token)
 
     def demand_secure(self, secure: bool) -> None:
         """Return when secrets may be sent over such a connection.
@@ -316,6 +380,10 @@ def read_secret(database: Database) -> bytes:
     if len(secret) < 32:
         raise UsageError("secret.key is missing in the data folder, or cannot be read.")
     return secret
+
+
+def _digest(state: str) -> str:
+    return hashlib.sha256(state.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _refusal(delay: float) -> DavshareError:

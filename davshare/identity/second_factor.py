@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import time
 
 import pyotp
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from davshare.identity.lookup import find_user
+from davshare.identity.sealing import seal, unseal
 from davshare.index import onetime, people
 from davshare.index.database import Connection, Database
 from davshare.index.onetime import Once
@@ -27,8 +23,7 @@ from davshare.model.people import User
 DIGITS, STEP = 6, 30
 #: How many steps a clock may be wrong, in both directions.
 _SKEW = 1
-_PURPOSE = "totp"
-_NONCE = 12
+_PURPOSE, _SEAL = "totp", "second factor"
 
 
 def set_up(database: Database, key: bytes, name: str) -> str:
@@ -40,7 +35,7 @@ def set_up(database: Database, key: bytes, name: str) -> str:
     secret = pyotp.random_base32()
     with database.write() as connection:
         user = find_user(connection, name)
-        people.update_user(connection, user._replace(totp=_encrypt(key, user.id, secret)))
+        people.update_user(connection, user._replace(totp=seal(key, _SEAL, user.id, secret.encode())))
         onetime.remove_of(connection, user.id, _PURPOSE)
     return pyotp.TOTP(secret).provisioning_uri(name=user.name, issuer_name="davshare")
 
@@ -74,12 +69,12 @@ def spend(database: Database, key: bytes, user: User, code: str) -> bool:
     """Whether a code is the user's, now, and was not used before; it is used then."""
     if user.totp is None:
         return False
-    secret = _decrypt(key, user.id, user.totp)
+    secret = unseal(key, _SEAL, user.id, user.totp)
     if secret is None:
         return False
     now = time.time()
     with database.write() as connection:
-        step = verify(secret, code, _last_used(connection, user.id, int(now)), now)
+        step = verify(secret.decode(), code, _last_used(connection, user.id, int(now)), now)
         if step is None:
             return False
         expires = int(now) + (2 * _SKEW + 2) * STEP
@@ -104,20 +99,3 @@ def _last_used(connection: Connection, user: int, now: int) -> int:
 
 def _row(user: int) -> bytes:
     return hashlib.sha256(f"totp\0{user}".encode()).digest()
-
-
-def _cipher(key: bytes) -> AESGCM:
-    return AESGCM(HKDF(SHA256(), 32, salt=None, info=b"davshare second factor").derive(key))
-
-
-def _encrypt(key: bytes, user: int, secret: str) -> bytes:
-    nonce = os.urandom(_NONCE)
-    return nonce + _cipher(key).encrypt(nonce, secret.encode(), str(user).encode())
-
-
-def _decrypt(key: bytes, user: int, kept: bytes) -> str | None:
-    """The secret; None where it was encrypted with another key, or for somebody else."""
-    try:
-        return _cipher(key).decrypt(kept[:_NONCE], kept[_NONCE:], str(user).encode()).decode()
-    except (InvalidTag, ValueError):
-        return None

@@ -142,6 +142,15 @@ def head_and_floor(connection: Connection, space: int) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
+def heads(connection: Connection, wanted: Sequence[int]) -> dict[int, int]:
+    """Numbers of the last entries of some spaces, by their ids; those that are gone are left out."""
+    found: dict[int, int] = {}
+    for some in parts(wanted):
+        here = ",".join("?" * len(some))
+        found.update(connection.execute(f"SELECT id, head FROM space WHERE id IN ({here})", some).fetchall())
+    return found
+
+
 def raise_floor(connection: Connection, space: int, floor: int) -> None:
     """Refuse sync tokens older than ``floor`` from now on."""
     connection.execute("UPDATE space SET floor=? WHERE id=? AND floor<?", (floor, space, floor))

@@ -18,10 +18,10 @@ from davshare.errors import BodyCut, FramingError, Unavailable
 from davshare.http.parser import Head, find_head, parse_head
 from davshare.http.proxy import drop_forwarded, resolve
 from davshare.http.request import Body, BytesBody, EmptyBody, Request
-from davshare.http.responses import Response
+from davshare.http.responses import Handover, Response
 from davshare.server import writer
 from davshare.server.body import SocketBody
-from davshare.server.errand import CLOSE, EMPTY, KEEP, RESET, Errand
+from davshare.server.errand import CLOSE, EMPTY, GIVEN, KEEP, RESET, Errand
 from davshare.server.refusal import bare_failure, refuse
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class Connection:
     __slots__ = (
         "_buffer",
         "_errand",
+        "_given",
         "_head",
         "_loop",
         "_scanned",
@@ -73,6 +74,7 @@ class Connection:
         self._scanned = 0
         self._head: Head | None = None
         self._errand: Errand | None = None
+        self._given: Handover | None = None
 
     # -- on the loop's thread -------------------------------------------------------------------------
 
@@ -152,6 +154,9 @@ class Connection:
         fate = self.fate
         if fate == KEEP and not self._loop.draining:
             self._next()
+        elif fate == GIVEN and self._given is not None:
+            self._loop.forget(self)
+            self._given.take(self.socket, bytes(self._buffer))
         elif fate == EMPTY or (fate == CLOSE and self._buffer):
             self.linger()
         else:
@@ -315,6 +320,7 @@ class Connection:
             self.fate = errand.run(self.socket, loop.application, loop.limits, not loop.draining)
             if errand.leftover:
                 self._buffer = errand.leftover
+            self._given = errand.given
             self._errand = None
         return True
 

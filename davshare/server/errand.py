@@ -12,7 +12,7 @@ from davshare.errors import BodyCut
 from davshare.http.application import Application
 from davshare.http.parser import Head
 from davshare.http.request import Request
-from davshare.http.responses import Response
+from davshare.http.responses import Handover, Response
 from davshare.server import writer
 from davshare.server.body import SocketBody
 from davshare.server.limits import Limits
@@ -20,8 +20,9 @@ from davshare.server.refusal import bare_failure, refuse
 
 log = logging.getLogger("davshare.server")
 
-#: What becomes of the connection: the next request, the end, the end after emptying the socket, or a reset.
-KEEP, CLOSE, EMPTY, RESET = range(4)
+#: What becomes of the connection: the next request, the end, the end after emptying the socket, a reset, or it is
+#: given away.
+KEEP, CLOSE, EMPTY, RESET, GIVEN = range(5)
 
 
 @contextmanager
@@ -46,6 +47,8 @@ class Errand:
     keep: bool = True
     #: What followed the body that was read here.
     leftover: bytes = b""
+    #: Who gets the connection.
+    given: Handover | None = None
 
     def run(self, sock: socket.socket, application: Application, limits: Limits, keep: bool) -> int:
         """Do it, and say what becomes of the connection; raises nothing. ``keep`` is whether it may go on at all."""
@@ -73,6 +76,8 @@ class Errand:
         response, body = self.response, self.body
         if response is None:
             response = self._ask(application)
+        if isinstance(response.body, Handover):
+            return self._give_away(sock, response, response.body)
         if body is not None and body.cut:
             return self._say_late(sock, body, response)
         keep = self.keep and self.head.keep and not response.close
@@ -89,6 +94,21 @@ class Errand:
             return EMPTY
         self.leftover = body.leftover()
         return KEEP
+
+    def _give_away(self, sock: socket.socket, response: Response, handover: Handover) -> int:
+        """Send the head, without a length or chunks: what follows is not ours."""
+        if self.body is not None or not self.keep:
+            handover.leave()
+            return RESET
+        try:
+            if handover.head:
+                switched = response.status == 101
+                writer.send_all(sock, writer.head_bytes(response, self.head.version, switched, None))
+        except BaseException:
+            handover.leave()
+            raise
+        self.given = handover
+        return GIVEN
 
     def _last(self) -> int:
         """A client that did not ask for the end may be sending already, and must not lose the answer over it."""

@@ -81,7 +81,7 @@ class WsgiInput:
 class WsgiApplication:
     """Runs a WSGI callable; every request goes to a thread (:class:`davshare.http.application.Application`)."""
 
-    def __init__(self, callable_: WsgiCallable, close: Callable[[], None] | None = None) -> None:
+    def __init__(self, callable_: WsgiCallable, close: Callable[[bool], None] | None = None) -> None:
         self._callable = callable_
         self._close = close
 
@@ -95,10 +95,10 @@ class WsgiApplication:
         result = self._callable(make_environ(request), started.start_response)
         return started.respond(request, result)
 
-    def close(self) -> None:
+    def close(self, busy: bool = False) -> None:
         """Call what was given for the end."""
         if self._close is not None:
-            self._close()
+            self._close(busy)
 
 
 class _Started:

@@ -17,6 +17,7 @@ from davshare.files.hashing import Hasher
 from davshare.files.lease import KEEPER, Lease
 from davshare.files.service import Files
 from davshare.identity import sessions, sightings
+from davshare.server.deliverer import Deliverer
 
 log = logging.getLogger("davshare.keeper")
 _PAUSE = 60.0
@@ -82,6 +83,10 @@ class Keeper:
         ended = threading.Event()
         hasher = threading.Thread(target=Hasher(self._files).run, args=(ended,), name="davshare-hash", daemon=True)
         hasher.start()
+        deliverer = threading.Thread(
+            target=Deliverer(self._files).run, args=(ended,), name="davshare-webhooks", daemon=True
+        )
+        deliverer.start()
         due = time.monotonic() + _PAUSE
         grants_due = 0.0
         while not self._stop.is_set() and self._attempt("keeping the lease", lease.held):
@@ -95,6 +100,7 @@ class Keeper:
                 self._stop.wait(_SOON if attendant.waiting() else _IDLE)
         ended.set()
         hasher.join(timeout=1.0)
+        deliverer.join(timeout=1.0)
 
     def round(self, now: int) -> None:
         """Every task that is due; one that fails is logged and tried again when it is due the next time."""

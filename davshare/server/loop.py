@@ -126,13 +126,17 @@ class Loop:
 
     def drop(self, connection: Connection) -> None:
         """Close the connection and forget it."""
+        self.forget(connection)
+        connection.close()
+
+    def forget(self, connection: Connection) -> None:
+        """The connection is somebody else's from now on, or nobody's."""
         if self._connections.get(connection.fd) is connection:
             del self._connections[connection.fd]
             if connection.armed:
                 connection.armed = False
                 self._poller.remove(connection.fd)
         connection.state = AWAY
-        connection.close()
 
     def submit(self, connection: Connection) -> bool:
         """Let a thread run the connection's errand; False when there are too many already."""

@@ -9,12 +9,13 @@ from functools import lru_cache
 
 from davshare.api import problem
 from davshare.api.router import Router
-from davshare.clients import discovery, status
+from davshare.clients import discovery, push, status
 from davshare.clients.ocs_router import Ocs
 from davshare.dav import fault, options
 from davshare.dav.dispatch import Dav
 from davshare.dav.exchange import Exchange
 from davshare.errors import (
+    BadRequest,
     BodyCut,
     DavshareError,
     MethodNotAllowed,
@@ -24,18 +25,21 @@ from davshare.errors import (
 )
 from davshare.files import methods
 from davshare.files.context import Address, Asker
+from davshare.files.following import Listener
 from davshare.files.locate import Place
 from davshare.files.reading import Waits
 from davshare.files.service import Files
 from davshare.files.view import Target
 from davshare.http.request import Request
-from davshare.http.responses import Response
+from davshare.http.responses import Handover, Response
 from davshare.identity.gate import Gate
 from davshare.identity.issuers import Issuer
 from davshare.identity.sightings import Sightings
 from davshare.model import names
 from davshare.model.people import Actor
 from davshare.server import health
+from davshare.server.hub import Hub
+from davshare.server.pushing import Pushing
 from davshare.server.ways import Ways
 from davshare.web import browse, origin, reset
 from davshare.web.login import Door
@@ -63,6 +67,8 @@ _KNOWN = frozenset(
         "SEARCH",
     ]
 )
+#: Addresses whose connections are given to listeners.
+_GIVEN = frozenset({("api", "v1", "changes"), ("api", "v1", "events"), push.SOCKET})
 _QUICK = frozenset({"GET", "HEAD", "PROPFIND", "OPTIONS"})
 
 
@@ -74,7 +80,9 @@ class Pipeline:
         self._gate = gate
         self._public_url = public_url
         self._dav = Dav(self._browse)
-        self._api = Router(files, self.who, gate.challenges, public_url)
+        self._hub = Hub(files)
+        self._api = Router(files, self.who, gate.challenges, public_url, self._listen)
+        self._pushing = Pushing(files, gate, self._hub, public_url, self._enough)
         self._ocs = Ocs(files, self.who, gate.challenges, public_url)
         #: Where people sign in; None: nowhere.
         self.door: Door | None = None
@@ -98,11 +106,13 @@ class Pipeline:
         """The answer."""
         return self._respond(request, patient=True)
 
-    def close(self) -> None:
-        """Write what was seen, forget finished effects and close the index."""
-        self.sightings.close()
-        self._files.committer.close()
-        self._files.db.close()
+    def close(self, busy: bool = False) -> None:
+        """Say goodbye to listeners, write what was seen, and close the index, unless that is in use still."""
+        self._hub.close()
+        if not busy:
+            self.sightings.close()
+            self._files.committer.close()
+            self._files.db.close()
 
     # -- the way of a request ----------------------------------------------------------
 
@@ -178,9 +188,7 @@ class Pipeline:
         :raises NotAuthenticated: nobody whom we know.
         """
         generation = self._files.generation()
-        authorization = request.headers.get("authorization")
-        if authorization is None and "cookie" in request.headers:
-            authorization = origin.authorization(request, self._public_url)
+        authorization = self._credentials(request)
         secure = _is_secure(request)
         if authorization is not None:
             actor = self._gate.recall(authorization, generation, secure)
@@ -189,6 +197,31 @@ class Pipeline:
             if not patient:
                 raise Waits
         return self._enough(request, self._gate.authenticate(authorization, request.peer, secure, generation))
+
+    def _credentials(self, request: Request) -> str | None:
+        authorization = request.headers.get("authorization")
+        if authorization is None and "cookie" in request.headers:
+            authorization = origin.authorization(request, self._public_url)
+        return authorization
+
+    def _listen(self, request: Request, listener: Listener, head: bool) -> Handover:
+        """Give the connection of a request to a listener, for as long as its credentials are good.
+
+        :raises NotAuthenticated: they are not good any more.
+        :raises Unavailable: there are too many listeners.
+        """
+        assert listener.follower is not None
+        lasting = self._gate.lasting(self._credentials(request) or "", listener.follower.actor)
+        listener.expires = lasting.expires
+        listener.renew = lambda generation: self._enough(request, self._gate.renew(lasting, generation))
+        return self._hub.admit(listener, head)
+
+    def hands_over(self, request: Request) -> bool:
+        """Whether the answer may be that the connection is given away."""
+        try:
+            return names.split(request.path)[0] in _GIVEN
+        except BadRequest:
+            return False
 
     def _enough(self, request: Request, actor: Actor) -> Actor:
         """The actor, if what was shown is enough for this address.
@@ -246,6 +279,12 @@ class Pipeline:
             if not patient:
                 raise Waits
             return discovery.respond(self.issuers, request)
+        if segments in (push.SOCKET, push.TICKETS):
+            if not patient:
+                raise Waits
+            if segments == push.SOCKET:
+                return self._pushing.socket(request, _is_secure(request))
+            return self._pushing.ticket(request, self.who(request), self._credentials(request) or "")
         if segments == ("status.php",):
             return status.respond(request)
         if segments in (("readyz",), ("livez",), ("healthz",)):

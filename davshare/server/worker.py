@@ -104,8 +104,7 @@ def run_worker(
     ready()
     with contextlib.suppress(SystemExit):
         server.serve()
-    if not server.pool.busy:
-        application.close()
+    application.close(bool(server.pool.busy))
     sys.stdout.flush()
     sys.stderr.flush()
     return 0

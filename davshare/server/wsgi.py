@@ -14,7 +14,9 @@ from davshare.dav.wsgidav.provider import Provider
 from davshare.dav.wsgidav.server import Resolver
 from davshare.files.service import Files
 from davshare.http.application import Application
-from davshare.server.gateway import WsgiApplication
+from davshare.http.request import Request
+from davshare.http.responses import Response
+from davshare.server.gateway import WsgiApplication, WsgiCallable
 from davshare.server.pipeline import Pipeline
 
 _BLOCK = 512 * 1024
@@ -22,7 +24,19 @@ _BLOCK = 512 * 1024
 
 def make_wsgidav(files: Files, pipeline: Pipeline) -> Application:
     """The application that answers every request through WsgiDAV; closing it closes the pipeline."""
-    return WsgiApplication(Entrance(make_app(pipeline), pipeline), pipeline.close)
+    return _Wsgidav(Entrance(make_app(pipeline), pipeline), pipeline)
+
+
+class _Wsgidav(WsgiApplication):
+    """Everything but what WSGI has no words for."""
+
+    def __init__(self, callable_: WsgiCallable, pipeline: Pipeline) -> None:
+        super().__init__(callable_, pipeline.close)
+        self._pipeline = pipeline
+
+    def answer(self, request: Request) -> Response:
+        """WsgiDAV's answer, or that the connection is given away."""
+        return self._pipeline.answer(request) if self._pipeline.hands_over(request) else super().answer(request)
 
 
 def make_app(door: Door, resolver: type[BaseMiddleware] = Resolver) -> WsgiDAVApp:

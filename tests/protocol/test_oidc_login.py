@@ -13,6 +13,7 @@ import pytest
 
 from support.browser import PAGE, Browser
 from support.client import Answer, Dav
+from support.listening import Refused, Socket, Stream
 from support.provider import LOGOUT_EVENT, Provider
 from support.raw import basic
 from support.server import Server
@@ -344,6 +345,24 @@ def test_signing_out(site: Server, lab: Provider, browser: Browser) -> None:
     browser.cookies = kept
     assert [signed_in(browser) for _ in range(6)] == [False] * 6
     assert browser.request("POST", "/logout", SAME).status == 302, "twice is no mistake"
+
+
+def test_signing_out_ends_streams(site: Server, lab: Provider, browser: Browser) -> None:
+    """Pages that listen stop when the browser is signed out, in every worker; a page of another site never begins."""
+    person(lab)
+    browser.request("GET", back(browser))
+    cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
+    streams = [Stream(site, user=None, headers=cookie) for _ in range(4)]
+    assert all(stream.status == 200 and stream.read() for stream in streams)
+    with Socket(site, "/api/v1/events", {**cookie, "Origin": site.url}) as link:
+        assert link.json()["event"] == "ready"
+        for foreign in ({"Origin": "https://evil.example.org"}, {"Sec-Fetch-Site": "cross-site"}):
+            with pytest.raises(Refused, match="403"):
+                Socket(site, "/api/v1/events", {**cookie, **foreign})
+            assert Stream(site, user=None, headers={**cookie, **foreign}).status == 403
+        assert browser.request("POST", "/logout", SAME).status == 302
+        assert all(stream.ended(10) for stream in streams)
+        assert link.read(10) is None
 
 
 def test_linking(site: Server, lab: Provider, partner: Provider) -> None:

@@ -251,7 +251,7 @@ def test_the_validator_of_the_standard_library() -> None:
 
 
 def test_closing() -> None:
-    called: list[int] = []
-    WsgiApplication(lambda environ, start: [], lambda: called.append(1)).close()
+    called: list[bool] = []
+    WsgiApplication(lambda environ, start: [], called.append).close(True)
     WsgiApplication(lambda environ, start: []).close()
-    assert called == [1]
+    assert called == [True]

@@ -558,3 +558,64 @@ def test_no_key_no_gate(files: Files) -> None:
     (files.data / "secret.key").unlink()
     with pytest.raises(UsageError):
         Gate(files.db, files.settings, basic_over_http=False)
+
+
+# what lasts
+
+
+def generation(files: Files) -> int:
+    """The generation of now."""
+    with files.db.session() as connection:
+        return count(connection, "generation")
+
+
+def test_credentials_that_last(gate: Gate, files: Files, hashing: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password is proven once and compared after that, however long it lasts; another one is another."""
+    header = basic("alice", "alice-pass-1")
+    lasting = gate.lasting(header, enter(gate, files, header))
+    assert "alice-pass-1" not in repr(lasting) and hashing.times == 1
+    later = time.monotonic() + 10_000
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    groups.add_group(files.db, "listeners")
+    before = len(gate.renew(lasting, generation(files)).principals)
+    groups.join(files, "listeners", "alice")
+    actor = gate.renew(lasting, generation(files))
+    assert actor.by_password and len(actor.principals) == before + 1 and actor.generation == generation(files)
+    assert hashing.times == 1
+    accounts.set_password(files.db, "alice", "another-pass-9", 8)
+    with pytest.raises(NotAuthenticated):
+        gate.renew(lasting, generation(files))
+
+
+@pytest.mark.parametrize("form", ["basic", "bearer"])
+def test_app_tokens_that_last(gate: Gate, files: Files, form: str) -> None:
+    """With the limits of the token, until it is revoked, has expired, or its owner is disabled."""
+    user = accounts.user_named(files.db, "alice")
+    token, secret = apptokens.create(files.db, user, scopes=("read",))
+    header = f"Bearer {secret}" if form == "bearer" else basic("alice", secret)
+    lasting = gate.lasting(header, enter(gate, files, header))
+    assert secret not in repr(lasting)
+    actor = gate.renew(lasting, generation(files))
+    assert actor.device == token.id and actor.mask == apptokens.MASKS["read"]
+    with pytest.raises(NotAuthenticated):
+        gate.renew(lasting._replace(expires=time.time() - 1), generation(files))
+    with pytest.raises(NotAuthenticated):
+        gate.renew(lasting._replace(user=lasting.user + 1), generation(files))
+    accounts.disable(files.db, "alice")
+    with pytest.raises(NotAuthenticated):
+        gate.renew(lasting, generation(files))
+    accounts.enable(files, "alice")
+    assert gate.renew(lasting, generation(files)).name == "alice"
+    apptokens.revoke(files.db, token.id)
+    with pytest.raises(NotAuthenticated):
+        gate.renew(lasting, generation(files))
+
+
+def test_nothing_lasts_that_was_not_proven(gate: Gate, files: Files) -> None:
+    """Only credentials that were good just now."""
+    actor = enter(gate, files, basic("alice", "alice-pass-1"))
+    with pytest.raises(NotAuthenticated):
+        gate.lasting(basic("bob", "bob-pass-22"), actor)
+    enter(gate, files, basic("bob", "bob-pass-22"))
+    with pytest.raises(NotAuthenticated):
+        gate.lasting(basic("bob", "bob-pass-22"), actor)

@@ -111,7 +111,7 @@ class Toy:
     def do_empty(self, request: Request) -> Response:
         return Response(204, [("ETag", '"1"')], b"")
 
-    def close(self) -> None:
+    def close(self, busy: bool = False) -> None:
         print("closed", flush=True)
 
     @staticmethod

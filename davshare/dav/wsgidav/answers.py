@@ -8,7 +8,7 @@ from typing import Any
 
 from davshare.dav.wsgidav.context import START, Environ
 from davshare.errors import DavshareError
-from davshare.http.responses import REASONS, FileBody, Response
+from davshare.http.responses import REASONS, FileBody, Handover, Response
 
 StartResponse = Callable[..., Callable[[bytes], Any]]
 _BLOCK = 512 * 1024
@@ -23,6 +23,7 @@ def send(environ: Environ, start_response: StartResponse, response: Response, ex
     """
     headers = [*response.headers]
     body = response.body
+    assert not isinstance(body, Handover), "WSGI gives no connections away"
     if environ["REQUEST_METHOD"] != "HEAD" and response.status not in (204, 304):
         length = len(body) if isinstance(body, bytes) else body.length if isinstance(body, FileBody) else None
         if length is not None and not any(name.lower() == "content-length" for name, _ in headers):
