@@ -6,8 +6,8 @@ line pieces that the body must hold.  ``Name: *`` wants any value, ``Name: {=wor
 ``!Name`` wants no such header.  ``{length}`` is the length of the body, ``{base}`` the path of a fresh folder,
 ``{bare}`` the same without its slash, ``{url}`` the same as a URL, ``{files}`` and ``{webdav}`` the same folder where
 Nextcloud's and ownCloud's apps look for it, ``{uploads}`` a new folder of chunks, ``{site}`` the URL of the server,
-``{host}`` and ``{auth}`` values of headers.  ``{=word}`` in a piece of the body keeps what is there up to a quote or tag,
-and a piece after ``!`` must not be there.
+``{host}`` and ``{auth}`` values of headers.  ``{=word}`` in a piece of the body keeps what is there up to a quote or
+tag, and a piece after ``!`` must not be there.
 """
 
 from __future__ import annotations

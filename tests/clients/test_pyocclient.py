@@ -69,7 +69,7 @@ def test_properties(cloud, here: str) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 2_000_000, 3_000_001])
 def test_in_chunks(cloud, here: str, box: Dav, tmp_path: Path, size: int) -> None:
-    """Files that are larger than a chunk come in parts with odd names, and are there under their own, with their time."""
+    """Files larger than a chunk come in parts with odd names, and are there under their own, with their time."""
     content = secrets.token_bytes(size)
     (tmp_path / "large.bin").write_bytes(content)
     os.utime(tmp_path / "large.bin", (1_500_000_000, 1_500_000_000))

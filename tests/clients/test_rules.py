@@ -19,59 +19,63 @@ from support.server import Server
 TESTS = Path(__file__).resolve().parents[1]
 OC = "{http://owncloud.org/ns}"
 FILES = "/remote.php/dav/files/alice/"
+HERE = "clients/test_rules.py::"
+PROPERTIES = "protocol/test_clients_properties.py::"
+CHUNKS = "protocol/test_clients_chunks.py::"
+THOUSANDS = "clients/test_sync_thousands.py::"
 #: Number to the rule and the tests that hold it.
 RULES: dict[int, tuple[str, tuple[str, ...]]] = {
-    1: ("listings have exactly application/xml; charset=utf-8", ("protocol/test_clients_properties.py::test_a_listing",)),
-    2: ("the prefixes are d, oc, nc, x1 and x2, letter by letter", ("clients/test_rules.py::test_prefixes",)),
-    3: ("the propstat with 200 comes first", ("protocol/test_clients_properties.py::test_a_listing",)),
+    1: ("listings have exactly application/xml; charset=utf-8", (PROPERTIES + "test_a_listing",)),
+    2: ("the prefixes are d, oc, nc, x1 and x2, letter by letter", (HERE + "test_prefixes",)),
+    3: ("the propstat with 200 comes first", (PROPERTIES + "test_a_listing",)),
     4: (
         "each href is an absolute path; the folder itself comes first, and folders end in a slash",
-        ("protocol/test_clients_properties.py::test_a_listing", "clients/test_rules.py::test_hrefs"),
+        (PROPERTIES + "test_a_listing", HERE + "test_hrefs"),
     ),
-    5: ("files and folders have strong ETags in double quotes", ("clients/test_rules.py::test_etags",)),
-    6: ("the ETag of a folder changes with everything below it", ("clients/test_rules.py::test_etags_above",)),
-    7: ("everything has an oc:id", ("protocol/test_clients_properties.py::test_a_listing",)),
-    8: ("everything has oc:permissions", ("protocol/test_clients_properties.py::test_a_listing",)),
+    5: ("files and folders have strong ETags in double quotes", (HERE + "test_etags",)),
+    6: ("the ETag of a folder changes with everything below it", (HERE + "test_etags_above",)),
+    7: ("everything has an oc:id", (PROPERTIES + "test_a_listing",)),
+    8: ("everything has oc:permissions", (PROPERTIES + "test_a_listing",)),
     9: (
         "everything has a time and a type, and files a length",
-        ("protocol/test_clients_properties.py::test_a_listing", "clients/test_rules.py::test_etags"),
+        (PROPERTIES + "test_a_listing", HERE + "test_etags"),
     ),
     10: (
         "PUT and the last step of chunks answer with an ETag",
         (
-            "protocol/test_clients_properties.py::test_ids_are_told_alike",
-            "protocol/test_clients_chunks.py::test_every_way_to_number",
+            PROPERTIES + "test_ids_are_told_alike",
+            CHUNKS + "test_every_way_to_number",
         ),
     ),
-    11: ("the last step of chunks answers with OC-FileId", ("protocol/test_clients_chunks.py::test_every_way_to_number",)),
-    12: ("GET answers with an ETag", ("clients/test_rules.py::test_etags",)),
-    13: ("what an upload tells is what is listed then", ("protocol/test_clients_properties.py::test_ids_are_told_alike",)),
+    11: ("the last step of chunks answers with OC-FileId", (CHUNKS + "test_every_way_to_number",)),
+    12: ("GET answers with an ETag", (HERE + "test_etags",)),
+    13: ("what an upload tells is what is listed then", (PROPERTIES + "test_ids_are_told_alike",)),
     14: (
         "X-OC-Mtime is kept and answered",
-        ("protocol/test_clients_properties.py::test_a_put_of_owncloud", "clients/test_sync_thousands.py::test_first_sync"),
+        (PROPERTIES + "test_a_put_of_owncloud", THOUSANDS + "test_first_sync"),
     ),
     15: (
         "conditions are judged together with the change",
         (
-            "clients/test_rules.py::test_one_of_many_wins",
-            "protocol/test_clients_chunks.py::test_overwriting",
+            HERE + "test_one_of_many_wins",
+            CHUNKS + "test_overwriting",
             "protocol/test_clients_bulk.py::test_conditions_within_one_request",
             "protocol/test_tus.py::test_overwriting",
         ),
     ),
-    16: ("ids last over renames, moves and new versions, and never come again", ("clients/test_rules.py::test_ids_last",)),
+    16: ("ids last over renames, moves and new versions, and never come again", (HERE + "test_ids_last",)),
     17: (
         "odd requests are understood: text in propfind, Destination as a path, Overwrite: true, parts of seconds",
         (
-            "protocol/test_clients_properties.py::test_a_listing",
-            "protocol/test_clients_chunks.py::test_every_way_to_number",
+            PROPERTIES + "test_a_listing",
+            CHUNKS + "test_every_way_to_number",
             "clients/test_conversations.py::test_conversation",
-            "clients/test_rules.py::test_odd_headers",
+            HERE + "test_odd_headers",
         ),
     ),
     18: (
         "paths are decoded exactly once, and names kept as they came",
-        ("clients/test_rules.py::test_names", "clients/test_sync_thousands.py::test_first_sync"),
+        (HERE + "test_names", THOUSANDS + "test_first_sync"),
     ),
 }
 
@@ -108,10 +112,9 @@ def test_prefixes(here: Dav) -> None:
         "c": "http://open-collaboration-services.org/ns",
         "e": "http://open-cloud-mesh.org/ns",
     }
-    asked = (
-        "D:displayname D:resourcetype D:getetag D:getlastmodified D:nothing a:id a:permissions a:size a:nothing a:favorite"
-        " b:has-preview b:is-encrypted b:nothing c:share-permissions e:share-permissions"
-    ).split()
+    known = ["D:displayname", "D:resourcetype", "D:getetag", "D:getlastmodified", "a:id", "a:permissions", "a:size"]
+    missing = ["D:nothing", "a:nothing", "b:nothing", "c:share-permissions", "e:share-permissions"]
+    asked = [*known, *missing, "a:favorite", "b:has-preview", "b:is-encrypted"]
     names = "".join(f"<{name}/>" for name in asked)
     declared = " ".join(f'xmlns:{prefix}="{space}"' for prefix, space in spaces.items())
     body = f"<D:propfind {declared}><D:prop>{names}</D:prop></D:propfind>"

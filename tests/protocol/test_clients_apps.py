@@ -36,7 +36,7 @@ def test_in_the_home_itself(server: Server) -> None:
 
 
 def test_folders_that_cannot_be(server: Server, box: Dav) -> None:
-    """Below a file, in somebody else's home, nowhere, too deep, or with a token that reads: a clear no, and nothing made."""
+    """Below a file, in another's home, nowhere, too deep, with a token that reads: a clear no, and nothing made."""
     box.put("file", b"1")
     box.put("file/below/it", b"1", MAKE).refused(403, 409)
     box.put("/remote.php/dav/files/bob/x/y", b"1", MAKE).refused(403, 404, 409)
