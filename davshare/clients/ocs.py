@@ -91,11 +91,21 @@ def respond(result: Result, version: int, as_json: bool, status: int | None = No
     }
     envelope = {"ocs": {"meta": meta, "data": data}}
     if as_json:
-        body, kind = json.dumps(envelope, ensure_ascii=True, default=bool), "application/json; charset=utf-8"
+        body, kind = json.dumps(envelope, ensure_ascii=True, default=_plain), "application/json; charset=utf-8"
     else:
         body, kind = _HEAD + _xml(envelope) + "\n", "application/xml; charset=utf-8"
     headers = [("Content-Type", kind), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
     return Response(status or http_status(result.code, version), headers, body.encode())
+
+
+def _plain(value: object) -> bool:
+    """What JSON has no form for by itself.
+
+    :raises TypeError: it is something else.
+    """
+    if isinstance(value, YesNo):
+        return bool(value)
+    raise TypeError(f"{type(value).__name__} cannot be told")
 
 
 def _xml(value: Any) -> str:

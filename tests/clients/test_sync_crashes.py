@@ -30,18 +30,16 @@ def prepared(devices: tuple[Device, Device]) -> bytes:
     return large
 
 
-def in_the_end(server: Server, devices: tuple[Device, Device]) -> None:
+def in_the_end(server: Server, devices: tuple[Device, Device], litter: int = 0) -> None:
     """Both devices and the server have the same, nothing is left over, and the index agrees with the disk."""
     first, second = devices
     second.sync()
     first.sync()
     assert first.facts() == second.facts() == on_server(server)
     assert not first.conflicts() and not second.conflicts()
-    # with tus ownCloud's client begins anew, and what it has begun before goes when its time is over
-    known = {file for (file,) in server.rows("SELECT file FROM upload")}
-    left = {path.name for path in (server.home() / ".davshare" / "staging").iterdir()}
-    assert left == known
-    assert not known or first.client == "owncloudcmd"
+    assert server.rows("SELECT file FROM upload") == []
+    left = list((server.home() / ".davshare" / "staging").iterdir())
+    assert len(left) <= litter, "what a killed server was writing at that moment; the keeper removes it two days later"
     server.cli("check", "--hashes")
 
 
@@ -69,7 +67,7 @@ def test_the_server_is_killed(client: str, server: Server, devices: tuple[Device
     done = first.sync()
     if done["MOVE"]:
         assert first.sent < len(large) - 9_000_000, "the first chunk was there already"
-    in_the_end(server, devices)
+    in_the_end(server, devices, litter=6)
 
 
 def test_the_client_is_killed_at_a_new_version(client: str, server: Server, devices: tuple[Device, Device]) -> None:
@@ -99,5 +97,5 @@ def test_the_server_is_killed_among_small_files(client: str, server: Server, dev
     assert there.items() <= wanted.items() and len(there) < len(wanted)
     first.wait_until_tried_again()
     first.sync()
-    in_the_end(server, devices)
+    in_the_end(server, devices, litter=6)
     assert wanted.items() <= first.facts().items()

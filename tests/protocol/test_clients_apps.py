@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from urllib.parse import unquote
 
 import pytest
 
@@ -12,6 +14,54 @@ from support.server import Server
 
 MAKE = {"X-NC-WebDAV-Auto-Mkcol": "1"}
 ROOTS = pytest.mark.parametrize("root", ["/dav/home/", "/remote.php/webdav/", "/remote.php/dav/files/alice/"])
+
+
+DEAD = ("oc:comments-unread", "nc:rich-workspace", "nc:lock", "x1:share-permissions", "x2:share-permissions")
+LIVE = ("d:getetag", "d:getlastmodified", "d:resourcetype", "oc:id", "oc:fileid", "oc:size", "oc:permissions")
+
+
+def as_ios(body: str) -> dict[str, dict[str, str]]:
+    """A listing as NextcloudKit reads it: names with their prefixes, the first propstat of each response alone."""
+    found = {}
+    for response in re.findall(r"<d:response>(.*?)</d:response>", body, re.DOTALL):
+        (path,) = re.findall(r"<d:href>([^<]*)</d:href>", response)
+        first = response.split("<d:propstat>")[1].split("</d:propstat>")[0]
+        assert "<d:status>HTTP/1.1 200" in first, first
+        props = dict(re.findall(r"<((?:d|oc|nc|x1|x2):[\w-]+)>(.*?)</\1>", first.split("<d:prop>", 1)[1], re.DOTALL))
+        found[unquote(path)] = props | dict.fromkeys(re.findall(r"<([\w:-]+)/>", first), "")
+    return found
+
+
+@pytest.mark.parametrize("dead_first", [False, True])
+def test_a_listing_as_apps_read_it(box: Dav, dead_first: bool) -> None:
+    """Everything that decides what a row shows is in the first propstat, in whatever order it was asked for."""
+    box.mkcol("folder%20%C3%BC")
+    box.put("photo.jpg", b"12345", {"X-OC-Mtime": "1500000000"})
+    here = "/remote.php/dav/files/alice/" + box.base.removeprefix("/dav/home/")
+    asked = [*DEAD, *LIVE, "d:getcontentlength", "d:getcontenttype", "nc:has-preview", "oc:checksums"]
+    names = "".join(f"<{name}/>" for name in (asked if dead_first else asked[::-1]))
+    body = (
+        '<d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns" xmlns:nc="http://nextcloud.org/ns"'
+        ' xmlns:x1="http://open-collaboration-services.org/ns" xmlns:x2="http://open-cloud-mesh.org/ns">'
+        f"<d:prop>{names}</d:prop></d:propfind>"
+    )
+    answer = box.request("PROPFIND", here, body, {"Depth": "1"})
+    found = as_ios(answer.body.decode())
+    assert next(iter(found)) == here and set(found) == {here, here + "folder ü/", here + "photo.jpg"}
+    for path, props in found.items():
+        assert set(LIVE) <= set(props), props
+        assert ("<d:collection/>" in props["d:resourcetype"]) == path.endswith("/")
+        assert int(props["oc:id"].removesuffix("davshare")) == int(props["oc:fileid"])
+        assert props["oc:size"].isdigit() and not set(DEAD) & set(props)
+    photo = found[here + "photo.jpg"]
+    assert photo["d:getcontentlength"] == photo["oc:size"] == "5" and photo["d:getcontenttype"] == "image/jpeg"
+    assert photo["nc:has-preview"] == "false"
+    assert photo["d:getlastmodified"] == "Fri, 14 Jul 2017 02:40:00 GMT"
+    # Android asks jackrabbit for the properties of the first status, and for those of the second if that is 404
+    statuses = [
+        re.findall(r"<d:status>HTTP/1.1 (\d+)", part) for part in answer.body.decode().split("<d:response>")[1:]
+    ]
+    assert statuses == [["200", "404"]] * 3
 
 
 @ROOTS
