@@ -59,8 +59,6 @@ _WRITERS: dict[str, Callable[[Exchange], Response]] = {
 _REPRESENTED = frozenset({"PUT", "PATCH", "DELETE", "PROPPATCH"})
 
 
-
-
 def _is_for_preview(x: Exchange) -> bool:
     """Whether an app of ownCloud's wants a small picture of a file: it would take the file itself for one."""
     return (

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from benchlib.client import BenchError, Connection, demand
@@ -22,6 +23,8 @@ PROGRAMS = ("nextcloudcmd", "owncloudcmd")
 SIZE = 4_096
 _FOLDER = 500
 _PATIENCE = 900.0
+#: Where the devices are, so that the clients wait for no disk: that is the server's.
+_MEMORY = Path("/dev/shm")
 #: Each request that a client makes is a line of its log.
 _REQUEST = re.compile(rb"sync\.accessmanager \]:?\s+\d+ ").findall
 #: As nextcloudcmd asks about one thing.
@@ -80,7 +83,7 @@ def _first(folder: Path, guard: Guard, program: str, files: int) -> list[Run]:
     """Everything goes up; and a run without news."""
     with ExitStack() as stack:
         server = _server(stack, folder / f"{program}-first", guard)
-        device = _Device(server, program)
+        device = _Device(stack, server, program)
         _fill(device.folder, files)
         first = device.run("first")
         there = sum(len(names) for _, _, names in os.walk(server.data / "homes" / USER / "many"))
@@ -94,7 +97,7 @@ def _one_of_many(folder: Path, guard: Guard, program: str, large: int) -> Run:
     """A file is changed elsewhere, and comes down."""
     with ExitStack() as stack:
         server = _server(stack, folder / f"{program}-many", guard)
-        device = _Device(server, program)
+        device = _Device(stack, server, program)
         _fill(device.folder, large)
         shutil.copytree(device.folder, server.data / "homes" / USER, dirs_exist_ok=True)
         server.cli("reconcile")
@@ -127,9 +130,9 @@ def _fill(folder: Path, files: int) -> None:
 class _Device:
     """A folder that one client keeps in sync."""
 
-    def __init__(self, server: Davshare, program: str) -> None:
+    def __init__(self, stack: ExitStack, server: Davshare, program: str) -> None:
         self._server, self._program = server, program
-        self._base = server.folder / "device"
+        self._base = Path(stack.enter_context(TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else server.folder)))
         self.folder = self._base / "files"
         self.folder.mkdir(parents=True)
         (self._base / "exclude").touch()

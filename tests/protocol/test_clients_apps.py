@@ -111,6 +111,7 @@ def test_no_file_is_a_preview(box: Dav) -> None:
     box.put("photo.jpg", b"a large photo")
     here = "/remote.php/dav/files/alice/" + box.base.removeprefix("/dav/home/") + "photo.jpg"
     for query in ("?preview=1", "?x=32&y=32&c=abc&preview=1&a=1"):
+        assert box.get(here).body == b"a large photo", "and is at hand from now on"
         box.get(here + query).refused(404)
         assert box.head(here + query).status == 404
         box.get(here + "x" + query).refused(404)
