@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -100,10 +101,14 @@ class Device:
         self._server.run()
         self.relay.to = self._server.port
 
-    def wait_until_tried_again(self) -> None:
-        """ownCloud's client leaves a file alone for 25 s after an error, and a run meanwhile gives an upload up."""
-        if self.client == "owncloudcmd":
-            time.sleep(26)
+    def forget_errors(self) -> None:
+        """As if the time was over for which a client leaves a file alone after an error: 25 s, and longer each time.
+
+        A run within that time would give an upload up that it could go on with.
+        """
+        for journal in self.folder.glob(".*sync_*.db"):
+            with contextlib.closing(sqlite3.connect(journal, isolation_level=None)) as connection:
+                connection.execute("DELETE FROM blacklist")
 
     def _stalled_at(self, size: int) -> subprocess.Popen[bytes]:
         self.relay.take()
