@@ -15,13 +15,17 @@ from davshare.model.access import Permission
 
 
 def place_of(call: Call) -> Place:
-    """The root of the space that the path names, for whoever may see something in it.
+    """The root of the project space that the path names, for whoever may see something in it.
+
+    Homes have addresses by id there as well, and their owners rule them: they are not meant.
 
     :raises NotFound: there is no such space, or the caller may not know of it.
     """
     with call.files.db.snapshot() as connection:
         found = view.locate(connection, call.actor, ("dav", "spaces", call.path["space"]), True)
-    if not isinstance(found, Place) or not (found.rights & Permission.READ or found.passages):
+    if not isinstance(found, Place) or found.space.kind != "space":
+        raise NotFound
+    if not (found.rights & Permission.READ or found.passages):
         raise NotFound
     return found
 

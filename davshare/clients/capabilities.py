@@ -58,6 +58,7 @@ def get(call: OcsCall) -> Result:
 def _capabilities(facts: dict[str, Any], agent: str, site: str) -> dict[str, Any]:
     return {
         "core": {"pollinterval": POLL, "webdav-root": "remote.php/webdav", "status": facts},
+        "spaces": {"enabled": True, "version": "1.0.0", "projects": True, "share_jail": False},
         "dav": {"chunking": "1.0", **({"bulkupload": "1.0"} if sends_in_bulk(agent) else {})},
         "files": {"bigfilechunking": True, **({"tus_support": TUS} if speaks_tus(agent) else {})},
         "checksums": {"supportedTypes": ["SHA1", "MD5", "ADLER32", "SHA256"], "preferredUploadType": "SHA1"},

@@ -24,8 +24,8 @@ from davshare.model.people import Actor
 _PATIENCE = 15.0
 _ENTRANCE = "/push/ws"
 _TICKETS = "/index.php/apps/notify_push/pre_auth"
-#: Their segments; ``index.php`` may be left out everywhere.
-SOCKET, TICKETS = tuple(_ENTRANCE[1:].split("/")), tuple(_TICKETS[1:].split("/")[1:])
+#: The segments of both; ``index.php`` may stand before all that is not WebDAV.
+SOCKET, TICKETS = tuple(_ENTRANCE[1:].split("/")), tuple(_TICKETS.removeprefix("/index.php/").split("/"))
 
 
 class Proof(NamedTuple):

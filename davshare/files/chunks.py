@@ -167,9 +167,11 @@ def drop(files: Files, actor: Actor, name: str, chunk: str) -> None:
     """Forget one chunk.
 
     :raises NotFound: it is not there.
+    :raises Forbidden: as :func:`davshare.files.pending.demand_writer`.
     """
     with files.db.write() as connection:
         open_ = pending.opened(files, connection, actor, name)
+        pending.demand_writer(actor)
         found = next((each for each in uploads.chunks(connection, open_.file) if each.number == number_of(chunk)), None)
         if found is None:
             raise NotFound

@@ -71,6 +71,12 @@ class Transaction:
         taken = self._taken.pop(space, None)
         return spaces.advance_head(self.connection, space) if taken is None else taken
 
+    def give_back(self) -> None:
+        """Numbers that were taken and not needed: a sync token that changes is news to everybody."""
+        for space, number in self._taken.items():
+            spaces.give_back(self.connection, space, number)
+        self._taken.clear()
+
     def raise_above(self, space: int, number: int) -> None:
         """Let the next entry of a space have a greater number than ``number``."""
         self._taken.pop(space, None)
@@ -169,6 +175,8 @@ class Committer:
         self._mutex = threading.Lock()
         self._leading = threading.Lock()
         self._finished: list[int] = []
+        #: Numbers in shared memory may be lost in a power cut: the first change of a process asks the index instead.
+        self._caught_up = False
         self._tidier: threading.Thread | None = None
         self._closing = threading.Event()
 
@@ -233,8 +241,9 @@ class Committer:
         finished: list[int] = []
         try:
             with self._database.turn():
-                if self._database.shared.open:
+                if self._database.shared.open or not self._caught_up:
                     self._redoer.catch_up_first()
+                    self._caught_up = True
                 self._database.shared.open = True
                 self._decide(batch)
                 point("commit.done")
@@ -298,6 +307,7 @@ class Committer:
         try:
             transaction.take(ticket.spaces)
             ticket.result = ticket.work(transaction)
+            transaction.give_back()
         except self._database.broken:
             raise
         except Exception as error:

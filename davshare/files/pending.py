@@ -66,6 +66,15 @@ class Intent(NamedTuple):
         return cls(tuple(kept.pop("target", ())), expected=expected, **kept)
 
 
+def demand_writer(actor: Actor) -> None:
+    """Return when somebody may write anything at all.
+
+    :raises Forbidden: they came with an app token that only reads.
+    """
+    if not actor.mask & _TO_WRITE:
+        raise Forbidden(condition="need-privileges")
+
+
 def place_of(files: Files, connection: Connection, actor: Actor, target: tuple[str, ...]) -> Place:
     """Where what comes waits: in the space of its destination, or of its sender's home while that is not known.
 
@@ -82,7 +91,8 @@ def place_of(files: Files, connection: Connection, actor: Actor, target: tuple[s
     space = home or _granted(connection, actor)
     if space is None:
         raise NotFound
-    if not actor.mask & _TO_WRITE or space.read_only:
+    demand_writer(actor)
+    if space.read_only:
         raise Forbidden(condition="need-privileges")
     return walk(connection, actor, Mount((), space), (), True)
 
@@ -258,9 +268,11 @@ def abandon(files: Files, actor: Actor, name: str, kind: str = "chunks") -> None
     """End an upload of which nothing is to remain.
 
     :raises NotFound: no such upload.
+    :raises Forbidden: as :func:`demand_writer`.
     """
     with files.db.snapshot() as connection:
         open_ = opened(files, connection, actor, name, kind)
+    demand_writer(actor)
     end(files, open_)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -36,6 +37,7 @@ class Virtual:
 
 
 Target = Place | Virtual
+_ID = re.compile(r"[0-9A-Fa-f]{1,15}\Z").match
 _Found = TypeVar("_Found")
 
 
@@ -91,7 +93,22 @@ def _remote(connection: Connection, actor: Actor, segments: tuple[str, ...], sla
             return Virtual(segments, "accounts")
         case ("dav", "files", name, *rest):
             return walk(connection, actor, Mount(segments[:4], _home_of(connection, name)), rest, slash)
+        case ("dav", "spaces", name, *rest):
+            return walk(connection, actor, Mount(segments[:4], _space(connection, name)), rest, slash)
     raise NotFound
+
+
+def drive_id(space: Space) -> str:
+    """The id by which a home or project space has an address below ``spaces``; what stands before the ``$`` is free."""
+    return f"davshare${space.id:x}"
+
+
+def drives(connection: Connection, actor: Actor) -> list[Place]:
+    """The roots of everything that ``actor`` may know something of, at their addresses by id: their own home first."""
+    base: tuple[str, ...] = ("dav", "spaces")
+    known = [((*base, drive_id(space)), space) for space in _reachable(connection, actor)]
+    found = [place for place in _visible(connection, actor, known) if isinstance(place, Place)]
+    return sorted(found, key=lambda place: (place.space.owner != actor.user, place.space.kind != "space"))
 
 
 def members(connection: Connection, actor: Actor, virtual: Virtual) -> list[Target]:
@@ -163,10 +180,15 @@ def _person(connection: Connection, actor: Actor, name: str) -> User:
     :raises NotFound: nobody, or somebody else.
     """
     user = _known(people.user(connection, names.key(name)))
-    fellows = actor.node is None and people.principals_of(connection, user.id) & actor.principals
-    if not (user.id == actor.user or knows_all(actor) or fellows):
+    if not knows_user(connection, actor, user):
         raise NotFound
     return user
+
+
+def knows_user(connection: Connection, actor: Actor, user: User) -> bool:
+    """Whether an actor may know of a user: oneself, the people in one's groups, and whoever knows everybody."""
+    fellows = actor.node is None and people.principals_of(connection, user.id) & actor.principals
+    return user.id == actor.user or knows_all(actor) or bool(fellows)
 
 
 def knows_all(actor: Actor) -> bool:
@@ -200,17 +222,13 @@ def _home_of(connection: Connection, name: str) -> Space:
 
 
 def _space(connection: Connection, name: str) -> Space:
-    """A project space by name, or by the id after the ``$``."""
+    """A project space by name; or that or a home by the id after the ``$``."""
     _, dollar, number = name.partition("$")
     if not dollar:
         return _known(spaces.named(connection, "space", names.key(name)))
-    try:
-        space = _known(spaces.get(connection, int(number, 16)))
-    except (ValueError, OverflowError):
-        raise NotFound from None
-    if space.kind != "space":
+    if not _ID(number):
         raise NotFound
-    return space
+    return _known(spaces.get(connection, int(number, 16)))
 
 
 def _known(found: _Found | None) -> _Found:

@@ -24,6 +24,8 @@ SECONDS = 5.0
 LIMIT = 512 * 1024
 #: Behind these prefixes stands an IPv4 address (RFC 6052).
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+#: All that is public of IPv6 (IANA); outside are forms of IPv4 addresses that a network may translate (RFC 8215).
+_GLOBAL = ipaddress.ip_network("2000::/3")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -139,7 +141,8 @@ def _allowed(address: Address, scheme: str, reach: Reach) -> bool:
         return False
     if real.is_multicast or real.is_unspecified:
         return False
-    return real.is_global or reach.private or (scheme == "http" and reach.plain)
+    public = real.is_global and (real.version == 4 or real in _GLOBAL)
+    return public or reach.private or (scheme == "http" and reach.plain)
 
 
 def _real(address: Address) -> Address:

@@ -24,7 +24,7 @@ from davshare.errors import NotAuthenticated
 from davshare.identity import jwt
 from davshare.identity.jwt import Refused
 from davshare.identity.lookup import find_user
-from davshare.index import onetime, sessions
+from davshare.index import consents, onetime, sessions
 from davshare.index.database import Connection, Database, Taken
 from davshare.index.sessions import Session, SigningKey
 from davshare.model.people import Actor
@@ -87,21 +87,36 @@ class Sessions:
         :param check: raises what must not have happened in the meantime.
         :raises NotAuthenticated: the account, or the app token that was used, is gone.
         """
-        now = int(time.time())
-        number = secrets.token_urlsafe(24)
-        limits = (int(actor.mask), actor.node, actor.device)
         try:
             with self._db.write() as connection:
                 if check is not None:
                     check(connection)
-                ends = None if actor.device is None else sessions.end_of_device(connection, actor.device)
-                expires = now + seconds if ends is None else min(now + seconds, ends)
-                new = Session(number, actor.user, label, *limits, *vouched, now, expires)
-                kid = _present_key(connection, now)
-                sessions.add(connection, new)
-                sessions.trim(connection, actor.user, _MOST)
+                return self.issue(connection, actor, kind, seconds, label, vouched)
         except Taken:
             raise NotAuthenticated from None
+
+    def issue(
+        self,
+        connection: Connection,
+        actor: Actor,
+        kind: str,
+        seconds: int,
+        label: str = "",
+        vouched: Vouched = NOBODY,
+    ) -> Opened:
+        """The same, for code that has other things to do in its transaction.
+
+        :raises Taken: the account, or the app token that was used, is gone.
+        """
+        now = int(time.time())
+        number = secrets.token_urlsafe(24)
+        limits = (int(actor.mask), actor.node, actor.device)
+        ends = None if actor.device is None else sessions.end_of_device(connection, actor.device)
+        expires = now + seconds if ends is None else min(now + seconds, ends)
+        new = Session(number, actor.user, label, *limits, *vouched, now, expires)
+        kid = present_key(connection, now)
+        sessions.add(connection, new)
+        sessions.trim(connection, actor.user, _MOST)
         claims = {
             "iss": self._issuer,
             "aud": kind,
@@ -178,7 +193,8 @@ def rotate_keys(database: Database) -> str:
         return _add_key(connection, int(time.time()))
 
 
-def _present_key(connection: Connection, now: int) -> str:
+def present_key(connection: Connection, now: int) -> str:
+    """The id of the key that signs now; there is one from then on."""
     known = sessions.keys(connection)
     return known[0].kid if known else _add_key(connection, now)
 
@@ -212,9 +228,10 @@ def rotate_old_key(files: Files, now: int) -> int:
 
 
 def drop_what_is_over(files: Files, now: int) -> int:
-    """Drop sessions and one-time rows whose time is over; they have had no effect since then."""
+    """Drop sessions, consents and one-time rows whose time is over; they have had no effect since then."""
+    tables = (sessions, consents, onetime)
     with files.db.session() as connection:
-        if not (sessions.any_over(connection, now) or onetime.any_over(connection, now)):
+        if not any(table.any_over(connection, now) for table in tables):
             return 0
     with files.db.write() as connection:
-        return sessions.expire(connection, now) + onetime.expire(connection, now)
+        return sum(table.expire(connection, now) for table in tables)

@@ -113,6 +113,9 @@ def remove(connection: Connection, tokens: Sequence[str]) -> int:
     done = 0
     for token in tokens:
         done += connection.execute("DELETE FROM lock WHERE token=?", (token,)).rowcount
+    if done:
+        # They are there again if this is taken back, so nothing may be remembered of what this transaction sees.
+        connection.raises += (LOCKS,)
     return done
 
 

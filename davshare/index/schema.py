@@ -127,7 +127,7 @@ onetime = Table(
     "onetime",
     metadata,
     Column("hash", LargeBinary, primary_key=True, comment="SHA-256 of what comes back once"),
-    Column("purpose", String, nullable=False, comment="reset, login, logout"),
+    Column("purpose", String, nullable=False, comment="reset, login, logout, code and others"),
     Column("user", ForeignKey("principal.id", ondelete="CASCADE")),
     Column("payload", String, nullable=False, server_default="", comment="JSON"),
     Column("expires", BigInteger, nullable=False, comment="seconds since 1970"),
@@ -170,6 +170,16 @@ wipe = Table(
     Column("asked", BigInteger, nullable=False, comment="seconds since 1970"),
     Column("done", BigInteger, comment="when the device said that it has wiped; NULL: not yet"),
     Index("wipe_user", "user"),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("device", ForeignKey("apptoken.id", ondelete="CASCADE"), primary_key=True, comment="what was granted"),
+    Column("client", String, nullable=False, comment="the program that it was granted to, by its id"),
+    Column("scope", String, nullable=False, comment="of OpenID Connect, separated by spaces"),
+    Column("refresh", LargeBinary, comment="SHA-256 of the refresh token that is good now; NULL: there is none"),
+    Column("signed_in", BigInteger, nullable=False, comment="seconds since 1970"),
 )
 
 throttle = Table(
@@ -353,7 +363,9 @@ upload = Table(
     Column("payload", String, nullable=False, server_default="", comment="JSON: what was said when it was opened"),
     Column("answer", String, nullable=False, server_default="", comment="JSON: what was answered when it was complete"),
     Index("upload_user", "user", "name", unique=True),
-    Index("upload_space", "space"),
+    # Complete ones stay for days, and are nothing to those who count what is open.
+    Index("upload_open", "space", sqlite_where=text("answer=''"), postgresql_where=text("answer=''")),
+    Index("upload_opener", "user", sqlite_where=text("answer=''"), postgresql_where=text("answer=''")),
     Index("upload_touched", "touched"),
 )
 

@@ -102,6 +102,17 @@ def trim(connection: Connection, user: int, most: int) -> None:
         changed(connection)
 
 
+def trim_device(connection: Connection, device: int, most: int) -> None:
+    """End the oldest sessions of an app token that has more than that many."""
+    done = connection.execute(
+        "DELETE FROM session WHERE device=? AND id NOT IN"
+        " (SELECT id FROM session WHERE device=? ORDER BY created DESC, id LIMIT ?)",
+        (device, device, most),
+    ).rowcount
+    if done:
+        changed(connection)
+
+
 def any_over(connection: Connection, now: int) -> bool:
     """Whether the time of some session is over."""
     return connection.execute("SELECT 1 FROM session WHERE expires<=? LIMIT 1", (now,)).fetchone() is not None

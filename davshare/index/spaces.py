@@ -136,6 +136,11 @@ def raise_head(connection: Connection, space: int, least: int) -> None:
     connection.execute("UPDATE space SET head=? WHERE id=? AND head<?", (least, space, least))
 
 
+def give_back(connection: Connection, space: int, number: int) -> None:
+    """Let ``number``, which :func:`advance_head` gave and nothing has, be the next one again."""
+    connection.execute("UPDATE space SET head=? WHERE id=? AND head=?", (number - 1, space, number))
+
+
 def head_and_floor(connection: Connection, space: int) -> tuple[int, int]:
     """Number of the last entry, and the oldest number from which a follower can go on."""
     row = connection.execute("SELECT head, floor FROM space WHERE id=?", (space,)).fetchone()

@@ -7,7 +7,7 @@ import mmap
 import os
 import secrets
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,10 +73,11 @@ class Turn:
         for word in (_VERSION, *kinds):
             self._words[word] |= 1
 
-    def decided(self, kinds: Iterable[int] = ()) -> None:
-        """The change is there, or will never be."""
-        for word in (_VERSION, *kinds):
-            self._words[word] = (self._words[word] | 1) + 1
+    def decided(self, kinds: Collection[int] = ()) -> None:
+        """The change is there, or will never be; so is what somebody died with before."""
+        for word in (_VERSION, GENERATION, LOCKS):
+            if word == _VERSION or word in kinds or self._words[word] & 1:
+                self._words[word] = (self._words[word] | 1) + 1
 
     @property
     def open(self) -> bool:

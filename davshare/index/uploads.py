@@ -132,7 +132,9 @@ def count(connection: Connection, user: int) -> int:
 def pending(connection: Connection, space: int) -> int:
     """Bytes of all chunks that wait in a space."""
     row = connection.execute(
-        "SELECT COALESCE(SUM(size), 0) FROM chunk WHERE upload IN (SELECT file FROM upload WHERE space=?)", (space,)
+        "SELECT COALESCE(SUM(size), 0) FROM chunk"
+        " WHERE upload IN (SELECT file FROM upload WHERE space=? AND answer='')",
+        (space,),
     ).fetchone()
     return int(row[0])
 
@@ -141,7 +143,7 @@ def staged(connection: Connection, space: int) -> set[str]:
     """The staged files that open uploads of a space need."""
     rows = connection.execute(
         "SELECT file FROM upload WHERE space=? AND answer=''"
-        " UNION SELECT file FROM chunk WHERE upload IN (SELECT file FROM upload WHERE space=?)",
+        " UNION SELECT file FROM chunk WHERE upload IN (SELECT file FROM upload WHERE space=? AND answer='')",
         (space, space),
     ).fetchall()
     return {row[0] for row in rows}

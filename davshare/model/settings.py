@@ -112,6 +112,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("spaces.quota_bytes", 0, "Quota of spaces that others than administrators make, in bytes; 0 means none."),
     Setting("auth.app_tokens_only", False, "Passwords sign in at `/login` only; everything else needs a token."),
     Setting("auth.login_by_name_only", False, "Sign in by the name of an account only, not by its e-mail address."),
+    Setting(
+        "auth.openid_provider",
+        True,
+        "Let ownCloud's apps sign in at this site by OpenID Connect, where `oidc` names no provider for them.",
+    ),
     Setting("events.listeners", 10_000, "Most clients that can wait for changes at each worker process.", 0, 10**6),
     Setting("events.listeners_of_user", 100, "Most clients of one user among them.", 0, 10**6),
     Setting("webhooks.of_user", 10, "Most webhooks of one user; 0: nobody can have any."),

@@ -10,6 +10,8 @@ from typing import TextIO
 
 #: Libraries that tell more than anyone wants to know at "info".
 _CHATTY = ("wsgidav", "cheroot", "alembic", "watchdog")
+#: Libraries that tell secrets at "debug".
+_INDISCREET = ("authlib",)
 
 
 class OneLine(logging.Formatter):
@@ -34,9 +36,8 @@ def set_up(level: str, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    if level != "debug":
-        for name in _CHATTY:
-            logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _INDISCREET + (_CHATTY if level != "debug" else ()):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _quoted(text: str) -> str:

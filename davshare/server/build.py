@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from davshare.clients.openid import OpenIdCalls
 from davshare.config import Config
 from davshare.files import restore
 from davshare.files.service import Files
@@ -16,12 +17,14 @@ from davshare.identity.gate import Gate, read_secret
 from davshare.identity.issuers import Issuer
 from davshare.identity.logins import Logins
 from davshare.identity.oidc import Oidc
+from davshare.identity.openid import OpenIdProvider
 from davshare.identity.sessions import Sessions
 from davshare.identity.throttle import Throttle
 from davshare.identity.wiping import Wiping
 from davshare.server import admin
 from davshare.server.pipeline import Pipeline
 from davshare.server.ways import Ways
+from davshare.web.authorize import AuthorizeDoor
 from davshare.web.flow import FlowDoor
 from davshare.web.login import Door
 
@@ -76,12 +79,16 @@ def make_application(data: Path, config: Config) -> Application:
         directory=directory,
         bearers=bearers,
     )
+    provider = OpenIdProvider(files, sessions, issuers, secret)
     direct = Pipeline(files, gate, config.public_url)
     direct.door = Door(files, sessions, Logins(files, oidc, sessions), config.public_url, direct.who)
     flows = Flows(files.db, secret)
     wiping = Wiping(files.db, Throttle(files.db, secret))
-    direct.ways = Ways(flows, FlowDoor(flows, config.public_url, direct.who), wiping, config.public_url)
+    pages = FlowDoor(flows, config.public_url, direct.who)
+    consent = AuthorizeDoor(provider, sessions, config.public_url, direct.who)
+    direct.ways = Ways(flows, pages, OpenIdCalls(provider, direct.who), consent, wiping, config.public_url)
     direct.issuers = issuers
+    direct.provider = provider
     direct.sightings.start()
     if config.gateway == "direct":
         return direct

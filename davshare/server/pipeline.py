@@ -10,6 +10,7 @@ from functools import lru_cache
 from davshare.api import problem
 from davshare.api.router import Router
 from davshare.clients import discovery, push, status
+from davshare.clients.graph_router import Graph
 from davshare.clients.ocs_router import Ocs
 from davshare.dav import fault, options
 from davshare.dav.dispatch import Dav
@@ -34,6 +35,7 @@ from davshare.http.request import Request
 from davshare.http.responses import Handover, Response
 from davshare.identity.gate import Gate
 from davshare.identity.issuers import Issuer
+from davshare.identity.openid import OpenIdProvider
 from davshare.identity.sightings import Sightings
 from davshare.model import names
 from davshare.model.people import Actor
@@ -84,12 +86,15 @@ class Pipeline:
         self._api = Router(files, self.who, gate.challenges, public_url, self._listen)
         self._pushing = Pushing(files, gate, self._hub, public_url, self._enough)
         self._ocs = Ocs(files, self.who, gate.challenges, public_url)
+        self._graph = Graph(files, self.who, gate.challenges, public_url)
         #: Where people sign in; None: nowhere.
         self.door: Door | None = None
         #: Where devices get in and are sent out; None: nowhere.
         self.ways: Ways | None = None
         #: The OpenID providers that people can sign in at.
         self.issuers: Sequence[Issuer] = ()
+        #: Where ownCloud's programs let people sign in; None: nowhere.
+        self.provider: OpenIdProvider | None = None
         #: Which devices were here.
         self.sightings = Sightings(files.db)
 
@@ -145,7 +150,7 @@ class Pipeline:
             if instead is not None:
                 return instead
             # ownCloud's clients take Bearer here for the way to an OpenID provider.
-            bearer = bool(self.issuers) or not request.path.startswith("/remote.php")
+            bearer = not request.path.startswith("/remote.php") or bool(self.issuers) or self._lets_sign_in()
             response.headers += [*self._gate.challenges(bearer), ("MS-Author-Via", "DAV")]
         return response
 
@@ -275,10 +280,14 @@ class Pipeline:
             if not patient:
                 raise Waits
             return self._ocs.respond(request, segments)
-        if segments == (".well-known", "openid-configuration"):
+        if segments and segments[0] == "graph":
             if not patient:
                 raise Waits
-            return discovery.respond(self.issuers, request)
+            return self._graph.respond(request, segments)
+        if segments[:1] == (".well-known",) and len(segments) == 2:
+            if not patient:
+                raise Waits
+            return self._well_known(request, segments[1])
         if segments in (push.SOCKET, push.TICKETS):
             if not patient:
                 raise Waits
@@ -298,6 +307,19 @@ class Pipeline:
             return Response(302, [("Location", "/dav/home/"), ("Cache-Control", "no-store")])
         if not segments and request.method != "PROPFIND":
             raise MethodNotAllowed("OPTIONS, GET, HEAD")
+        raise NotFound
+
+    def _lets_sign_in(self) -> bool:
+        """Whether ownCloud's programs let people sign in at this very site."""
+        return self.provider is not None and self.provider.is_open
+
+    def _well_known(self, request: Request, name: str) -> Response:
+        """What programs look for at every site (RFC 8615)."""
+        site = origin.site(request, self._public_url)
+        if self.provider is not None and name == "openid-configuration":
+            return discovery.configuration(self.provider, request, site)
+        if self.provider is not None and name == "webfinger":
+            return discovery.webfinger(self.provider, request, site, self.who)
         raise NotFound
 
     def _browse(self, x: Exchange, target: Target) -> Response:

@@ -6,12 +6,14 @@ import socket
 from contextlib import suppress
 from time import monotonic
 
-from davshare.files.following import Listener, Out
+from davshare.files.following import MOST, Listener, Out
 from davshare.http.responses import Response
 from davshare.server import writer
 
 #: Most bytes that wait for a reader; whoever lets more come together is dropped.
 _MOST = 256 * 1024
+#: Most bytes of one message that has nobody before it: a page of changes, all of the longest addresses.
+_LONGEST = MOST * 16 * 1024
 #: Seconds for which a reader may take nothing, a client may leave pings unanswered, and the end may go unnoticed.
 _STUCK, _DEAF, _LINGER = 30.0, 75.0, 2.0
 #: Seconds without a word before a ping.
@@ -54,10 +56,11 @@ class Seat:
         data = out.data
         if isinstance(out.answer, Response):
             data = writer.whole(out.answer, "GET", (1, 1), False) or b""
+        most = _MOST
         if not self.out:
-            self.spoke = monotonic()
+            self.spoke, most = monotonic(), _LONGEST
         self.out += data
-        return len(self.out) <= _MOST
+        return len(self.out) <= most
 
     def flush(self) -> bool:
         """Send what can be sent; False when the reader is gone."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 
 _BEFORE, _WRITE, _AFTER = 1, 2, 4
@@ -16,7 +17,10 @@ _BEFORE, _WRITE, _AFTER = 1, 2, 4
 STEP = 8 * 1024 * 1024
 WINDOW = 128 * 1024 * 1024
 
-_sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)
+#: The system or the filesystem does not do it; all others are about the bytes.
+_UNSUPPORTED = (errno.ENOSYS, errno.ESPIPE, errno.EINVAL)
+
+_sync_file_range = getattr(ctypes.CDLL(None, use_errno=True), "sync_file_range", None)
 if _sync_file_range is not None:
     _sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 
@@ -31,7 +35,10 @@ class Writeback:
         self._begun = self._released = start
 
     def reached(self, end: int) -> None:
-        """All bytes before ``end`` are written: begin to send them to disk, and let go of those that are there."""
+        """All bytes before ``end`` are written: begin to send them to disk, and let go of those that are there.
+
+        :raises OSError: the disk has refused some of them.
+        """
         while end - self._begun >= STEP:
             _sync(self._fd, self._begun, _WRITE)
             self._begun += STEP
@@ -43,6 +50,8 @@ class Writeback:
 
 
 def _sync(fd: int, start: int, flags: int) -> None:
-    """Errors come up again when the file is synced as a whole."""
-    if _sync_file_range is not None:
-        _sync_file_range(fd, start, STEP, flags)
+    """Linux tells each error of a file once, and syncing it as a whole says afterwards that all is well."""
+    if _sync_file_range is not None and _sync_file_range(fd, start, STEP, flags):
+        number = ctypes.get_errno()
+        if number not in _UNSUPPORTED:
+            raise OSError(number, os.strerror(number))

@@ -95,11 +95,16 @@ class Door:
     # -- people -------------------------------------------------------------------------
 
     def _page(self, request: Request) -> Response:
-        return self._shown(request, 200, "", onward(_query(request).get("next", "")))
+        query = _query(request)
+        return self._shown(request, 200, "", onward(query.get("next", "")), again=query.get("again") == "1")
 
-    def _shown(self, request: Request, status: int, message: str, target: str) -> Response:
+    def _shown(self, request: Request, status: int, message: str, target: str, again: bool = False) -> Response:
+        """The page.
+
+        :param again: whoever is signed in is to do so once more, perhaps as somebody else.
+        """
         actor = None
-        if origin.session(request) is not None:
+        if not again and origin.session(request) is not None:
             try:
                 actor = self._who(request)
             except DavshareError:
@@ -184,9 +189,10 @@ class Door:
             actor = self._who(replace(request, headers={**request.headers, "authorization": shown}))
         except NotAuthenticated as error:
             usual = type(error) is NotAuthenticated
-            return self._shown(request, 403, "Name or password is wrong." if usual else error.message, target)
+            message = "Name or password is wrong." if usual else error.message
+            return self._shown(request, 403, message, target, again=True)
         except DavshareError as error:
-            page = self._shown(request, error.status, error.message, target)
+            page = self._shown(request, error.status, error.message, target, again=True)
             page.headers += error.headers
             return page
         opened = self._sessions.open(actor, BROWSER, HALF_DAY, "browser")

@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import urlencode, urlsplit
 
 import pyotp
@@ -429,13 +429,18 @@ def test_where_ownclouds_apps_sign_in(provided: tuple[Server, Provider]) -> None
     assert found.status == 200 and found["Content-Type"].startswith("application/json")
     told = json.loads(found.body)
     assert told["issuer"] == provider.issuer and told["token_endpoint"].startswith(provider.issuer)
+    there = nobody.request("GET", f"/.well-known/webfinger?resource={server.url}")
+    assert [link["href"] for link in json.loads(there.body)["links"]] == [provider.issuer]
+    assert nobody.request("GET", "/oidc/keys").status == 404, "nobody signs in at two providers"
     assert nobody.request("POST", "/.well-known/openid-configuration").status == 405
     asked = nobody.request("PROPFIND", "/remote.php/webdav/", headers={"Depth": "0"}).refused(401)
     assert [each.split()[0] for each in asked.headers.get_all("WWW-Authenticate", [])] == ["Basic", "Bearer"]
 
 
-def test_without_a_provider(server: Server) -> None:
+def test_without_a_provider(own_server: Callable[..., Server]) -> None:
     """ownCloud's apps would go and look for one."""
+    server = own_server(workers=1)
+    server.cli("settings", "set", "auth.openid_provider", "off")
     nobody = Dav(server.port, "/", None)
     assert nobody.request("GET", "/.well-known/openid-configuration").status == 404
     asked = nobody.request("PROPFIND", "/remote.php/webdav/", headers={"Depth": "0"}).refused(401)

@@ -279,3 +279,24 @@ def test_scopes_that_are_no_text(server: Server, scope: str) -> None:
     body = f'{{"scope": "{scope}"}}'.encode()
     answer = Api.of(server, "alice").raw("POST", "/login/token", body, {"Content-Type": "application/json"})
     assert answer.status == 400
+
+
+# -- uploads that are not complete yet -----------------------------------------------------------
+
+
+def test_a_token_that_only_reads_ends_no_upload(module_server: Server) -> None:
+    """Neither one in chunks, nor one of its chunks, nor one with tus."""
+    alice = module_server.dav("alice")
+    reader = Dav(module_server.port, alice.base, ("alice", token_for(module_server, "alice", "read")))
+    base, tus = f"/remote.php/dav/uploads/alice/{secrets.token_hex(6)}/", {"Tus-Resumable": "1.0.0"}
+    assert alice.mkcol(base).status == 201
+    assert alice.put(f"{base}1", b"1").status == 201
+    opened = alice.request("POST", "", headers={**tus, "Upload-Length": "3", "Upload-Metadata": "filename YQ=="})
+    assert opened.status == 201
+    resumed = opened["Location"].partition(str(module_server.port))[2]
+    reader.delete(f"{base}1").refused(403, condition="need-privileges")
+    reader.delete(base).refused(403, condition="need-privileges")
+    reader.request("DELETE", resumed, headers=tus).refused(403, condition="need-privileges")
+    assert f"{base}1" in alice.propfind(base, "getcontentlength", depth="1")
+    assert alice.request("HEAD", resumed, headers=tus).status == 200
+    assert alice.delete(base).status == alice.request("DELETE", resumed, headers=tus).status == 204

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from davshare import config
 from davshare.errors import DavshareError, InsufficientStorage, NotFound
 from davshare.files import check, reading, reconcile, transfer, tree, upload
 from davshare.files.context import Address, Asker
@@ -21,7 +22,7 @@ from davshare.files.service import Files
 from davshare.files.transfer import Order
 from davshare.files.upload import Sent
 from davshare.identity.gate import actor_of
-from davshare.index import people
+from davshare.index import people, spaces
 from davshare.model import names
 from davshare.server import build
 from davshare.store.local import LocalStore
@@ -33,8 +34,6 @@ HOME = "/dav/home/"
 @pytest.fixture
 def files(tmp_path: Path) -> Iterator[Files]:
     """The file service on a fresh data folder."""
-    from davshare import config
-
     davshare("init", str(tmp_path / "data"), "--admin", "admin", "--password-stdin", input="admin-pass-0000")
     loaded = config.load(tmp_path / "data", {}, {})
     service = build.open_files(tmp_path / "data", loaded.config)
@@ -200,3 +199,50 @@ def test_a_refused_change_leaves_no_trace(files: Files, asker: Asker, home: Path
     with files.db.session() as connection:
         assert connection.execute("SELECT count(*) FROM journal").fetchone() == (0,)
     assert os.listdir(home / ".davshare" / "staging") == []
+
+
+def test_what_changes_nothing_takes_no_number(files: Files, asker: Asker) -> None:
+    """A look at the disk that finds nothing new is no news for those who follow with a token."""
+
+    def head() -> int:
+        with files.db.session() as connection:
+            return spaces.head_and_floor(connection, space.id)[0]
+
+    put(files, asker, "file", b"1")
+    with files.db.session() as connection:
+        space = spaces.home(connection, asker.actor.user)
+    assert space is not None
+    before = head()
+    files.committer.run(lambda tx: None, [space.id])
+    assert head() == before
+    stored = put(files, asker, "file", b"2")
+    assert stored.node.seq == head() == before + 1
+
+
+class Died(BaseException):
+    """The end of a process."""
+
+
+def test_what_died_with_the_machine_comes_before_anything_new(
+    files: Files, asker: Asker, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut the shared numbers may be old ones; the first change of a process does not trust them."""
+
+    def die(*_: Any, **__: Any) -> None:
+        raise Died
+
+    put(files, asker, "f", b"precious")
+    monkeypatch.setattr(files.redoer, "perform", die)
+    with pytest.raises(Died):
+        move(files, asker, "f", "moved")
+    files.db.shared.open = False
+    later = build.open_files(files.data, config.load(files.data, {}, {}).config)
+    try:
+        put(later, asker, "g", b"1")
+        assert (home / "moved").read_bytes() == b"precious"
+        later.redoer.replay()
+        assert get(later, asker, "moved") == b"precious"
+        assert problems(later) == []
+    finally:
+        later.committer.close()
+        later.db.close()

@@ -16,8 +16,12 @@ from davshare import config
 from davshare.http.application import Application
 from davshare.http.request import BytesBody, Request
 from davshare.http.responses import FileBody, Response
+from davshare.index import people, uploads
 from davshare.index.driver import PostgresConnection
+from davshare.index.migrate import upgrade
 from davshare.index.sqlite import SqliteDatabase
+from davshare.index.uploads import Chunk, Upload
+from davshare.model.people import User
 from davshare.server import build
 from support.server import davshare
 
@@ -259,3 +263,26 @@ def test_a_plan_costs_a_number_of_statements_that_follows_its_depth(counter: Cou
             assert status == 200 and {each["verdict"] for each in json.loads(data)["items"]} == {"send"}
             costs.append(statements)
         assert costs[2] == costs[3] < 20, costs
+
+
+def test_complete_uploads_cost_nothing_to_those_that_are_open(tmp_path: Path) -> None:
+    """They are remembered for days, and every part that comes asks what is open."""
+    database = SqliteDatabase(tmp_path, durable=False)
+    upgrade(database)
+    with database.write() as connection:
+        user = people.add_user(connection, User(0, "a", "A", "", None, False, False, None, 0))
+        for index in range(3000):
+            uploads.add(connection, Upload(f"f{index}", user, f"n{index}", 1, 1, index))
+            uploads.complete(connection, f"f{index}", index, "[]")
+        uploads.add(connection, Upload("open", user, "open", 1, 5, 1))
+        uploads.put(connection, "open", Chunk(0, "0", "open", 0, 3))
+    with database.session() as connection:
+        steps: list[None] = []
+        connection.set_progress_handler(lambda: steps.append(None), 100)  # type: ignore[attr-defined]
+        assert uploads.pending(connection, 1) == 3
+        assert uploads.count(connection, user) == 1
+        assert uploads.staged(connection, 1) == {"open"}
+        assert [each.received for each in uploads.open_of(connection, user, 10)] == [3]
+        connection.set_progress_handler(None, 100)  # type: ignore[attr-defined]
+    database.close()
+    assert len(steps) < 10

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from davshare.errors import Conflict, Unavailable
-from davshare.index import backends, journal, nodes, people, settings
-from davshare.index.database import Database, Taken, advance, count
+from davshare.index import backends, journal, locks, nodes, people, settings
+from davshare.index.database import Database, Taken, advance, changed, count
+from davshare.index.locks import Lock
 from davshare.index.migrate import upgrade
 from davshare.index.postgresql import MOST
+from davshare.index.turn import GENERATION, LOCKS
 from davshare.model.journal import Entry, Kind
 from davshare.model.nodes import Node
 from support import cluster
@@ -289,3 +291,34 @@ def test_only_one_server_and_only_its_machine(database: Database, tmp_path: Path
     with pytest.raises(Conflict, match="another data folder"):
         other.belong("another site")
     other.close()
+
+
+def test_what_was_not_committed_is_not_remembered_of_locks(database: Database) -> None:
+    """A lock that was to be removed is there again, and is seen, when the change does not come about."""
+    lock = Lock("urn:uuid:1", 7, 1, True, False, 1, "", 60, 1 << 40)
+    with database.write() as connection:
+        locks.insert(connection, lock)
+    with pytest.raises(Conflict), database.write() as connection:
+        locks.remove(connection, [lock.token])
+        assert not locks.any_in(connection, 7, 0)
+        raise Conflict
+    with database.write() as connection:
+        assert locks.any_in(connection, 7, 0)
+    with database.session() as connection:
+        assert locks.in_space(connection, 7, 0) == [lock]
+
+
+def test_numbers_that_somebody_died_with_become_even_again(database: Database) -> None:
+    """Whoever commits next knows that nobody else does: what was to be raised is, and can be relied on again."""
+    with database.write() as connection:
+        changed(connection)
+    before = [database.shared.raised(kind) for kind in (GENERATION, LOCKS)]
+    database.shared.committing((GENERATION, LOCKS))
+    with database.write() as connection:
+        advance(connection, "commits")
+    after = [database.shared.raised(kind) for kind in (GENERATION, LOCKS)]
+    assert [number & 1 for number in after] == [0, 0]
+    assert all(new > old for new, old in zip(after, before, strict=True))
+    with database.write() as connection:
+        advance(connection, "commits")
+    assert [database.shared.raised(kind) for kind in (GENERATION, LOCKS)] == after

@@ -253,6 +253,15 @@ def test_too_much_at_once(hub: Hub, files: FakeFiles) -> None:
     assert len(read(link, 3_000_000)) < 2_000_000
 
 
+def test_one_long_message(hub: Hub, files: FakeFiles) -> None:
+    """A page of changes at very long addresses arrives: whoever was dropped for it would be told the same again."""
+    listener = FakeListener(FakeFollower(files, size=100 * 16 * 1024 // len(b"new.")))
+    link = joined(hub, listener)
+    read(link, 6)
+    files.change()
+    assert len(read(link, 100 * 16 * 1024)) == 100 * 16 * 1024
+
+
 def test_farewell(files: FakeFiles) -> None:
     """At the end everybody hears so, within a second, whether they read or not; nobody comes in any more."""
     hub = Hub(files)  # type: ignore[arg-type]

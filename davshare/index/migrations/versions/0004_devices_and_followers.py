@@ -1,4 +1,4 @@
-"""When devices were seen and which are to be wiped, uploads of other kinds, and webhooks."""
+"""When devices were seen, which are to be wiped and what they were granted, uploads of other kinds, and webhooks."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_OPEN = sa.text("answer=''")
 _ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -44,8 +45,19 @@ def upgrade() -> None:
         _number("done", nullable=True),
     )
     op.create_index("wipe_user", "wipe", ["user"])
+    op.create_table(
+        "consent",
+        sa.Column("device", sa.BigInteger(), sa.ForeignKey("apptoken.id", ondelete="CASCADE"), primary_key=True),
+        _text("client", None),
+        _text("scope", None),
+        sa.Column("refresh", sa.LargeBinary()),
+        _number("signed_in"),
+    )
     for column in (_text("kind", "chunks"), _text("payload"), _text("answer")):
         op.add_column("upload", column)
+    op.drop_index("upload_space", "upload")
+    op.create_index("upload_open", "upload", ["space"], sqlite_where=_OPEN, postgresql_where=_OPEN)
+    op.create_index("upload_opener", "upload", ["user"], sqlite_where=_OPEN, postgresql_where=_OPEN)
     op.create_table(
         "webhook",
         sa.Column("id", _ID, primary_key=True),
