@@ -30,6 +30,9 @@ USED = {
     "core.pollinterval": "protocol/test_clients_start.py::test_capabilities",
     "core.webdav-root": "clients/test_pyocclient.py::test_files",
     "core.status": "protocol/test_clients_start.py::test_capabilities_are_those_of_status",
+    "spaces.enabled": "protocol/test_drives.py::test_mine",
+    "spaces.version": "protocol/test_drives.py::test_mine",
+    "spaces.projects": "protocol/test_drives.py::test_two_addresses_of_one_tree",
     "dav.chunking": "clients/test_sync_crashes.py::test_the_client_is_killed",
     "dav.bulkupload": "protocol/test_clients_bulk.py::test_files",
     "files.bigfilechunking": "clients/test_sync_clients.py::test_a_large_file_changed",
@@ -84,6 +87,7 @@ def test_all_that_is_announced_is_used(server: Server, client: str) -> None:
     """By a test that there is; and what depends on the client is told to the right ones."""
     found = leaves(told(server, AGENTS[client]))
     extensions = found.pop("files.tus_support.extension", "")
+    assert found.pop("spaces.share_jail") is False, "there is none"
     for path in found:
         users = [name for known, name in USED.items() if path == known or path.startswith(known + ".")]
         assert users, f"{path} is announced, and no test uses it"
