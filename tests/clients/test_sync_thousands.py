@@ -32,11 +32,12 @@ def age(folder: Path) -> None:
 def assert_quiet(device: Device) -> None:
     """A run without news: one PROPFIND, and what tells who and what this is."""
     done = device.sync()
-    assert done["PROPFIND"] == 1 and done["GET"] <= 3 and set(done) == {"PROPFIND", "GET"}, done
+    assert done["PROPFIND"] == 1 and done["GET"] <= 4 and set(done) == {"PROPFIND", "GET"}, done
     assert {path for method, path in device.log if method == "GET"} <= {
         "/status.php",
         "/ocs/v1.php/cloud/capabilities?format=json",
         "/ocs/v1.php/cloud/user?format=json",
+        "/push/ws",
     }
 
 
