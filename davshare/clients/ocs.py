@@ -28,6 +28,19 @@ class Result(NamedTuple):
     message: str | None = None
 
 
+class YesNo:
+    """A truth value that is one in JSON, as Nextcloud's programs want it, and a word in XML, as ownCloud's do."""
+
+    def __init__(self, value: bool) -> None:
+        self._value = value
+
+    def __bool__(self) -> bool:
+        return self._value
+
+    def __str__(self) -> str:
+        return "true" if self._value else "false"
+
+
 class Refused(Exception):
     """A call refuses, with a code of version 1."""
 
@@ -78,11 +91,21 @@ def respond(result: Result, version: int, as_json: bool, status: int | None = No
     }
     envelope = {"ocs": {"meta": meta, "data": data}}
     if as_json:
-        body, kind = json.dumps(envelope, ensure_ascii=True), "application/json; charset=utf-8"
+        body, kind = json.dumps(envelope, ensure_ascii=True, default=_plain), "application/json; charset=utf-8"
     else:
         body, kind = _HEAD + _xml(envelope) + "\n", "application/xml; charset=utf-8"
     headers = [("Content-Type", kind), ("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
     return Response(status or http_status(result.code, version), headers, body.encode())
+
+
+def _plain(value: object) -> bool:
+    """What JSON has no form for by itself.
+
+    :raises TypeError: it is something else.
+    """
+    if isinstance(value, YesNo):
+        return bool(value)
+    raise TypeError(f"{type(value).__name__} cannot be told")
 
 
 def _xml(value: Any) -> str:

@@ -107,12 +107,12 @@ def _described(call: OcsCall, user: User) -> dict[str, Any]:
     """An account in the words of both families of clients."""
     return {
         "id": user.name,
-        "enabled": "false" if user.disabled else "true",
+        "enabled": ocs.YesNo(not user.disabled),
         "quota": _space_of(call, user),
         "email": user.email,
         "displayname": user.display_name,
         "display-name": user.display_name,
-        "two_factor_auth_enabled": "true" if user.second_factor else "false",
+        "two_factor_auth_enabled": ocs.YesNo(user.second_factor),
         "groups": standing.groups_of(call, user),
         "subadmin": [group.name for group in groups.managed_by(call.files.db, user.name)],
         "language": "en",

@@ -59,6 +59,15 @@ _WRITERS: dict[str, Callable[[Exchange], Response]] = {
 _REPRESENTED = frozenset({"PUT", "PATCH", "DELETE", "PROPPATCH"})
 
 
+def _is_for_preview(x: Exchange) -> bool:
+    """Whether an app of ownCloud's wants a small picture of a file: it would take the file itself for one."""
+    return (
+        x.request.method in ("GET", "HEAD")
+        and "preview=1" in x.request.query.split("&")
+        and x.address.segments[:1] == ("remote.php",)
+    )
+
+
 class Dav:
     """The WebDAV door."""
 
@@ -78,6 +87,8 @@ class Dav:
             return bulk.respond(x)
         if tus.are_at(x.address):
             return tus.respond(x)
+        if _is_for_preview(x):
+            raise NotFound
         try:
             return self._respond(x)
         except (NotFound, Conflict):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 
 from davshare.dav import get, properties
 from davshare.dav.exchange import Exchange
-from davshare.errors import BadRequest, NotFound, UnsupportedMediaType
-from davshare.files import guard, upload
+from davshare.errors import BadRequest, Conflict, MethodNotAllowed, NotFound, UnsupportedMediaType
+from davshare.files import guard, tree, upload
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
 from davshare.files.upload import Sent, Stored
@@ -18,11 +19,15 @@ from davshare.model import names
 
 _SECONDS = re.compile(r"-?[0-9]{1,11}(\.[0-9]{1,20})?\Z")
 _LENGTH = re.compile(r"\d{1,18}\Z")
+#: Levels of folders that one upload makes.
+_MOST_FOLDERS = 32
 
 
 def handle(x: Exchange) -> Response:
     """Store the body as the file at the request's address."""
     sent = content(x)
+    if x.headers.get("x-nc-webdav-auto-mkcol", "").strip() == "1":
+        _make_folders(x, x.address.segments[:-1])
     stored = upload.put(x.files, x.asker, x.address, sent)
     if x.prefers("return=representation"):
         return get.representation(x, x.address, 201 if stored.created else 200)
@@ -30,6 +35,28 @@ def handle(x: Exchange) -> Response:
     if stored.created:
         answer.append(("Location", names.href(x.address.segments, False)))
     return Response(201 if stored.created else 204, answer)
+
+
+def _make_folders(x: Exchange, segments: tuple[str, ...]) -> None:
+    """Make what is missing above a file, as Nextcloud's app for iOS wants it.
+
+    :raises Conflict: nothing is there of so many levels.
+    """
+    missing = [segments]
+    while True:
+        try:
+            tree.make_folder(x.files, Asker(x.actor), Address(missing[-1]))
+        except MethodNotAllowed:
+            break  # here already
+        except Conflict:
+            if len(missing) == _MOST_FOLDERS or not missing[-1]:
+                raise
+            missing.append(missing[-1][:-1])
+        else:
+            break
+    for each in reversed(missing[:-1]):
+        with suppress(MethodNotAllowed):  # somebody else was quicker
+            tree.make_folder(x.files, Asker(x.actor), Address(each))
 
 
 def content(x: Exchange) -> Sent:

@@ -26,7 +26,8 @@ from davshare.http.responses import Response
 from davshare.model import names
 
 _BASE = ("remote.php", "dav", "uploads")
-_NUMBER = re.compile(r"[0-9]{1,18}\Z").match
+#: The number of a chunk, or those of its first byte and of its end (rclone, nc-py-api).
+_NUMBER = re.compile(r"[0-9]{1,18}(?:-[0-9]{1,18})?\Z").match
 _SIZE = re.compile(r"[0-9]{1,18}\Z").match
 #: What stands for the whole file.
 WHOLE = ".file"

@@ -18,6 +18,8 @@ MICROSOFT = "urn:schemas-microsoft-com:"
 SABRE = "http://sabredav.org/ns"
 #: Prefixes that every multistatus declares.
 PREFIXES = {DAV: "d", OC: "oc", NC: "nc", SABRE: "s", "http://www.w3.org/XML/1998/namespace": "xml"}
+#: Those that apps know by heart, declared where they stand; everything else is ``x``.
+_OTHERS = {"http://open-collaboration-services.org/ns": "x1", "http://open-cloud-mesh.org/ns": "x2"}
 DECLARATIONS = f'xmlns:d="{DAV}" xmlns:s="{SABRE}" xmlns:oc="{OC}" xmlns:nc="{NC}"'
 HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
 CONTENT_TYPE = "application/xml; charset=utf-8"
@@ -137,7 +139,8 @@ def tag(name: Name) -> tuple[str, str]:
         return f"{prefix}:{local}", f"{prefix}:{local}"
     if not namespace:
         return f'{local} xmlns=""', local
-    return f"x:{local} xmlns:x={quoteattr(namespace)}", f"x:{local}"
+    prefix = _OTHERS.get(namespace, "x")
+    return f"{prefix}:{local} xmlns:{prefix}={quoteattr(namespace)}", f"{prefix}:{local}"
 
 
 def empty(name: Name) -> str:

@@ -40,6 +40,11 @@ def listing(files: Files, actor: Actor, name: str) -> list[Chunk]:
         return uploads.chunks(connection, pending.opened(files, connection, actor, name).file)
 
 
+def number_of(chunk: str) -> int:
+    """What orders a chunk: its number, or the first of two when it is named by its place (``0-999``)."""
+    return int(chunk.partition("-")[0])
+
+
 def put(files: Files, actor: Actor, name: str, chunk: str, sent: Sent, kind: str = "chunks") -> bool:
     """Take in one chunk, in place of one of the same number; whether that is new.
 
@@ -48,7 +53,7 @@ def put(files: Files, actor: Actor, name: str, chunk: str, sent: Sent, kind: str
     :raises BadRequest: fewer bytes came than were announced, or others than their checksum says.
     :raises InsufficientStorage: the quota does not allow it.
     """
-    number = int(chunk)
+    number = number_of(chunk)
     with files.db.snapshot() as connection:
         open_ = pending.opened(files, connection, actor, name, kind)
         room = pending.room(files, connection, pending.waiting(files, connection, actor, open_))
@@ -167,7 +172,7 @@ def drop(files: Files, actor: Actor, name: str, chunk: str) -> None:
     with files.db.write() as connection:
         open_ = pending.opened(files, connection, actor, name)
         pending.demand_writer(actor)
-        found = next((each for each in uploads.chunks(connection, open_.file) if each.number == int(chunk)), None)
+        found = next((each for each in uploads.chunks(connection, open_.file) if each.number == number_of(chunk)), None)
         if found is None:
             raise NotFound
         uploads.drop(connection, open_.file, found.number)

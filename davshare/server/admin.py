@@ -239,6 +239,8 @@ def _fill(data: Path, admin: str, password: str, url: str) -> User:
         if database.revision() is not None:
             raise Conflict(f"there is an index in {database.place} already")
         upgrade(database)
+        with database.turn():
+            database.shared.settle_in()
     finally:
         database.close()
     with files(data) as service:

@@ -12,6 +12,7 @@ from benchlib.firstindex import Indexed
 from benchlib.results import OURS, Outcome, Results, middle
 from benchlib.startup import Start
 from benchlib.sync import CHANGES, REPORTS, Size
+from benchlib.syncing import SIZE, Synced
 
 _BEGIN, _END = "<!-- figures -->", "<!-- /figures -->"
 _RATES = (
@@ -42,6 +43,8 @@ def markdown(results: Results) -> str:
         parts.append(_index(results.first_index))
     if results.accounts:
         parts += [_ACCOUNTS, _accounts(results.accounts)]
+    if results.synced:
+        parts += [_synced_text(results.synced), _synced_table(results.synced), _latencies(results.synced)]
     if results.starts:
         parts += [_starts(results.starts)]
     return "\n\n".join(parts)
@@ -124,6 +127,28 @@ def _accounts(crowds: Sequence[Crowd]) -> str:
     head = ("accounts", "groups", "app token", "password", "again", "user search", "group list")
     rows = [(f"{c.accounts:,}", f"{c.groups:,}", *(f"{value:.1f} ms" for value in c[2:])) for c in crowds]
     return table(head, rows, words=0)
+
+
+def _synced_text(synced: Synced) -> str:
+    left = f" Not installed here: {', '.join(synced.missing)}." if synced.missing else ""
+    return (
+        f"Sync clients as they are: the first upload of {synced.files:,} files of {SIZE:,} bytes, a run without news, "
+        f"and one in which one of {synced.large:,} files was changed elsewhere. The client's own work, on the same "
+        f"machine, is in the time, and only the server's in the processor time.{left}"
+    )
+
+
+def _synced_table(synced: Synced) -> str:
+    rows = [
+        (run.client, run.what, duration(run.seconds), duration(run.cpu), f"{run.requests:,}") for run in synced.runs
+    ]
+    return table(("client", "run", "time", "server CPU", "requests"), rows, words=2)
+
+
+def _latencies(synced: Synced) -> str:
+    head = ("one request after the other", "median", "95 % below")
+    rows = [(each.method, f"{each.middle:.2f} ms", f"{each.most:.2f} ms") for each in synced.latencies]
+    return table(head, rows)
 
 
 def _starts(starts: Sequence[Start]) -> str:

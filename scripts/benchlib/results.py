@@ -13,6 +13,7 @@ from benchlib.load import Measured
 from benchlib.ours import Davshare, Relaxed
 from benchlib.startup import Start
 from benchlib.sync import Size
+from benchlib.syncing import Synced
 from benchlib.trials import Trial
 
 OURS = Davshare.key
@@ -59,6 +60,7 @@ class Results(NamedTuple):
     starts: list[Start]
     first_index: Indexed | None
     accounts: list[Crowd]
+    synced: Synced | None
     took: float
 
     def others(self) -> list[float]:
@@ -87,6 +89,15 @@ def plain(results: Results) -> dict[str, Any]:
         "starts": [each._asdict() for each in results.starts],
         "accounts": [each._asdict() for each in results.accounts],
         "first_index": results.first_index._asdict() if results.first_index else None,
+        "synced": _synced(results.synced) if results.synced else None,
+    }
+
+
+def _synced(synced: Synced) -> dict[str, Any]:
+    return {
+        **synced._asdict(),
+        "runs": [each._asdict() for each in synced.runs],
+        "latencies": [each._asdict() for each in synced.latencies],
     }
 
 

@@ -179,3 +179,13 @@ def test_quick_commands_import_nothing_heavy(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment())
     assert done.stdout.splitlines()[-1] == "heavy []"
+
+
+def test_a_new_folder_counts_as_no_backup(own_server) -> None:
+    """Not at its first start, with users made before, nor after a kill: clients would compare everything."""
+    server = own_server()
+    server.dav().put("file", b"1")
+    server.kill9()
+    server.run()
+    assert "restored" not in server.log_tail()
+    assert server.rows("SELECT value FROM counter WHERE name='epoch'") == [(1,)]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from support.server import ROOT, environment
+from support.counting import relay
+from support.server import ROOT, Server, environment
+from support.syncing import CLIENTS, Device
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -78,3 +80,22 @@ def sample(tmp_path: Path) -> Path:
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     return folder
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest) -> str:
+    """One of the programs that sync a folder; where it is missing the test is skipped."""
+    if shutil.which(request.param) is None:
+        pytest.skip(f"{request.param} is missing ({CLIENTS[request.param]})")
+    return request.param
+
+
+@pytest.fixture
+def devices(client: str, tmp_path: Path, server: Server) -> Iterator[tuple[Device, Device]]:
+    """Two machines of alice's; one file is there already, because clients ask before all files go.
+
+    The server should belong to the test: these clients sync a whole home.
+    """
+    server.dav().put("stays.txt", b"stays")
+    with relay(server.port) as between:
+        yield tuple(Device(client, tmp_path / name, server, between) for name in ("first", "second"))

@@ -4,12 +4,16 @@ A file holds requests and the answers that their senders need.  A request follow
 an empty line and the body.  An answer follows ``<<<``: the status (``200 or 201``), header lines, and after an empty
 line pieces that the body must hold.  ``Name: *`` wants any value, ``Name: {=word}`` keeps it as ``{word}`` for later,
 ``!Name`` wants no such header.  ``{length}`` is the length of the body, ``{base}`` the path of a fresh folder,
-``{bare}`` the same without its slash, ``{url}`` the same as a URL, ``{host}`` and ``{auth}`` values of headers.
+``{bare}`` the same without its slash, ``{url}`` the same as a URL, ``{files}`` and ``{webdav}`` the same folder where
+Nextcloud's and ownCloud's apps look for it, ``{uploads}`` a new folder of chunks, ``{site}`` the URL of the server,
+``{host}`` and ``{auth}`` values of headers.  ``{=word}`` in a piece of the body keeps what is there up to a quote or
+tag, and a piece after ``!`` must not be there.
 """
 
 from __future__ import annotations
 
 import re
+import secrets
 import socket
 from pathlib import Path
 from typing import NamedTuple
@@ -70,7 +74,20 @@ class Replay:
         for line in turn.headers:
             self._judge(line, answer, context)
         for piece in turn.pieces:
-            assert self._fill(piece) in answer.body.decode(), f"{piece} is not in\n{context}"
+            self._find(piece, answer.body.decode(), context)
+
+    def _find(self, piece: str, body: str, context: str) -> None:
+        if piece.startswith("!"):
+            assert self._fill(piece[1:]) not in body, f"{piece} is in\n{context}"
+            return
+        before, capture, after = piece.partition("{=")
+        if not capture:
+            assert self._fill(piece) in body, f"{piece} is not in\n{context}"
+            return
+        word, _, after = after.partition("}")
+        found = re.search(re.escape(self._fill(before)) + '([^"<]+)' + re.escape(self._fill(after)), body)
+        assert found, f"{piece} is not in\n{context}"
+        self._words[word] = found[1]
 
     def _judge(self, line: str, answer: RawAnswer, context: str) -> None:
         name, _, wanted = line.partition(": ")
@@ -112,6 +129,10 @@ def test_conversation(server: Server, box: Dav, path: Path) -> None:
         "base": box.base,
         "bare": box.base.rstrip("/"),
         "url": box.full(""),
+        "files": box.base.replace("/dav/home/", "/remote.php/dav/files/alice/"),
+        "webdav": box.base.replace("/dav/home/", "/remote.php/webdav/"),
+        "uploads": f"/remote.php/dav/uploads/alice/{secrets.token_hex(16)}",
+        "site": server.url,
         "host": f"127.0.0.1:{server.port}",
         "auth": basic("alice", server.users["alice"]),
     }

@@ -6,6 +6,7 @@ import contextlib
 import re
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -25,6 +26,8 @@ class Relay:
         self.sent = 0
         #: Bytes after which the network is gone; None: never.
         self.limit: int | None = None
+        #: Bytes after which nothing goes on, and nobody is told; None: never.
+        self.stall: int | None = None
         threading.Thread(target=self._accept, daemon=True).start()
 
     def take(self) -> Counter[str]:
@@ -32,6 +35,11 @@ class Relay:
         found = Counter(method for method, _ in self.requests)
         self.requests, self.sent = [], 0
         return found
+
+    @property
+    def stalled(self) -> bool:
+        """Whether as much was sent as :attr:`stall` lets through."""
+        return self.stall is not None and self.sent > self.stall
 
     def close(self) -> None:
         """Take no more connections."""
@@ -41,7 +49,11 @@ class Relay:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self.to))
+                try:
+                    server = socket.create_connection(("127.0.0.1", self.to))
+                except OSError:
+                    client.close()  # nobody is there at the moment
+                    continue
                 for ends in ((client, server, True), (server, client, False)):
                     threading.Thread(target=self._pump, args=ends, daemon=True).start()
 
@@ -52,6 +64,8 @@ class Relay:
                     if self.limit is not None and self.sent + len(data) > self.limit:
                         break
                     self.sent += len(data)
+                    while self.stall is not None and self.sent > self.stall:
+                        time.sleep(0.01)
                     found = _REQUEST.findall(data)
                     self.requests += [(method.decode(), path.decode()) for method, path in found]
                 sink.sendall(data)

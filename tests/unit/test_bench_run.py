@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,22 @@ def test_accounts(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "figures.json").read_text("utf-8"))["accounts"]
     assert [(each["accounts"], each["groups"]) for each in found] == [(1_000, 100), (50_000, 5_000)]
     assert "| 50,000 | 5,000 |" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("nextcloudcmd"), reason="nextcloudcmd is missing (nextcloud-desktop-cmd)")
+def test_clients(tmp_path: Path) -> None:
+    """Every file goes up, a quiet run asks little, and a changed file costs no more among many."""
+    done = _bench(tmp_path, "--quick", "--only", "clients")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "figures.json").read_text("utf-8"))["synced"]
+    runs = {each["what"]: each for each in found["runs"] if each["client"] == "nextcloudcmd"}
+    assert list(runs) == ["first", "quiet", "one changed"]
+    assert 200 < runs["first"]["requests"] < 300
+    assert runs["quiet"]["requests"] <= 4 and runs["one changed"]["requests"] <= 8
+    assert [each["method"] for each in found["latencies"]] == ["PUT", "MKCOL", "PROPFIND"]
+    assert all(0 < each["middle"] <= each["most"] for each in found["latencies"])
+    assert "| nextcloudcmd | one changed |" in done.stdout
 
 
 def test_unknown_names_are_refused(tmp_path: Path) -> None:
