@@ -77,6 +77,8 @@ class Attendant:
         pause = self._files.settings.get("disk.scan_hours") * 3600
         for number, space in found.items():
             watched = self._spaces.setdefault(number, _Watched(space))
+            if space.held and not watched.space.held:
+                watched.scanned = 0.0  # what was gone may have come back before this process knew of the hold
             watched.space = space
             try:
                 self._files.store(space).present()
