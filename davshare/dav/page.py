@@ -46,7 +46,8 @@ class Page:
         place, asked = self._scope.place, self._asked
         plain = place.sight is None and place.passages is None and bool(place.rights & Permission.READ)
         locked = bool(self._scope.locks) and tells_locks(asked)
-        known = self._learnt >= 0 or not self._checked
+        # Numbers of before the snapshot: one that was raised meanwhile must not stand for what is older than it.
+        known = self._x.actor.generation > 0 and (self._learnt >= 0 or not self._checked)
         return plain and known and not locked and asked.kind != "propname" and _LOOSE.isdisjoint(asked.names)
 
     def texts(self, way: tuple[Node, ...], href: str) -> Iterator[str]:
@@ -57,7 +58,7 @@ class Page:
         self._dead = None
         places = tuple([node.place_seq for node in way])
         learnt = self._learnt if self._checked else 0
-        who = (x.actor.user, x.files.generation(), self._scope.place.rights)
+        who = (x.actor.user, x.actor.generation, self._scope.place.rights)
         key = (who, folder.id, places, href, self._asked, x.prefers("return=minimal"), learnt)
         return x.files.written.members(self._connection, key, folder, self)
 
