@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote, urlsplit
 
 from davshare.errors import BodyCut, DavshareError, Forbidden, MethodNotAllowed, NotAuthenticated
@@ -20,11 +21,10 @@ from davshare.identity.openid import Declined, OpenIdProvider, Wish
 from davshare.identity.sessions import BROWSER, Session, Sessions
 from davshare.model.people import Actor
 from davshare.web import forms, origin
-from davshare.web.browse import environment
 
 #: Nothing but our own style sheet works on these pages.  The answer leads from this site to the program: browsers hold
 #: the form to both.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action {}; base-uri 'none'; frame-ancestors 'none'"
+_page = partial(forms.page, "authorize.html")
 
 #: Seconds that somebody has to read the page, where they have to have signed in just now.
 _READING = 600
@@ -71,7 +71,7 @@ class AuthorizeDoor:
         except BodyCut:
             raise
         except Declined as no:
-            return _redirect(no.location)
+            return forms.redirect(no.location)
         except DavshareError as error:
             answer = _page(error.status, "closed", "'self'", message=error.message)
             answer.headers += error.headers
@@ -84,9 +84,11 @@ class AuthorizeDoor:
         wish = self._provider.wish(request.query, site)
         who = self._signed_in(request, wish)
         if "none" in wish.prompts:
-            return _redirect(self._provider.no(wish, site, "login_required" if who is None else "consent_required"))
+            return forms.redirect(
+                self._provider.no(wish, site, "login_required" if who is None else "consent_required")
+            )
         if who is None:
-            return _redirect(_sign_in(request))
+            return forms.redirect(_sign_in(request))
         if apptokens.is_limited(who.actor):
             raise Forbidden(
                 "You have signed in with an app token, which lets nobody in. Sign out, and use the password."
@@ -110,12 +112,12 @@ class AuthorizeDoor:
         wish = self._provider.wish(request.query, site)
         who = self._signed_in(request, wish, _READING)
         if who is None:
-            return _redirect(_sign_in(request))
+            return forms.redirect(_sign_in(request))
         form = forms.read(request)
         self._provider.consents.demand_seal(request.query, who.actor, form.get("seal", ""))
         if form.get("answer") != "yes":
-            return _redirect(self._provider.no(wish, site))
-        return _redirect(self._provider.grant(wish, site, who))
+            return forms.redirect(self._provider.no(wish, site))
+        return forms.redirect(self._provider.grant(wish, site, who))
 
     def _signed_in(self, request: Request, wish: Wish, since: int = 0) -> SignedIn | None:
         """Who is signed in, recently enough for what is asked.
@@ -156,7 +158,7 @@ class AuthorizeDoor:
 
     @staticmethod
     def _gone(request: Request, target: str) -> Response:
-        answer = _redirect(target) if target else _page(200, "left", "'self'")
+        answer = forms.redirect(target) if target else _page(200, "left", "'self'")
         answer.headers.append(origin.session_cookie(request, "", 0))
         return answer
 
@@ -174,21 +176,3 @@ def _origin_of(address: str) -> str:
     """An address of a program as a source of the policy (CSP3 section 2.3.1): its origin, or its scheme."""
     parts = urlsplit(address)
     return f"http://{parts.netloc}" if parts.scheme == "http" else f"{parts.scheme}:"
-
-
-def _redirect(location: str) -> Response:
-    return Response(302, [("Location", location), ("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer")])
-
-
-def _page(status: int, state: str, forms_go: str, **values: object) -> Response:
-    headers = [
-        ("Content-Type", "text/html; charset=utf-8"),
-        ("Content-Security-Policy", _POLICY.format(forms_go)),
-        ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
-        # Not less than this: without an origin the form could not be told from those of others.
-        ("Referrer-Policy", "same-origin"),
-        ("Cache-Control", "no-store"),
-    ]
-    text = environment().get_template("authorize.html").render(state=state, **values)
-    return Response(status, headers, text.encode())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import quote
 
 from davshare.errors import BodyCut, DavshareError, Forbidden, MethodNotAllowed, NotAuthenticated
@@ -19,11 +20,10 @@ from davshare.identity.flows import Flows
 from davshare.identity.throttle import network_of
 from davshare.model.people import Actor
 from davshare.web import forms, origin
-from davshare.web.browse import environment
 
 #: Nothing but our own style sheet works on these pages.  An answer leads to this site, and in the first version of the
 #: flow from there to the program: browsers hold the form to that, too.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action {}; base-uri 'none'; frame-ancestors 'none'"
+_page = partial(forms.page, "flow.html")
 
 
 class FlowDoor:
@@ -50,7 +50,7 @@ class FlowDoor:
         if request.headers.get("ocs-apirequest", "").strip().lower() != "true":
             return _page(403, "closed", "'self'", message="This address is for programs; open it from yours.")
         begun = self._flows.begin(request.headers.get("user-agent", ""), request.peer, polled=False)
-        return _redirect(_address(begun.page, False))
+        return forms.redirect(_address(begun.page, False))
 
     def respond(self, request: Request, page: str, polled: bool) -> Response:
         """The page of a flow, and what becomes of the answer that is given there.
@@ -97,7 +97,7 @@ class FlowDoor:
         origin.demand_own_page(request, self._public_url)
         actor = self._signed_in(request)
         if actor is None:
-            return _redirect(_address(page, polled))
+            return forms.redirect(_address(page, polled))
         form = forms.read(request)
         seal = form.get("seal", "")
         if form.get("answer") != "yes":
@@ -110,7 +110,7 @@ class FlowDoor:
         target = (
             f"nc://login/server:{site}&user:{quote(granted.name, safe='')}&password:{quote(granted.secret, safe='')}"
         )
-        return _redirect(target)
+        return forms.redirect(target)
 
     def _signed_in(self, request: Request) -> Actor | None:
         try:
@@ -121,21 +121,3 @@ class FlowDoor:
 
 def _address(page: str, polled: bool) -> str:
     return f"/login/{'v2/' if polled else ''}flow/{quote(page, safe='')}"
-
-
-def _redirect(location: str) -> Response:
-    return Response(302, [("Location", location), ("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer")])
-
-
-def _page(status: int, state: str, forms_go: str, **values: object) -> Response:
-    headers = [
-        ("Content-Type", "text/html; charset=utf-8"),
-        ("Content-Security-Policy", _POLICY.format(forms_go)),
-        ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
-        # Not less than this: without an origin the form could not be told from those of others.
-        ("Referrer-Policy", "same-origin"),
-        ("Cache-Control", "no-store"),
-    ]
-    text = environment().get_template("flow.html").render(state=state, **values)
-    return Response(status, headers, text.encode())
