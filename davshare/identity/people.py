@@ -8,6 +8,7 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from davshare.errors import BadRequest, Conflict
+from davshare.files import access
 from davshare.identity import passwords
 from davshare.identity.groups import PAGE, change_membership
 from davshare.identity.lookup import check_text, find_group, find_user
@@ -253,6 +254,7 @@ def remove_user(files: Files, name: str) -> User:
     drop_home(files, user.id)
 
     def work(tx: Transaction) -> User:
+        access.forget_sharer(tx, user.id)
         change_membership(tx, leaving=members.touching(tx.connection, user.id))
         people.remove(tx.connection, user.id)
         return user
