@@ -14,7 +14,7 @@ class Share(NamedTuple):
 
     ``space_kind``, ``space_name`` and ``space_node`` are those of the space
     that the node is in, and ``owner`` is whose home that is.  ``state`` is
-    what the one who asks has made of it.  Times are seconds since 1970.
+    what its user has made of it, or the one who asks of what a group received.  Times are seconds since 1970.
     """
 
     id: int
@@ -56,7 +56,7 @@ _SELECT = (
     " JOIN principal p ON p.id=s.principal JOIN principal q ON q.id=s.sharer"
     " JOIN node n ON n.id=s.node JOIN space ON space.id=n.space"
     " LEFT JOIN principal o ON o.id=space.owner"
-    ' LEFT JOIN receipt r ON r.share=s.id AND r."user"=?'
+    " LEFT JOIN receipt r ON r.share=s.id AND r.\"user\"=CASE WHEN p.kind='user' THEN p.id ELSE ? END"
 )
 
 

@@ -131,6 +131,13 @@ SETTINGS: tuple[Setting, ...] = (
         31,
     ),
     Setting(
+        "sharing.search.enumeration", True, "Find whom to share with by a part of the name, not only by all of it."
+    ),
+    Setting(
+        "sharing.search.only_group_members", False, "Find only those by a part of the name who are in one's own groups."
+    ),
+    Setting("sharing.search.min_length", 2, "Fewest letters by which whom to share with is found by a part.", 1, 64),
+    Setting(
         "sharing.user.expire_default", False, "Shares with users end after some days unless somebody says otherwise."
     ),
     Setting("sharing.user.expire_enforced", False, "Shares with users may not end later than that."),

@@ -13,6 +13,11 @@ from davshare.index.database import Connection
 from davshare.model.access import Permission
 from davshare.model.people import Actor, Group, User
 
+
+class BadExpiry(BadRequest):
+    """A share cannot end then."""
+
+
 _DAY = 86400
 #: Whether shares end by themselves, whether they have to, and after how many days: by the kind of the receiver.
 _ENDS = {
@@ -29,7 +34,7 @@ def demand_enabled(settings: Settings) -> None:
     :raises Forbidden: sharing is switched off.
     """
     if not settings.get("sharing.enabled"):
-        raise Forbidden("Sharing is switched off here.")
+        raise Forbidden("Share API is disabled")
 
 
 def demand_shareable(settings: Settings, actor: Actor, place: Place) -> None:
@@ -42,12 +47,12 @@ def demand_shareable(settings: Settings, actor: Actor, place: Place) -> None:
     place.found()
     place.demand(Permission.READ)
     if place.is_root:
-        raise Forbidden("The root of a space cannot be shared; people become members of it.")
+        raise Forbidden("You can't share your root folder")
     if not place.rights & reshares.SHARING:
         place.demand(Permission.SHARE)
     owns = guard.rules(actor, place.space) or place.rights & Permission.WRITE_ACL
     if not owns and not settings.get("sharing.resharing"):
-        raise Forbidden("Sharing what others have shared is not allowed here.")
+        raise Forbidden("Resharing is not allowed")
 
 
 def demand_receiver(
@@ -55,45 +60,44 @@ def demand_receiver(
 ) -> None:
     """Return when somebody may share what is at a place with a user or group.
 
-    :raises BadRequest: it is theirs already.
-    :raises Forbidden: the site does not allow it.
+    :raises Forbidden: it is theirs already, or the site does not allow it.
     """
     if isinstance(receiver, User):
         if receiver.id == actor.user:
-            raise BadRequest("Nobody shares with themselves.")
+            raise Forbidden("Can't share with yourself")
         if receiver.id == place.space.owner:
-            raise BadRequest("The owner has it already.")
+            raise Forbidden("Can't share with the share owner")
         if settings.get("sharing.only_with_group_members"):
             shared = people.principals_of(connection, receiver.id) & actor.principals
             if not shared:
-                raise Forbidden("Sharing is allowed with members of one's own groups only.")
+                raise Forbidden("Only sharing with group members is allowed")
         return
     if not settings.get("sharing.group_sharing"):
-        raise Forbidden("Sharing with groups is not allowed here.")
+        raise Forbidden("Group sharing is disabled by the administrator")
     own_only = settings.get("sharing.only_with_own_groups") or settings.get("sharing.only_with_group_members")
     if own_only and receiver.id not in actor.principals:
-        raise Forbidden("Sharing is allowed with one's own groups only.")
+        raise Forbidden("Only sharing within your own groups is allowed")
 
 
 def expiry(settings: Settings, receiver: User | Group, wanted: int | None, told: bool) -> int | None:
     """When a share ends, in seconds since 1970; None: never.
 
     :param told: whether somebody has said so, if only that it never ends.
-    :raises BadRequest: that is over already, or later than the site allows.
+    :raises BadExpiry: that is over already, or later than the site allows.
     """
     by_default, enforced, days = _ENDS["user" if isinstance(receiver, User) else "group"]
     now = int(time.time())
     latest = (now // _DAY + settings.get(days) + 1) * _DAY
     if wanted is not None and wanted <= now:
-        raise BadRequest("That time is over already.")
+        raise BadExpiry("Expiration date is in the past")
     if not settings.get(by_default):
         return wanted
     if not settings.get(enforced):
         return wanted if told else latest
     if wanted is None and told:
-        raise BadRequest("A share has to end some time here.")
+        raise BadExpiry("Expiration date is enforced")
     if wanted is not None and wanted > latest:
-        raise BadRequest("That is later than is allowed here.")
+        raise BadExpiry("Cannot set expiration date that far in the future")
     return latest if wanted is None else wanted
 
 

@@ -23,6 +23,7 @@ from davshare.index import grants, nodes, people, spaces
 from davshare.index import shares as rows
 from davshare.index.database import Connection
 from davshare.index.shares import Share
+from davshare.model import names
 from davshare.model.access import Permission, Rights
 from davshare.model.people import Actor, Group, User
 from davshare.sharing import bits, rules
@@ -130,7 +131,7 @@ def _demand_mine(actor: Actor, place: Place, old: Share | None, grant: grants.Gr
     """
     others = grant is not None if old is None else old.sharer != actor.user
     if others and not (guard.rules(actor, place.space) or place.rights & Permission.WRITE_ACL):
-        raise Forbidden("This item is already shared with them.")
+        raise Forbidden("Path already shared with this user")
 
 
 def _rights(files: Files, actor: Actor, place: Place, wanted: Rights | None) -> Rights:
@@ -147,9 +148,9 @@ def _rights(files: Files, actor: Actor, place: Place, wanted: Rights | None) -> 
     if not files.settings.get("sharing.resharing"):
         rights &= ~Permission.SHARE
     if not rights & Permission.READ:
-        raise BadRequest("A share lets people read at least.")
+        raise BadRequest("Cannot remove all permissions")
     if rights & ~own:
-        raise Forbidden("Nobody can share more than they may do themselves.")
+        raise Forbidden("Cannot increase permissions")
     return rights
 
 
@@ -169,8 +170,6 @@ def receiver_named(connection: Connection, kind: str, name: str) -> User | Group
 
     :raises NotFound: there is none that anything can be shared with.
     """
-    from davshare.model import names
-
     found = access.find_principal(connection, kind, names.key(name))
     if found is None or (isinstance(found, User) and found.disabled):
         raise NotFound("There is no such user or group.")
@@ -189,13 +188,13 @@ def get(files: Files, actor: Actor, number: int) -> Found:
 def _known(connection: Connection, actor: Actor, number: int) -> Found:
     found = _placed(connection, [share] if (share := rows.get(connection, number, actor.user)) else [])
     if not found:
-        raise NotFound("There is no such share.")
+        raise NotFound("Wrong share ID, share doesn't exist")
     place = _place(connection, actor, found[0])
     share = found[0].share
     inside = bool(place.rights & Permission.READ)
     concerned = actor.user == share.sharer or share.principal in actor.principals
     if not inside or not (concerned or place.rights & (Permission.READ_ACL | Permission.WRITE_ACL)):
-        raise NotFound("There is no such share.")
+        raise NotFound("Wrong share ID, share doesn't exist")
     return found[0]
 
 
@@ -207,7 +206,7 @@ def _place(connection: Connection, actor: Actor, found: Found) -> Place:
     space = spaces.get(connection, found.share.space)
     chain = tuple(nodes.chain(connection, found.share.node)[:DEEPEST])
     if space is None or not chain:
-        raise NotFound("There is no such share.")
+        raise NotFound("Wrong share ID, share doesn't exist")
     if space.kind == "home":
         base: tuple[str, ...] = ("dav", "home") if space.owner == actor.user else ("dav", "users", space.name)
     else:
@@ -339,5 +338,5 @@ def answer(files: Files, actor: Actor, number: int, state: State) -> None:
     with files.db.write() as connection:
         found = _known(connection, actor, number)
         if found.share.principal not in actor.principals or found.share.owner == actor.user:
-            raise NotFound("There is no such share.")
+            raise NotFound("Wrong share ID, share doesn't exist")
         rows.set_state(connection, number, actor.user, state)

@@ -190,7 +190,7 @@ def test_nobody_shares_with_themselves_or_the_owner(world: World) -> None:
     """They have it already."""
     world.share("alice", "Box", "bob")
     for who, receiver in (("alice", "alice"), ("bob", "bob"), ("bob", "alice")):
-        with pytest.raises(BadRequest):
+        with pytest.raises(Forbidden):
             world.share(who, "Box", receiver)
 
 
