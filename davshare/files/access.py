@@ -100,7 +100,7 @@ def settle(tx: Transaction, principals: Iterable[int], space: int | None = None)
 
     And from the shares that were made on the strength of those.
     """
-    waiting = list(principals)
+    waiting = list(principals) if shares.any_at_all(tx.connection) else []
     while waiting:
         found = shares.sharing(tx.connection, waiting.pop(), space)
         for share, node, rights, expires in reshares.fallen(tx.connection, found):

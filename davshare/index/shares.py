@@ -82,6 +82,13 @@ def by(connection: Connection, sharer: int, limit: int) -> list[Share]:
     return [Share._make(row) for row in rows]
 
 
+def page(connection: Connection, sharer: int | None, offset: int, limit: int) -> list[Share]:
+    """What a user, or everybody, has shared, the oldest first."""
+    where, who = ("", ()) if sharer is None else ("WHERE s.sharer=? ", (sharer,))
+    rows = connection.execute(f"{_SELECT} {where}ORDER BY s.id LIMIT ? OFFSET ?", (0, *who, limit, offset))
+    return [Share._make(row) for row in rows]
+
+
 def to(connection: Connection, user: int, principals: Sequence[int], limit: int) -> list[Share]:
     """What some principals, of whom ``user`` is one, have received from others, the oldest first."""
     rows = connection.execute(
@@ -112,6 +119,11 @@ def sharing(connection: Connection, principal: int, space: int | None = None) ->
         (principal, 0, principal) if space is None else (principal, 0, principal, space),
     )
     return [Share._make(row) for row in rows]
+
+
+def any_at_all(connection: Connection) -> bool:
+    """Whether anybody shares anything."""
+    return connection.execute("SELECT 1 FROM share LIMIT 1").fetchone() is not None
 
 
 def ways(connection: Connection, numbers: Sequence[int]) -> dict[int, list[tuple[int, str]]]:
@@ -147,6 +159,12 @@ def insert(
 def set_note(connection: Connection, number: int, note: str) -> None:
     """Other words for the receivers."""
     connection.execute("UPDATE share SET note=? WHERE id=?", (note, number))
+    changed(connection)
+
+
+def renew(connection: Connection, number: int, sharer: int, note: str) -> None:
+    """Somebody shares again what was shared with the same receiver."""
+    connection.execute("UPDATE share SET sharer=?, note=? WHERE id=?", (sharer, note, number))
     changed(connection)
 
 

@@ -107,7 +107,8 @@ def create(files: Files, asker: Asker, address: Address, new: New) -> Found:
             expires = rules.expiry(files.settings, new.receiver, wanted, new.expires is not ...)
         _put(tx, place, asker.actor, Rule(new.receiver.id, False, rights, expires))
         if old is not None:
-            rows.set_note(tx.connection, old.id, new.note)
+            # It rests on the rights of whoever said so last.
+            rows.renew(tx.connection, old.id, asker.actor.user, new.note)
             return old.id
         accepted = files.settings.get("sharing.auto_accept")
         now = tx.now // 1_000_000_000
@@ -221,6 +222,21 @@ def made(files: Files, actor: Actor) -> list[Found]:
         return _reached(connection, actor, rows.by(connection, actor.user, MOST))
 
 
+def listed(files: Files, user: str | None, offset: int = 0, limit: int | None = None) -> list[Found]:
+    """A page of what a user, or everybody, has shared, the oldest first; for administrators.
+
+    :raises NotFound: there is no such user.
+    """
+    with files.db.snapshot() as connection:
+        sharer = None
+        if user is not None:
+            known = people.user(connection, names.key(user))
+            if known is None:
+                raise NotFound("There is no such user.")
+            sharer = known.id
+        return _placed(connection, rows.page(connection, sharer, offset, MOST if limit is None else limit))
+
+
 def received(files: Files, actor: Actor, states: Sequence[State] = (State.ACCEPTED,)) -> list[Found]:
     """What others have shared with somebody, or with a group of theirs, in some states.
 
@@ -328,6 +344,25 @@ def revoke(files: Files, asker: Asker, number: int) -> None:
         access.drop(tx, place.found(), share.principal)
 
     files.committer.run(work, [space], asker.actor.user, asker.actor.device)
+
+
+def expire(files: Files, number: int) -> None:
+    """Let a share end now, whoever made it.
+
+    :raises NotFound: there is no such share.
+    """
+    with files.db.session() as connection:
+        found = rows.get(connection, number, 0)
+    if found is None:
+        raise NotFound("There is no such share.")
+
+    def work(tx: Transaction) -> None:
+        share = rows.get(tx.connection, number, 0)
+        node = None if share is None else nodes.get(tx.connection, share.node)
+        if share is not None and node is not None:
+            access.drop(tx, node, share.principal)
+
+    files.committer.run(work, [found.space])
 
 
 def answer(files: Files, actor: Actor, number: int, state: State) -> None:

@@ -259,3 +259,28 @@ def test_a_plan_costs_a_number_of_statements_that_follows_its_depth(counter: Cou
             assert status == 200 and {each["verdict"] for each in json.loads(data)["items"]} == {"send"}
             costs.append(statements)
         assert costs[2] == costs[3] < 20, costs
+
+
+def test_what_was_received_is_listed_by_a_fixed_number_of_statements(counter: Counter) -> None:
+    """Three shares, or two hundred: of one's own, of others, and of the members of a folder."""
+    shares = "/ocs/v2.php/apps/files_sharing/api/v1/shares"
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    assert counter.ask("POST", "/ocs/v2.php/cloud/users", "userid=bob&password=bob-pass-000", **form)[0] == 200
+    bob = {"authorization": "Basic " + base64.b64encode(b"bob:bob-pass-000").decode()}
+    counter.ask("MKCOL", "/dav/home/box/")
+    costs: list[tuple[int, ...]] = []
+    for before, after in ((0, 3), (3, 200)):
+        for number in range(before, after):
+            assert counter.ask("MKCOL", f"/dav/home/box/d{number}/")[0] == 201
+            assert counter.ask("POST", shares, f"path=/box/d{number}&shareWith=bob", **form)[0] == 200
+        asked = [
+            (f"{shares}?format=json&shared_with_me=true", bob),
+            (f"{shares}?format=json", {}),
+            (f"{shares}?format=json&path=/box&subfiles=true", {}),
+        ]
+        for path, login in asked:
+            counter.ask("GET", path, **login)
+        answers = [counter.ask("GET", path, **login) for path, login in asked]
+        assert [len(json.loads(body)["ocs"]["data"]) for _, body, _ in answers] == [after] * 3
+        costs.append(tuple(cost for _, _, cost in answers))
+    assert costs[0] == costs[1] and max(costs[1]) < 16

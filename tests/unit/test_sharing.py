@@ -238,6 +238,16 @@ def test_what_was_passed_on_ends_with_what_it_rests_on(world: World, by: str) ->
     assert world.received("carol", *State) == world.received("dave", *State) == []
 
 
+def test_an_owner_who_shares_again_stands_in(world: World) -> None:
+    """What the owner has said does not end with somebody else's share."""
+    top = world.share("alice", "Box", "bob", rights=ALL)
+    passed = world.share("bob", "Box/in", "dave", rights=READ)
+    again = world.share("alice", "Box/in", "dave", rights=EDIT)
+    assert (again.share.id, again.share.sharer_name) == (passed.share.id, "alice")
+    shares.revoke(world.files, world.asker("alice"), top.share.id)
+    assert world.rights("dave", "Box/in") == EDIT
+
+
 def test_who_has_it_from_elsewhere_too_keeps_sharing(world: World) -> None:
     """Two grants on one way combine."""
     groups.join(world.files, "outer", "bob")
