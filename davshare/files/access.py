@@ -15,6 +15,7 @@ from davshare.files.service import Files
 from davshare.index import grants, nodes, people, shares
 from davshare.index.database import Connection
 from davshare.index.grants import Grant, Told
+from davshare.index.shares import Share
 from davshare.model import names
 from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node
@@ -102,15 +103,27 @@ def settle(tx: Transaction, principals: Iterable[int], space: int | None = None)
     """
     waiting = list(principals) if shares.any_at_all(tx.connection) else []
     while waiting:
-        found = shares.sharing(tx.connection, waiting.pop(), space)
-        for share, node, rights, expires in reshares.fallen(tx.connection, found):
-            old = grants.get(tx.connection, node.id, share.principal)
-            if not rights or (expires is not None and expires <= time.time()):
-                _drop(tx, node, share.principal, False)
-            elif old is not None:
-                grants.put(tx.connection, Grant(node.id, share.principal, False, rights, expires))
-                _note(tx, node, share.principal, [old])
-            waiting.append(share.principal)
+        waiting += _cut(tx, shares.sharing(tx.connection, waiting.pop(), space))
+
+
+def settle_below(tx: Transaction, node: Node) -> None:
+    """The same where a node has come to another place, with everything below it."""
+    if shares.any_at_all(tx.connection):
+        settle(tx, _cut(tx, shares.below(tx.connection, node.id)), node.space)
+
+
+def _cut(tx: Transaction, found: Iterable[Share]) -> list[int]:
+    """Take from shares what their sharers may not pass on; who may less by that."""
+    lost = []
+    for share, node, rights, expires in reshares.fallen(tx.connection, found):
+        old = grants.get(tx.connection, node.id, share.principal)
+        if not rights or (expires is not None and expires <= time.time()):
+            _drop(tx, node, share.principal, False)
+        elif old is not None:
+            grants.put(tx.connection, Grant(node.id, share.principal, False, rights, expires))
+            _note(tx, node, share.principal, [old])
+        lost.append(share.principal)
+    return lost
 
 
 def forget_sharer(tx: Transaction, user: int) -> None:

@@ -111,6 +111,17 @@ def inside(connection: Connection, user: int, folder: int, limit: int) -> list[S
     return [Share._make(row) for row in rows]
 
 
+def below(connection: Connection, top: int) -> list[Share]:
+    """What is shared of a node, and of everything below it."""
+    rows = connection.execute(
+        "WITH RECURSIVE down(id) AS (SELECT CAST(? AS bigint) UNION ALL"
+        " SELECT node.id FROM node JOIN down ON node.parent=down.id)"
+        f" {_SELECT} WHERE s.node IN (SELECT id FROM down) ORDER BY s.id",
+        (top, 0),
+    )
+    return [Share._make(row) for row in rows]
+
+
 def sharing(connection: Connection, principal: int, space: int | None = None) -> list[Share]:
     """What a user, or anybody in a group, has shared (in a space): those whose own rights are others now."""
     where = "" if space is None else " AND n.space=?"

@@ -248,6 +248,34 @@ def test_an_owner_who_shares_again_stands_in(world: World) -> None:
     assert world.rights("dave", "Box/in") == EDIT
 
 
+def test_what_is_moved_away_is_passed_on_no_more(world: World) -> None:
+    """The sharer's rights were on the folder that it was in; the owner's own shares stay."""
+    world.share("alice", "Box", "bob", rights=ALL)
+    world.share("alice", "Box/in", "carol", rights=READ)
+    world.share("bob", "Box/in", "dave", rights=EDIT)
+    for source, target in (("Box", "Crate"), ("Crate/in", "other/in")):
+        assert len(world.received("dave")) == 1
+        order = transfer.Order(world.at("home", source), world.at("home", target), move=True)
+        transfer.transfer(world.files, world.asker("alice"), order)
+    assert world.received("dave") == [] and world.received("carol") == [("other", "in")]
+
+
+def test_what_an_administrator_shared_ends_with_the_office(world: World) -> None:
+    """Of project spaces, in which they may nothing any more."""
+    from davshare.files import spaces
+
+    spaces.add_space(world.files, "lab", None, None)
+    people.set_user(world.files, "bob", admin=True)
+    address = world.at("spaces/lab", "d")
+    tree.make_folder(world.files, world.asker("bob"), address)
+    with world.files.db.session() as connection:
+        dave = shares.receiver_named(connection, "user", "dave")
+    shares.create(world.files, world.asker("bob"), address, New(dave))
+    assert world.received("dave") == [("d",)]
+    people.set_user(world.files, "bob", admin=False)
+    assert world.received("dave", *State) == []
+
+
 def test_who_has_it_from_elsewhere_too_keeps_sharing(world: World) -> None:
     """Two grants on one way combine."""
     groups.join(world.files, "outer", "bob")
