@@ -122,6 +122,32 @@ def below(connection: Connection, top: int) -> list[Share]:
     return [Share._make(row) for row in rows]
 
 
+class Kind(NamedTuple):
+    """That a node is shared, by whom, and with a user or a group."""
+
+    node: int
+    sharer: int
+    kind: str
+
+
+_KINDS = (
+    "SELECT s.node, s.sharer, p.kind FROM share s JOIN principal p ON p.id=s.principal"
+    ' JOIN "grant" g ON g.node=s.node AND g.principal=s.principal AND g.deny=s.deny'
+)
+_ALIVE = "(g.expires IS NULL OR g.expires>?)"
+
+
+def kinds_on(connection: Connection, node: int, now: int) -> list[Kind]:
+    """With whom a node is shared."""
+    return [Kind._make(row) for row in connection.execute(f"{_KINDS} WHERE s.node=? AND {_ALIVE}", (node, now))]
+
+
+def kinds_in(connection: Connection, folder: int, now: int) -> list[Kind]:
+    """The same of all members of a folder; one statement."""
+    rows = connection.execute(f"{_KINDS} JOIN node n ON n.id=s.node WHERE n.parent=? AND {_ALIVE}", (folder, now))
+    return [Kind._make(row) for row in rows]
+
+
 def sharing(connection: Connection, principal: int, space: int | None = None) -> list[Share]:
     """What a user, or anybody in a group, has shared (in a space): those whose own rights are others now."""
     where = "" if space is None else " AND n.space=?"

@@ -181,6 +181,65 @@ def test_listings(cast: Cast) -> None:
         assert who.calls.get(f"shares/{box}").ok()[0]["id"] == box
 
 
+OC = "{http://owncloud.org/ns}"
+
+
+def types(dav: Dav, depth: str = "1") -> dict[str, list[str]]:
+    """The types of the shares of a folder and its members, by the last segment; what has none is left out."""
+    body = (
+        '<d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop><oc:share-types/></d:prop></d:propfind>'
+    )
+    found = {}
+    for response in dav.request("PROPFIND", "", body, {"Depth": depth}).xml.iter("{DAV:}response"):
+        href = response.findtext("{DAV:}href") or ""
+        told = [each.text or "" for each in response.iter(f"{OC}share-type")]
+        assert response.find(f".//{OC}share-types") is not None
+        if told:
+            found[href.rstrip("/").rpartition("/")[2]] = told
+    return found
+
+
+def test_listings_tell_what_is_shared(cast: Cast) -> None:
+    """To the owner everything, to others what they share themselves; remembered answers follow every change."""
+    box = cast.owner.dav.below("Box/")
+    there = cast.server.dav(cast.friend.name, f"/dav/users/{cast.owner.name}/Box/")
+    assert types(box) == {} == types(box)
+    first = cast.owner.share("/Box", cast.friend.name).ok()["id"]
+    assert types(box) == {"Box": ["0"]} == types(box, "0") and types(there) == {}
+    cast.owner.share("/Box/a.txt", cast.outer, shareType=1).ok()
+    cast.friend.share("/Box/a.txt", cast.stranger.name, space_ref=f"users/{cast.owner.name}").ok()
+    assert types(box) == {"Box": ["0"], "a.txt": ["0", "1"]} and types(there) == {"a.txt": ["0"]}
+    cast.server.cli("group", "remove", cast.outer)
+    assert types(box) == {"Box": ["0"], "a.txt": ["0"]}
+    cast.owner.calls.delete(f"shares/{first}").ok()
+    assert types(box) == {} == types(cast.owner.dav)
+    box.close(), there.close()
+
+
+def test_listings_tell_whose_it_is(cast: Cast) -> None:
+    """The owner of the home, by name and as others see it; a project space is nobody's."""
+    cast.owner.share("/Box", cast.friend.name).ok()
+    space = f"p{secrets.token_hex(4)}"
+    cast.server.cli("space", "add", space, "--member", f"{cast.friend.name}:viewer")
+    body = (
+        '<d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop><oc:owner-id/><oc:owner-display-name/>'
+        "</d:prop></d:propfind>"
+    )
+    expected = [cast.owner.name, f"{cast.owner.name} Doe"]
+    for who, base, told in (
+        (cast.owner, "/dav/home/Box/", expected),
+        (cast.owner, f"/remote.php/dav/files/{cast.owner.name}/Box/", expected),
+        (cast.friend, f"/dav/users/{cast.owner.name}/Box/", expected),
+        (cast.friend, f"/dav/spaces/{space}/", [None, None]),
+    ):
+        dav = cast.server.dav(who.name, base)
+        root = dav.request("PROPFIND", "", body, {"Depth": "1"}).xml
+        for response in root.iter("{DAV:}response"):
+            values = [response.findtext(f".//{OC}{name}") or None for name in ("owner-id", "owner-display-name")]
+            assert values == told
+        dav.close()
+
+
 def test_updates(cast: Cast) -> None:
     """Field by field: what is not given stays; an empty date ends the expiry; others change nothing."""
     number = cast.owner.share("/Box", cast.friend.name, permissions=1, expireDate="2031-01-01", note="n").ok()["id"]
