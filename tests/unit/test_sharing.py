@@ -15,10 +15,12 @@ from davshare.files.context import Address, Asker
 from davshare.files.service import Files
 from davshare.identity import groups, people
 from davshare.identity.gate import actor_of
+from davshare.index import backends, migrate
 from davshare.model.access import Permission
 from davshare.model.people import Actor
 from davshare.sharing import bits, shares
 from davshare.sharing.shares import Found, New, State
+from support import cluster
 
 READ, EDIT, ALL = (bits.rights_of(number) for number in (1, 15, 31))
 
@@ -392,3 +394,27 @@ def test_members_of_a_folder_that_are_shared(world: World) -> None:
     assert shares.shared(world.files, world.asker("alice"), world.at("home", "Box")) == []
     with pytest.raises(DavshareError):
         shares.shared(world.files, world.asker("dave"), world.at("users/alice", "Box"), members=True)
+
+
+def test_whoever_could_do_everything_still_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The migration adds the permission to share to grants and tokens of everything, and to no others."""
+    old = backends.database(tmp_path, cluster.new_database(), durable=False)
+    monkeypatch.setattr(migrate, "REVISION", "0004")
+    migrate.upgrade(old)
+    with old.write() as connection:
+        connection.execute("INSERT INTO principal (id, kind, name, created) VALUES (1, 'user', 'u', 0)")
+        for node, rights in ((7, 255), (8, 31)):
+            connection.execute(
+                'INSERT INTO "grant" (node, principal, deny, rights) VALUES (?, 1, 0, ?)', (node, rights)
+            )
+            connection.execute(
+                "INSERT INTO apptoken (id, \"user\", label, hash, mask, scope, created) VALUES (?, 1, '', ?, ?, '', 0)",
+                (node, bytes([node]), rights),
+            )
+    monkeypatch.undo()
+    migrate.upgrade(old)
+    with old.session() as connection:
+        assert connection.execute('SELECT node, rights FROM "grant" ORDER BY node').fetchall() == [(7, 511), (8, 31)]
+        assert connection.execute("SELECT id, mask FROM apptoken ORDER BY id").fetchall() == [(7, 511), (8, 31)]
+        assert Permission.ALL == 511
+    old.close()
