@@ -10,7 +10,7 @@ from davshare.model.access import PRIVILEGES, ROLES, Permission, Rights
 
 RoleName = Literal["viewer", "contributor", "editor", "manager"]
 PermissionName = Literal[
-    "read", "write-content", "bind", "unbind", "write-properties", "unlock", "read-acl", "write-acl"
+    "read", "write-content", "bind", "unbind", "write-properties", "unlock", "read-acl", "write-acl", "share"
 ]
 _BITS: dict[str, Rights] = {name: bit for bit, name in PRIVILEGES.items()}
 

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ldap": ("ldap", "Compare accounts with an LDAP directory."),
     "space": ("space", "Add and change project spaces."),
     "acl": ("acl", "Show and change who may do what with a file or folder."),
+    "share": ("share", "List and end what people share with each other."),
     "explain": ("explain", "Tell why somebody may do what they may do."),
     "settings": ("settings", "Show and change what can change while the server runs."),
     "check": ("check", "Compare index, journal and files, and put right what can be."),

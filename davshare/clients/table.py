@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from davshare.clients import app_passwords, capabilities, ocs_groups, ocs_users
+from davshare.clients import app_passwords, capabilities, ocs_groups, ocs_sharees, ocs_shares, ocs_users
 from davshare.clients.call import OcsRoute
 
 ROUTES: tuple[OcsRoute, ...] = (
@@ -10,4 +10,6 @@ ROUTES: tuple[OcsRoute, ...] = (
     *ocs_users.ROUTES,
     *ocs_groups.ROUTES,
     *app_passwords.ROUTES,
+    *ocs_shares.ROUTES,
+    *ocs_sharees.ROUTES,
 )

@@ -81,7 +81,7 @@ def _rights(element: Element | None) -> Rights:
         namespace, local = inside[0]
         if namespace == DAV and local in ABSTRACT:
             raise Forbidden("This privilege cannot be granted by itself.", condition="no-abstract")
-        if namespace != DAV or local not in BY_PRIVILEGE:
+        if local not in BY_PRIVILEGE or namespace != xml.namespace_of(local):
             raise Forbidden("There is no such privilege.", condition="not-supported-privilege")
         rights |= BY_PRIVILEGE[local]
     if not rights:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from davshare.dav.scope import REFUSED, Scope, Value, group_url, principal_url
-from davshare.dav.xml import href
+from davshare.dav.xml import href, privilege
 from davshare.files.access import Told
 from davshare.model.access import Permission, Rights, privileges_of
 from davshare.model.nodes import Node
@@ -26,6 +26,7 @@ _TREE: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("unlock", "Remove the locks of others", ()),
     ("read-acl", "Read who may do what", ()),
     ("write-acl", "Change who may do what", ()),
+    ("share", "Let others in, to no more than one may do", ()),
 )
 _LEAVES = {
     "read-current-user-privilege-set": "See what one may do oneself; comes with read",
@@ -57,7 +58,7 @@ def supported_privileges() -> str:
 def _supported(name: str, text: str, inner: str, abstract: bool = False) -> str:
     mark = "<d:abstract/>" if abstract else ""
     return (
-        f"<d:supported-privilege><d:privilege><d:{name}/></d:privilege>{mark}"
+        f"<d:supported-privilege>{privilege(name)}{mark}"
         f"<d:description {_LANG}>{text}</d:description>{inner}</d:supported-privilege>"
     )
 
@@ -89,7 +90,7 @@ def _aces(scope: Scope, node: Node) -> Iterator[str]:
 
 def _ace(url: str, deny: bool, rights: Rights, more: str = "") -> str:
     kind = "deny" if deny else "grant"
-    told = "".join(f"<d:privilege><d:{name}/></d:privilege>" for name in privileges_of(rights))
+    told = "".join(map(privilege, privileges_of(rights)))
     return f"<d:ace><d:principal>{href(url)}</d:principal><d:{kind}>{told}</d:{kind}>{more}</d:ace>"
 
 

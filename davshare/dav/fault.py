@@ -14,8 +14,7 @@ def error_element(error: DavshareError) -> str:
     if error.needs is not None:
         url, rights = error.needs
         hrefs = "".join(
-            f"<d:resource>{xml.href(url)}<d:privilege><d:{name}/></d:privilege></d:resource>"
-            for name in privileges_of(rights)
+            f"<d:resource>{xml.href(url)}{xml.privilege(name)}</d:resource>" for name in privileges_of(rights)
         )
     condition = f"<d:{error.condition}>{hrefs}</d:{error.condition}>" if error.condition else ""
     return (

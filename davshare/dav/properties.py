@@ -21,6 +21,7 @@ from davshare.http.conditions import http_date
 from davshare.model import names
 from davshare.model.access import Permission, Rights
 from davshare.model.nodes import FOLDER, Node
+from davshare.sharing.kinds import Kinds
 
 COLLECTION = "<d:collection/>"
 #: Reports that there are on files as well.
@@ -286,6 +287,31 @@ def oc_data_fingerprint(scope: Scope) -> Value:
     return lambda node: None if node.parent else epoch
 
 
+def oc_share_types(scope: Scope) -> Value:
+    """Whether it is shared with users (0) or groups (1), for those who shared it or may see who has access."""
+    kinds, top = Kinds(scope.connection, scope.actor), scope.place.chain[-1].id
+
+    def told(node: Node) -> str:
+        found = kinds.of(node, scope.rights(node), node.id == top)
+        return "".join(f"<oc:share-type>{number}</oc:share-type>" for number in found)
+
+    return told
+
+
+def oc_owner_id(scope: Scope) -> Value:
+    """The account in whose home it is; project spaces belong to nobody."""
+    name = scope.owner
+    told = None if name is None else escape(name)
+    return lambda node: told
+
+
+def oc_owner_display_name(scope: Scope) -> Value:
+    """The name of that account that others see."""
+    name = listing.owner_display_name(scope.connection, scope.place)
+    told = None if name is None else escape(name)
+    return lambda node: told
+
+
 def nc_has_preview(scope: Scope) -> Value:
     """Whether there is a picture of it: never."""
     return lambda node: "false"
@@ -325,6 +351,9 @@ LIVE: dict[Name, Callable[[Scope], Value]] = {
     (OC, "checksums"): oc_checksums,
     (OC, "permissions"): oc_permissions,
     (OC, "data-fingerprint"): oc_data_fingerprint,
+    (OC, "share-types"): oc_share_types,
+    (OC, "owner-id"): oc_owner_id,
+    (OC, "owner-display-name"): oc_owner_display_name,
     (NC, "has-preview"): nc_has_preview,
     (MICROSOFT, "Win32LastModifiedTime"): win32_last_modified,
 }

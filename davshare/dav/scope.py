@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
+from davshare.dav.xml import privilege
 from davshare.files import access, listing
 from davshare.files.access import Told
 from davshare.files.context import Connection
@@ -118,4 +119,4 @@ def privileges(rights: Rights) -> str:
         found.append("read-current-user-privilege-set")
     if rights == Permission.ALL:
         found.append("all")
-    return "".join(f"<d:privilege><d:{name}/></d:privilege>" for name in found)
+    return "".join(map(privilege, found))

@@ -16,6 +16,8 @@ OC = "http://owncloud.org/ns"
 NC = "http://nextcloud.org/ns"
 MICROSOFT = "urn:schemas-microsoft-com:"
 SABRE = "http://sabredav.org/ns"
+#: Of what no standard has a name for.
+OURS = "urn:davshare"
 #: Prefixes that every multistatus declares.
 PREFIXES = {DAV: "d", OC: "oc", NC: "nc", SABRE: "s", "http://www.w3.org/XML/1998/namespace": "xml"}
 #: Those that apps know by heart, declared where they stand; everything else is ``x``.
@@ -151,3 +153,15 @@ def empty(name: Name) -> str:
 def href(url: str) -> str:
     """``d:href`` of a quoted URL, which holds nothing that XML would mind but ``&``."""
     return f"<d:href>{escape(url)}</d:href>"
+
+
+def namespace_of(privilege: str) -> str:
+    """The namespace of a privilege's name."""
+    return OURS if privilege == "share" else DAV
+
+
+def privilege(name: str) -> str:
+    """``d:privilege`` of a privilege's name."""
+    space = namespace_of(name)
+    inner = f"<d:{name}/>" if space == DAV else f'<{name} xmlns="{space}"/>'
+    return f"<d:privilege>{inner}</d:privilege>"

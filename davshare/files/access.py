@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, Forbidden, NotFound
-from davshare.files import guard, locking, writer
+from davshare.files import guard, locking, reshares, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
 from davshare.files.service import Files
-from davshare.index import grants, nodes, people
+from davshare.index import grants, nodes, people, shares
 from davshare.index.database import Connection
 from davshare.index.grants import Grant, Told
+from davshare.index.shares import Share
 from davshare.model import names
 from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node
@@ -74,15 +75,63 @@ def put(tx: Transaction, node: Node, rule: Rule) -> None:
     old = [each for each in before if each.principal == rule.principal]
     if Grant(node.id, *rule) not in old:
         _note(tx, node, rule.principal, old)
+        if old or rule.deny:
+            settle(tx, [rule.principal], node.space)
 
 
 def drop(tx: Transaction, node: Node, principal: int, deny: bool = False) -> bool:
     """Take back what a node says to a principal; whether there was something."""
+    if not _drop(tx, node, principal, deny):
+        return False
+    if not deny:
+        settle(tx, [principal], node.space)
+    return True
+
+
+def _drop(tx: Transaction, node: Node, principal: int, deny: bool) -> bool:
     old = [each for each in grants.of_node(tx.connection, node.id) if each.principal == principal]
     if not grants.remove(tx.connection, node.id, principal, deny):
         return False
     _note(tx, node, principal, old)
     return True
+
+
+def settle(tx: Transaction, principals: Iterable[int], space: int | None = None) -> None:
+    """Take from the shares of those who may less than before (in a space) what they may not pass on any more.
+
+    And from the shares that were made on the strength of those.
+    """
+    waiting = list(principals) if shares.any_at_all(tx.connection) else []
+    while waiting:
+        waiting += _cut(tx, shares.sharing(tx.connection, waiting.pop(), space))
+
+
+def settle_below(tx: Transaction, node: Node) -> None:
+    """The same where a node has come to another place, with everything below it."""
+    if shares.any_at_all(tx.connection):
+        settle(tx, _cut(tx, shares.below(tx.connection, node.id)), node.space)
+
+
+def _cut(tx: Transaction, found: Iterable[Share]) -> list[int]:
+    """Take from shares what their sharers may not pass on; who may less by that."""
+    lost = []
+    for share, node, rights, expires in reshares.fallen(tx.connection, found):
+        old = grants.get(tx.connection, node.id, share.principal)
+        if not rights or (expires is not None and expires <= time.time()):
+            _drop(tx, node, share.principal, False)
+        elif old is not None:
+            grants.put(tx.connection, Grant(node.id, share.principal, False, rights, expires))
+            _note(tx, node, share.principal, [old])
+        lost.append(share.principal)
+    return lost
+
+
+def forget_sharer(tx: Transaction, user: int) -> None:
+    """Take back what a user has shared, who is about to go."""
+    for share in shares.sharing(tx.connection, user):
+        node = nodes.get(tx.connection, share.node)
+        if share.sharer == user and node is not None:
+            drop(tx, node, share.principal)
 
 
 def _note(tx: Transaction, node: Node, principal: int, old: Sequence[Grant]) -> None:
@@ -239,6 +288,7 @@ def note_membership(tx: Transaction, changes: Iterable[tuple[int, int]]) -> None
         for person in {None} if None in told else told:
             if node is not None:
                 writer.note_access(tx, node, person, deep=True)
+    settle(tx, {member for who in by_group.values() for member in who})
 
 
 def _person(connection: Connection, principal: int) -> int | None:

@@ -129,6 +129,12 @@ def owner_name(connection: Connection, place: Place) -> str | None:
     return None if user is None else user.name
 
 
+def owner_display_name(connection: Connection, place: Place) -> str | None:
+    """The name that others see of the account that owns the space of a place, if it has an owner."""
+    user = None if place.space.owner is None else people.user_by_id(connection, place.space.owner)
+    return None if user is None else user.display_name or user.name
+
+
 def free_bytes(files: Files, place: Place) -> int:
     """Bytes that can still be stored at a place, by quota and disk."""
     from davshare.files import quota

@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, Conflict, DavshareError, Forbidden, NotFound, PreconditionFailed, Unavailable
-from davshare.files import guard, locking, newcomer, quota, tree, writer
+from davshare.files import access, guard, locking, newcomer, quota, tree, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.guard import Sight
@@ -212,6 +212,7 @@ def _rename(files: Files, tx: Transaction, places: tuple[Place, ...]) -> Moved:
         tree.discard(tx, target)
     parent = target.chain[-1] if replaced is None else target.chain[-2]
     moved = writer.place(tx, node, parent, target.missing[-1] if target.missing else target.name)
+    access.settle_below(tx, moved)
     tx.effect(Effect(source.space.id, source.path, target.path, node.inode))
     before, home = tx.undo, source.chain[-2]
 
@@ -308,6 +309,7 @@ def _place_staged(
     path, old_path = target.path, source.path
     if order.move:
         placed = writer.transfer(tx, node, parent, target.name)
+        access.settle_below(tx, placed)
         for old, fact in zip(originals, facts, strict=True):
             known = writer.disk_ns(fact, old.mtime_ns)
             nodes.set_facts(tx.connection, old.id, fact.inode, fact.birth_ns, known)

@@ -8,11 +8,12 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from davshare.errors import BadRequest, Conflict
+from davshare.files import access
 from davshare.identity import passwords
 from davshare.identity.groups import PAGE, change_membership
 from davshare.identity.lookup import check_text, find_group, find_user
 from davshare.index import identities, members, people, sessions, spaces
-from davshare.index.database import Database
+from davshare.index.database import Connection, Database
 from davshare.index.members import Membership
 from davshare.model import names
 from davshare.model.people import User
@@ -185,11 +186,24 @@ def set_user(
     wanted["second_factor"] = second_factor
     changes: dict[str, Any] = {key: value for key, value in wanted.items() if value is not ...}
     check_text(changes.get("display_name", ""), changes.get("email", ""))
-    with files.db.write() as connection:
+
+    def change(connection: Connection) -> User:
         user = find_user(connection, name)._replace(**changes)
         if user.guest and user.admin:
             raise BadRequest("A guest cannot be an administrator.")
         people.update_user(connection, user)
+        return user
+
+    def work(tx: Transaction) -> User:
+        user = change(tx.connection)
+        access.settle(tx, [user.id])
+        return user
+
+    if admin is False:
+        user = files.committer.run(work, [])
+    else:
+        with files.db.write() as connection:
+            user = change(connection)
     if "quota" in changes or portable is not ...:
         set_home(files, user.id, quota=quota, portable=portable)
     return user
@@ -253,6 +267,7 @@ def remove_user(files: Files, name: str) -> User:
     drop_home(files, user.id)
 
     def work(tx: Transaction) -> User:
+        access.forget_sharer(tx, user.id)
         change_membership(tx, leaving=members.touching(tx.connection, user.id))
         people.remove(tx.connection, user.id)
         return user

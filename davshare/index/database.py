@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 #: Version of the schema that this code works with; the newest migration's revision.
-REVISION = "0004"
+REVISION = "0005"
 #: Most ids that one statement names.
 _PART = 5000
 

@@ -13,21 +13,16 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
 
+from davshare.index.columns import Id, String
+from davshare.index.columns import metadata as metadata
 from davshare.index.nodes import UNREAD
-
-metadata = MetaData()
-#: SQLite gives rowid speed only to INTEGER PRIMARY KEY; PostgreSQL needs 64 bits.
-Id = BigInteger().with_variant(Integer, "sqlite")
-#: Names compare and sort by code point, whatever the database's own collation is.
-String = Text().with_variant(Text(collation="C"), "postgresql")
+from davshare.index.schema_access import grant as grant
 
 _HAS_EMAIL = text("email <> ''")
 
@@ -331,23 +326,6 @@ trash = Table(
     Column("seq", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
     Index("trash_at", "at"),
-)
-
-grant = Table(
-    "grant",
-    metadata,
-    Column("node", BigInteger, primary_key=True),
-    Column("principal", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
-    Column("deny", SmallInteger, primary_key=True, comment="0: allows, 1: denies"),
-    Column("rights", BigInteger, nullable=False, comment="model.access.Permission"),
-    Column("expires", BigInteger, comment="seconds since 1970; NULL: never"),
-    Index("grant_principal", "principal"),
-    Index(
-        "grant_expires",
-        "expires",
-        sqlite_where=text("expires IS NOT NULL"),
-        postgresql_where=text("expires IS NOT NULL"),
-    ),
 )
 
 upload = Table(

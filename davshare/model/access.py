@@ -23,10 +23,12 @@ class Permission:
     UNLOCK: Final = 32
     READ_ACL: Final = 64
     WRITE_ACL: Final = 128
+    #: Let others in, to no more than one may do; no privilege of RFC 3744.
+    SHARE: Final = 256
 
     NONE: Final = 0
     WRITE: Final = WRITE_CONTENT | BIND | UNBIND | WRITE_PROPERTIES
-    ALL: Final = 255
+    ALL: Final = 511
 
 
 #: Named sets of permissions for members of a space.
@@ -47,6 +49,7 @@ PRIVILEGES: dict[Rights, str] = {
     Permission.UNLOCK: "unlock",
     Permission.READ_ACL: "read-acl",
     Permission.WRITE_ACL: "write-acl",
+    Permission.SHARE: "share",
 }
 #: What a privilege stands for, with those that hold others.
 BY_PRIVILEGE: dict[str, Rights] = {

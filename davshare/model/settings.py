@@ -122,6 +122,36 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("webhooks.of_user", 10, "Most webhooks of one user; 0: nobody can have any."),
     Setting("webhooks.private", False, "Let webhooks go to private addresses, and over HTTP to this machine."),
     Setting("password.min_length", 8, "Fewest characters of a new password.", 1, 256),
+    Setting("sharing.enabled", True, "Let people share files and folders with each other."),
+    Setting("sharing.auto_accept", True, "Received shares are accepted at once; otherwise they wait for an answer."),
+    Setting("sharing.resharing", True, "Let people share what others have shared with them, if these allow it."),
+    Setting("sharing.group_sharing", True, "Let people share with groups."),
+    Setting("sharing.only_with_group_members", False, "Let people share with members of their own groups only."),
+    Setting("sharing.only_with_own_groups", False, "Let people share with those groups only that they are in."),
+    Setting(
+        "sharing.default_permissions",
+        31,
+        "What a share allows by itself: read 1, update 2, create 4, delete 8, share 16, added up.",
+        1,
+        31,
+    ),
+    Setting(
+        "sharing.search.enumeration", True, "Find whom to share with by a part of the name, not only by all of it."
+    ),
+    Setting(
+        "sharing.search.only_group_members", False, "Find only those by a part of the name who are in one's own groups."
+    ),
+    Setting("sharing.search.min_length", 2, "Fewest letters by which whom to share with is found by a part.", 1, 64),
+    Setting(
+        "sharing.user.expire_default", False, "Shares with users end after some days unless somebody says otherwise."
+    ),
+    Setting("sharing.user.expire_enforced", False, "Shares with users may not end later than that."),
+    Setting("sharing.user.expire_days", 7, "After how many days shares with users end.", 1, 36500),
+    Setting(
+        "sharing.group.expire_default", False, "Shares with groups end after some days unless somebody says otherwise."
+    ),
+    Setting("sharing.group.expire_enforced", False, "Shares with groups may not end later than that."),
+    Setting("sharing.group.expire_days", 7, "After how many days shares with groups end.", 1, 36500),
 )
 
 BY_NAME: dict[str, Setting] = {setting.name: setting for setting in SETTINGS}

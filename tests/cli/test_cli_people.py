@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import secrets
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from test_cli_commands import Shell
 
-from support.server import davshare
+from support.ocs import Ocs
+from support.server import Server, davshare
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +95,31 @@ def test_there_is_no_directory(tmp_path: Path, shell: Shell) -> None:
     """Until one is configured."""
     assert shell.code("ldap", "test") == 2
     assert shell.code("ldap", "sync") == 2
+
+
+@pytest.mark.slow
+def test_shares_listed_and_ended(server: Server) -> None:
+    """list, of one and of everybody, and expire, which ends what was passed on, too."""
+    names = [f"u{secrets.token_hex(4)}" for _ in range(3)]
+    for name in names:
+        server.cli("user", "add", name, "--password-stdin", input="some-pass-123")
+        server.users[name] = "some-pass-123"
+    with closing(server.dav(names[0])) as dav:
+        dav.mkcol("d")
+    calls = [Ocs(server, name, app="apps/files_sharing/api/v1") for name in names]
+    given = {"path": "/d", "shareWith": names[1], "note": "n", "permissions": 17}
+    first = calls[0].post("shares", given).ok()["id"]
+    calls[1].post("shares", {"path": "/d", "space_ref": f"users/{names[0]}", "shareWith": names[2]}).ok()
+    (told,) = json.loads(server.cli("share", "list", names[0], "--json").stdout)
+    assert (told["id"], told["by"], told["path"], told["with"], told["note"]) == (
+        int(first), names[0], "d", f"user:{names[1]}", "n",
+    )  # fmt: skip
+    everything = server.cli("share", "list").stdout
+    assert all(name in everything for name in names)
+    server.cli("share", "expire", first)
+    for name in names[:2]:
+        assert json.loads(server.cli("share", "list", name, "--json").stdout) == []
+    with closing(server.dav(names[2], f"/dav/users/{names[0]}/d/")) as dav:
+        assert dav.request("PROPFIND", "", headers={"Depth": "0"}).status == 404
+    assert server.cli("share", "expire", first, check=False).returncode == 3
+    assert server.cli("share", "list", "nobody-here", check=False).returncode == 3

@@ -12,6 +12,7 @@ import pytest
 from davshare.dav import dispatch
 from davshare.files import methods
 from support.client import Answer, Dav
+from support.ocs import Ocs
 from support.server import Server
 
 PROPPATCH = '<d:propertyupdate xmlns:d="DAV:"><d:set><d:prop><x xmlns="urn:x">1</x></d:prop></d:set></d:propertyupdate>'
@@ -85,6 +86,15 @@ PEOPLE: dict[str, frozenset[str] | int] = {
     "guest who may edit": frozenset(EDIT.split()),
     "token for reading of an editor": frozenset(),
     "token for the folder of an editor": frozenset(EDIT.split()),
+    "receiver by user": frozenset(EDIT.split()),
+    "receiver by group": frozenset(),
+    "receiver by nested group": frozenset(),
+    "receiver who declined": frozenset(),
+    "receiver from a re-sharer": frozenset({"write-content", "write-properties"}),
+    "re-sharer": frozenset(EDIT.split()),
+    "receiver whose share was revoked": 404,
+    "receiver from a re-sharer whose share was revoked": 404,
+    "receiver of something else": 404,
     "stranger": 404,
     "member of a denied group": 404,
     "guest without a grant": 404,
@@ -129,7 +139,53 @@ class World:
         server.cli("user", "disable", gone[0])
         self.logins["anonymous"] = None
         self.logins["wrong password"] = (self.user("editor")[0], "not-the-password")
+        inner, outer = self.group(), self.group()
+        server.cli("group", "add-member", outer, inner, "--group")
+        self.nested = {"receiver by group": inner, "receiver by nested group": outer}
+        for who in PEOPLE:
+            if who not in self.logins and ("receiver" in who or "re-sharer" in who):
+                self.logins[who] = self.user("")
+        for who in self.nested:
+            server.cli("group", "add-member", inner, self.name(who))
         self._tokens()
+
+    def name(self, who: str) -> str:
+        """The name of the account of somebody."""
+        login = self.logins[who]
+        assert login is not None
+        return login[0]
+
+    def calls(self, who: str) -> Ocs:
+        """The sharing calls of somebody."""
+        name = self.name(who)
+        self.server.users[name] = "some-pass-123"
+        return Ocs(self.server, name, app="apps/files_sharing/api/v1")
+
+    def share(self, who: str, folder: Dav, receiver: str, permissions: int, kind: int = 0) -> str:
+        """Let somebody share a folder; the number of the share."""
+        path = folder.base.removeprefix(f"/dav/spaces/{self.space}/")
+        calls = Ocs(self.server, "admin", app="apps/files_sharing/api/v1") if who == "admin" else self.calls(who)
+        given = {"space_ref": f"spaces/{self.space}", "path": path, "shareType": kind, "shareWith": receiver}
+        return str(calls.post("shares", {**given, "permissions": permissions}).ok()["id"])
+
+    def let_in(self, who: str, folder: Dav) -> None:
+        """Share a folder with somebody in the way that their name says."""
+        if who in self.nested:
+            self.share("admin", folder, self.nested[who], 1, kind=1)
+        elif who == "receiver of something else":
+            self.share("admin", self.folder(), self.name(who), 31)
+        elif who == "receiver who declined":
+            number = self.share("admin", folder, self.name(who), 1)
+            self.calls(who).delete(f"shares/pending/{number}").ok()
+        elif "from a re-sharer" in who:
+            first = self.share("admin", folder, self.name("re-sharer"), 31)
+            self.share("re-sharer", folder, self.name(who), 3)
+            if "revoked" in who:
+                Ocs(self.server, "admin", app="apps/files_sharing/api/v1").delete(f"shares/{first}").ok()
+        else:
+            number = self.share("admin", folder, self.name(who), 31 if who == "re-sharer" else 15)
+            if "revoked" in who:
+                Ocs(self.server, "admin", app="apps/files_sharing/api/v1").delete(f"shares/{number}").ok()
 
     def _tokens(self) -> None:
         manager = self.server.dav("admin", f"/dav/spaces/{self.space}/")
@@ -205,8 +261,13 @@ def test_everybody(world: World, who: str) -> None:
         world.logins[who] = world.token(world.editor, "--scope", f"path:{path}")
     time.sleep(max(0.0, world.ends - time.time()))
     have = PEOPLE[who]
+    shared = "receive" in who or who == "re-sharer"
+    if shared:
+        world.let_in(who, folder)
     for each in DEEDS:
         here = world.folder() if isinstance(have, frozenset) and each.needs <= have and "folder" not in who else folder
+        if shared and here is not folder:
+            world.let_in(who, here)
         dav = Dav(folder.port, here.base, world.logins[who])
         answer = each.do(dav)
         dav.close()

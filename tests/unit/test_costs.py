@@ -286,3 +286,28 @@ def test_complete_uploads_cost_nothing_to_those_that_are_open(tmp_path: Path) ->
         connection.set_progress_handler(None, 100)  # type: ignore[attr-defined]
     database.close()
     assert len(steps) < 10
+
+
+def test_what_was_received_is_listed_by_a_fixed_number_of_statements(counter: Counter) -> None:
+    """Three shares, or two hundred: of one's own, of others, and of the members of a folder."""
+    shares = "/ocs/v2.php/apps/files_sharing/api/v1/shares"
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    assert counter.ask("POST", "/ocs/v2.php/cloud/users", "userid=bob&password=bob-pass-000", **form)[0] == 200
+    bob = {"authorization": "Basic " + base64.b64encode(b"bob:bob-pass-000").decode()}
+    counter.ask("MKCOL", "/dav/home/box/")
+    costs: list[tuple[int, ...]] = []
+    for before, after in ((0, 3), (3, 200)):
+        for number in range(before, after):
+            assert counter.ask("MKCOL", f"/dav/home/box/d{number}/")[0] == 201
+            assert counter.ask("POST", shares, f"path=/box/d{number}&shareWith=bob", **form)[0] == 200
+        asked = [
+            (f"{shares}?format=json&shared_with_me=true", bob),
+            (f"{shares}?format=json", {}),
+            (f"{shares}?format=json&path=/box&subfiles=true", {}),
+        ]
+        for path, login in asked:
+            counter.ask("GET", path, **login)
+        answers = [counter.ask("GET", path, **login) for path, login in asked]
+        assert [len(json.loads(body)["ocs"]["data"]) for _, body, _ in answers] == [after] * 3
+        costs.append(tuple(cost for _, _, cost in answers))
+    assert costs[0] == costs[1] and max(costs[1]) < 16

@@ -1,0 +1,59 @@
+"""``davshare share``: what people share with each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from davshare.cli import output
+from davshare.cli.opening import data_folder
+from davshare.model.access import privileges_of, spoken
+from davshare.server import admin
+
+if TYPE_CHECKING:
+    from davshare.sharing.shares import Found
+
+
+@click.group("share")
+def command() -> None:
+    """List and end what people share with each other."""
+
+
+@command.command("list")
+@click.argument("user", required=False)
+@output.page_options
+@output.json_option
+def list_(user: str | None, offset: int, limit: int | None, as_json: bool) -> None:
+    """List what USER or everybody shares with whom, the oldest first."""
+    from davshare.sharing import shares
+
+    with admin.files(data_folder()) as files:
+        found = [_told(each) for each in shares.listed(files, user, offset, limit)]
+    output.rows(found, as_json, ("id", "by", "space", "path", "with", "role", "expires"))
+
+
+def _told(found: Found) -> dict[str, Any]:
+    share = found.share
+    return {
+        "id": share.id,
+        "by": share.sharer_name,
+        "space": f"{share.space_kind}:{share.space_name}",
+        "path": "/".join(found.way),
+        "with": f"{share.kind}:{share.name}",
+        "rights": privileges_of(share.rights),
+        "role": spoken(share.rights),
+        "created": output.moment(share.created),
+        "expires": output.moment(share.expires),
+        "note": share.note,
+    }
+
+
+@command.command("expire")
+@click.argument("number", metavar="ID", type=int)
+def expire(number: int) -> None:
+    """Let the share of that id end now, and with it what was shared on the strength of it."""
+    from davshare.sharing import shares
+
+    with admin.files(data_folder()) as files:
+        shares.expire(files, number)

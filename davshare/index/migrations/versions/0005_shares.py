@@ -1,0 +1,53 @@
+"""Shares and what became of them; the permission to share belongs to those who may change access."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _number(name: str, **options: object) -> sa.Column:
+    return sa.Column(name, sa.BigInteger(), nullable=False, **options)
+
+
+def _principal(name: str, **options: bool) -> sa.Column:
+    key = sa.ForeignKey("principal.id", ondelete="CASCADE")
+    return sa.Column(name, sa.BigInteger(), key, nullable=False, **options)
+
+
+def upgrade() -> None:
+    op.create_table(
+        "share",
+        sa.Column("id", _ID, primary_key=True),
+        _number("node"),
+        _number("principal"),
+        sa.Column("deny", sa.SmallInteger(), server_default="0", nullable=False),
+        _principal("sharer"),
+        sa.Column("note", _TEXT, server_default="", nullable=False),
+        _number("created"),
+        sa.Column("accepted", sa.SmallInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["node", "principal", "deny"], ["grant.node", "grant.principal", "grant.deny"], ondelete="CASCADE"
+        ),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("share_grant", "share", ["node", "principal", "deny"], unique=True)
+    op.create_index("share_principal", "share", ["principal"])
+    op.create_index("share_sharer", "share", ["sharer"])
+    op.create_table(
+        "receipt",
+        sa.Column("share", sa.BigInteger(), sa.ForeignKey("share.id", ondelete="CASCADE"), primary_key=True),
+        _principal("user", primary_key=True),
+        sa.Column("state", sa.SmallInteger(), nullable=False),
+    )
+    op.create_index("receipt_user", "receipt", ["user"])
+    # Everything is one permission more than before.
+    op.execute('UPDATE "grant" SET rights=511 WHERE rights=255')
+    for table in ("apptoken", "session"):
+        op.execute(f"UPDATE {table} SET mask=511 WHERE mask=255")

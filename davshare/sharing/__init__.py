@@ -1,0 +1,1 @@
+"""What people share with each other: the face of grants."""

@@ -1,0 +1,45 @@
+"""What listings tell of shares: whether something is shared, and with users or groups."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from davshare.index import shares as rows
+from davshare.index.database import Connection
+from davshare.index.shares import Kind
+from davshare.model.access import Permission, Rights
+from davshare.model.nodes import Node
+from davshare.model.people import Actor
+
+_NUMBERS: Final = {"user": 0, "group": 1}
+_SEES: Final = Permission.READ_ACL | Permission.WRITE_ACL
+#: Folders whose members' shares are remembered at a time.
+_REMEMBERED = 256
+
+
+class Kinds:
+    """The shares of what one answer tells of: one statement for each folder."""
+
+    def __init__(self, connection: Connection, actor: Actor) -> None:
+        self._connection = connection
+        self._actor = actor
+        self._now = int(time.time())
+        self._found: dict[int, dict[int, list[Kind]]] = {}
+
+    def of(self, node: Node, rights: Rights, alone: bool) -> list[int]:
+        """The types of shares of a node, as far as the asker made them or may see who has access.
+
+        :param alone: nothing else of its folder is asked about.
+        """
+        key = -node.id if alone or not node.parent else node.parent
+        if key not in self._found:
+            if len(self._found) >= _REMEMBERED:
+                self._found.clear()
+            found: dict[int, list[Kind]] = {}
+            read = rows.kinds_on(self._connection, -key, self._now) if key < 0 else None
+            for each in rows.kinds_in(self._connection, key, self._now) if read is None else read:
+                found.setdefault(each.node, []).append(each)
+            self._found[key] = found
+        known = self._found[key].get(node.id, [])
+        return sorted({_NUMBERS[each.kind] for each in known if rights & _SEES or each.sharer == self._actor.user})

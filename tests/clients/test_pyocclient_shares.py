@@ -1,0 +1,61 @@
+"""pyocclient (PyPI), ownCloud's own library for Python: users, groups and shares."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import owncloud
+import pytest
+
+from support.server import Server
+
+
+def client(server: Server, name: str, password: str) -> owncloud.Client:
+    """Somebody who is signed in."""
+    found = owncloud.Client(f"http://127.0.0.1:{server.port}")
+    found.login(name, password)
+    return found
+
+
+@pytest.fixture
+def admin(module_server: Server) -> Iterator[owncloud.Client]:
+    """An administrator."""
+    found = client(module_server, "admin", module_server.users["admin"])
+    yield found
+    found.logout()
+
+
+def test_shares_with_users_and_groups(module_server: Server, admin: owncloud.Client) -> None:
+    """Made, found, changed and deleted by a library that was written for another server."""
+    owner, friend, member, group = (f"p{secrets.token_hex(4)}" for _ in range(4))
+    for name in (owner, friend, member):
+        assert admin.create_user(name, "some-pass-123")
+    assert admin.create_group(group) and admin.add_user_to_group(member, group)
+    mine = client(module_server, owner, "some-pass-123")
+    assert mine.mkdir("Box") and mine.put_file_contents("Box/a.txt", b"words")
+    assert not mine.is_shared("Box")
+    with_friend = mine.share_file_with_user("Box", friend, perms=1)
+    with_group = mine.share_file_with_group("Box", group, perms=31)
+    assert mine.is_shared("Box") and not mine.is_shared("Box/a.txt")
+    found = mine.get_shares("Box")
+    told = [(each.get_id(), each.get_share_type(), each.get_share_with(), each.get_permissions()) for each in found]
+    assert told == [(with_friend.get_id(), 0, friend, 1), (with_group.get_id(), 1, group, 31)]
+    assert [each.get_path() for each in found] == ["/Box", "/Box"] and found[0].get_uid_owner() == owner
+    assert mine.update_share(with_friend.get_id(), perms=15)
+    assert [each.get_permissions() for each in mine.get_shares("Box")] == [15, 31]
+    for name in (friend, member):
+        theirs = client(module_server, name, "some-pass-123")
+        (received,) = theirs.get_shares("/", shared_with_me=True)
+        assert (received.get_uid_owner(), received.get_path()) == (owner, "/Box")
+        assert theirs.list_open_remote_share() == []
+        with pytest.raises(owncloud.OCSResponseError) as refusal:
+            theirs.share_file_with_user("none", owner)
+        assert refusal.value.status_code == 404
+        theirs.logout()
+    for share in (with_friend, with_group):
+        assert mine.delete_share(share.get_id())
+    assert mine.get_shares("Box") == [] and not mine.is_shared("Box")
+    with pytest.raises(owncloud.OCSResponseError):
+        mine.share_file_with_user("Box", "nobody-here")
+    mine.logout()
