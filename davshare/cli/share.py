@@ -52,8 +52,8 @@ def _told(found: Found) -> dict[str, Any]:
 @command.command("expire")
 @click.argument("number", metavar="ID", type=int)
 def expire(number: int) -> None:
-    """Let the share of that id end now, and with it what was shared on the strength of it."""
-    from davshare.sharing import shares
+    """Let the share or public link of that id end now, and with it what was shared on the strength of it."""
+    from davshare.sharing import links, shares
 
     with admin.files(data_folder()) as files:
-        shares.expire(files, number)
+        (links if links.is_link(number) else shares).expire(files, number)
