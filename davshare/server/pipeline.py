@@ -119,6 +119,8 @@ class Pipeline:
         self._hub.close()
         if not busy:
             self.sightings.close()
+            if self.visits is not None:
+                self.visits.close()
             self._files.committer.close()
             self._files.db.close()
 

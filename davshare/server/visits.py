@@ -17,7 +17,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Protocol
 
-from davshare.dav import fault
+from davshare.dav import drop, fault
 from davshare.dav.dispatch import Dav
 from davshare.dav.exchange import Exchange
 from davshare.errors import DavshareError, MethodNotAllowed, NotAuthenticated, NotFound
@@ -30,7 +30,8 @@ from davshare.http.request import Request
 from davshare.http.responses import Response
 from davshare.identity import basic
 from davshare.identity.visitors import Visitors, Way, nobody
-from davshare.sharing import links
+from davshare.model.access import Permission
+from davshare.sharing.uses import Uses
 
 #: Sent with everything that a link shows.
 HEADERS = (("Referrer-Policy", "no-referrer"), ("X-Robots-Tag", "noindex, nofollow"))
@@ -68,6 +69,8 @@ class Visits:
         self._files = files
         self._visitors = visitors
         self._public_url = public_url
+        #: Counts; a page does so when a session begins.
+        self.uses = Uses(files.db)
         self._dav = Dav(_browse)
         #: None: browsers see nothing but files.
         self.pages: Pages | None = None
@@ -117,6 +120,10 @@ class Visits:
                 raise
         return self._page(request, way, below, slash, patient)
 
+    def close(self) -> None:
+        """The worker ends."""
+        self.uses.close()
+
     def _page(self, request: Request, way: Way, below: tuple[str, ...], slash: bool, patient: bool) -> Response:
         if not patient:
             raise Waits
@@ -129,6 +136,10 @@ class Visits:
         knows = nobody if self.pages is None else lambda link: self.pages.knows(request, link)
         link, actor = self._visitors.admit(way, password, request.peer, patient, knows)
         x = Exchange(self._files, request, actor, address, self._public_url, patient)
+        if request.method in drop.METHODS and not actor.mask & Permission.READ:
+            if not patient:
+                raise Waits
+            return drop.respond(x)
         response = self._dav.respond(x)
         if request.method == "GET" and response.status in (200, 206) and not knows(link):
             self._count(link, response, patient)
@@ -141,9 +152,9 @@ class Visits:
         """
         counted = False
         try:
-            if not patient:
+            if link.max_uses is not None and not patient:
                 raise Waits
-            counted = links.use(self._files, link)
+            counted = self.uses.note(link)
         finally:
             close = None if counted else getattr(response.body, "close", None)
             if close is not None:

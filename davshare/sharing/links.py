@@ -22,14 +22,14 @@ from davshare.files.locate import DEEPEST, Mount, Place
 from davshare.files.service import Files
 from davshare.files.sitekey import read_secret
 from davshare.index import links as rows
-from davshare.index import nodes, people, spaces
+from davshare.index import nodes, spaces
 from davshare.index.database import Connection
-from davshare.model import names
 from davshare.model.access import Permission, Rights
 from davshare.model.people import Actor
 from davshare.model.sealing import seal, unseal
 from davshare.sharing import rules
 from davshare.sharing.linkrules import demand_label, demand_open, demand_password, judged_rights
+from davshare.sharing.shares import sharer_named
 
 __all__ = ["Link", "State"]
 
@@ -216,12 +216,7 @@ def listed(files: Files, user: str | None, offset: int = 0, limit: int | None = 
     :raises NotFound: there is no such user.
     """
     with files.db.snapshot() as connection:
-        creator = None
-        if user is not None:
-            known = people.user(connection, names.key(user))
-            if known is None:
-                raise NotFound("There is no such user.")
-            creator = known.id
+        creator = sharer_named(connection, user)
         found = rows.page(connection, creator, offset, MOST if limit is None else limit)
         return _told(files, connection, None, found)
 
@@ -326,9 +321,3 @@ def expire(files: Files, number: int) -> None:
         if link is None:
             raise NotFound("There is no such link.")
         rows.update(connection, number, {"expires": link.created})
-
-
-def use(files: Files, link: Link) -> bool:
-    """Count one use of a link; false where it was used as often as may be, and nothing was counted."""
-    with files.db.write() as connection:
-        return rows.use(connection, link.id)

@@ -169,3 +169,58 @@ def test_a_link_that_is_over_shows_nothing(owner: Owner, state: str) -> None:
         answers = [visitor.get("a.txt"), visitor.get("nothing"), visitor.request("PROPFIND", "")]
         assert [answer.status for answer in answers] == [404] * 3
         assert len({answer.body for answer in answers}) == 1 and b"words" not in answers[0].body
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_things_come_in_and_nothing_is_told(owner: Owner, address: str) -> None:
+    """The answers are the same for names that are there and others; nothing is replaced."""
+    link = owner.link("Box", permissions=4)
+    assert link["permissions"] == 4
+    visitor = owner.visit(link, address)
+    for name in ("a.txt", "new.txt", "In", "In/b.txt", "In/c.txt", "a.txt/x.txt", "Far/away.txt"):
+        answer = visitor.put(name, f"sent {name}".encode(), {"If-None-Match": "*"})
+        assert answer.status == 201 and "Location" not in answer.headers, name
+    for name in ("In", "Fresh", "a.txt", "In/Deep"):
+        answer = visitor.mkcol(name)
+        assert answer.status == 201 and "Location" not in answer.headers, name
+    assert owner.dav.names("Box") == {
+        "a.txt", "a (2).txt", "new.txt", "In", "In (2)", "a (3).txt", "Far", "In (3)", "Fresh", "a (4).txt",
+    }  # fmt: skip
+    assert owner.dav.names("Box/In") == {"b.txt", "b (2).txt", "c.txt", "Deep"}
+    assert owner.dav.get("Box/a.txt").body == b"words" and owner.dav.get("Box/a%20(2).txt").body == b"sent a.txt"
+    assert owner.dav.get("Box/a%20(3).txt/x.txt").body == b"sent a.txt/x.txt"
+
+
+def test_where_things_come_in_nothing_else_can_be_done(owner: Owner) -> None:
+    """The root is an empty folder that never changes; everything else is the same for all names."""
+    visitor = owner.visit(owner.link("Box", permissions=4))
+    before = visitor.request("PROPFIND", "", headers={"Depth": "1"})
+    assert list(before.multistatus) == [visitor.base]
+    owner.dav.put("Box/more", b"more")
+    assert visitor.request("PROPFIND", "", headers={"Depth": "1"}).body == before.body
+    assert visitor.text("", "{http://owncloud.org/ns}permissions") == "CK"
+    visitor.request("REPORT", "", "<d:sync-collection xmlns:d='DAV:'><d:sync-token/><d:prop/></d:sync-collection>"
+                    ).refused(400, 403, 404)  # fmt: skip
+    target = {"Destination": visitor.path("z")}
+    for method, body, headers in (
+        ("GET", None, {}), ("HEAD", None, {}), ("PROPFIND", None, {"Depth": "0"}), ("DELETE", None, {}),
+        ("COPY", None, target), ("MOVE", None, target), ("PROPPATCH", "<x/>", {}), ("UNLOCK", None, {"Lock-Token": "<a>"}),
+        ("LOCK", "<d:lockinfo xmlns:d='DAV:'><d:lockscope><d:exclusive/></d:lockscope><d:locktype><d:write/></d:locktype></d:lockinfo>", {}),
+        ("REPORT", "<d:sync-collection xmlns:d='DAV:'/>", {}),
+    ):  # fmt: skip
+        there = visitor.request(method, "a.txt", body, headers)
+        nowhere = visitor.request(method, "no.txt", body, headers)
+        assert there.status == nowhere.status and there.body == nowhere.body, (there, nowhere)
+        assert 400 <= there.status < 500, there
+    assert owner.dav.get("Box/a.txt").body == b"words"
+
+
+def test_things_come_in_within_the_quota(owner: Owner) -> None:
+    """And under legal names only."""
+    visitor = owner.visit(owner.link("Box", permissions=4))
+    owner.server.cli("user", "set", owner.name, "--quota", "1000")
+    visitor.put("large", b"x" * 2000).refused(507)
+    assert visitor.put("small", b"x").status == 201
+    for name in ("a%5cb", "a%2fb", "..", "a%00b"):
+        assert visitor.put(name, b"x").status in (400, 403, 404), name
+    assert owner.dav.names("Box") == {"a.txt", "In", "small"}
