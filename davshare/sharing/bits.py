@@ -32,6 +32,13 @@ ROLES: dict[str, Rights] = {
     "editor": Permission.READ | Permission.WRITE,
     "co-owner": Permission.ALL,
 }
+#: The same of public links.
+LINK_ROLES: dict[str, Rights] = {
+    "viewer": Permission.READ,
+    "uploader": Permission.READ | Permission.BIND,
+    "editor": Permission.READ | Permission.WRITE,
+    "sender": Permission.BIND,
+}
 #: What is enough for a bit to be told.
 _SHOWN: dict[int, Rights] = {
     READ: Permission.READ,

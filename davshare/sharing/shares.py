@@ -17,6 +17,7 @@ from davshare.files import access, guard, reshares
 from davshare.files.access import Rule
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
+from davshare.files.linked import Link
 from davshare.files.locate import DEEPEST, Mount, Place
 from davshare.files.service import Files
 from davshare.index import grants, nodes, people, settings, spaces
@@ -224,8 +225,8 @@ def _place(connection: Connection, actor: Actor, found: Found) -> Place:
     return Place(Mount(base(found.share, actor.user), space), chain, (), False, False, rights, None)
 
 
-def base(share: Share, user: int) -> tuple[str, ...]:
-    """The address of the space that a share is in, for a user."""
+def base(share: Share | Link, user: int) -> tuple[str, ...]:
+    """The address of the space that a share or link is in, for a user."""
     if share.space_kind == "home":
         return ("dav", "home") if share.owner == user else ("dav", "users", share.space_name)
     return ("dav", "spaces", share.space_name)

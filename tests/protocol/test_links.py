@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from support.api import Api
 from support.client import Dav
 from support.ocs import Answer, Ocs
 from support.polling import eventually
@@ -164,7 +165,7 @@ def test_a_link_that_is_over_shows_nothing(owner: Owner, state: str) -> None:
     elif state == "expired":
         cli("share", "expire", str(link["id"]))
     elif state == "paused":
-        pytest.skip("by JSON only")
+        Api.of(owner.server, owner.name).patch(f"/links/{link['id']}", {"paused": True}).ok()
     elif state == "trashed":
         assert owner.dav.delete("Box").status == 204
     elif state == "disabled":
@@ -342,10 +343,7 @@ def test_uses_are_counted(owner: Owner) -> None:
     from support.parallel import together
 
     link = owner.link()
-    with owner.server.index() as connection:
-        connection.execute("UPDATE link SET max_uses=? WHERE id=?", (3, int(link["id"])))
-        connection.execute("UPDATE counter SET value=value+1 WHERE name=?", ("generation",))
-    owner.server.cli("settings", "reset")
+    Api.of(owner.server, owner.name).patch(f"/links/{link['id']}", {"max_uses": 3}).ok()
     visitor = owner.visit(link)
     assert visitor.request("PROPFIND", "", headers={"Depth": "1"}).status == 207
     assert visitor.head("a.txt").status == 200 and visitor.get("none").status == 404
