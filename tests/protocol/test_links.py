@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -423,3 +423,21 @@ def test_what_is_remembered_of_a_link(owner: Owner) -> None:
     assert locked.get("a.txt").status == locked.get("a.txt").status == 200
     owner.change(first, password="other-sesame").ok()
     assert locked.get("a.txt").status == 401
+
+
+def test_the_other_gateway(own_server: Callable[..., Server]) -> None:
+    """Links are the same there."""
+    server = own_server(workers=1, env={"DAVSHARE_GATEWAY": "wsgidav"})
+    server.dav("alice").mkcol("Box")
+    server.dav("alice").put("Box/a.txt", b"words" * 100_000)
+    calls = Ocs(server, "alice", app=APP)
+    for permissions in (15, 4):
+        link = calls.post("shares", {"path": "Box", "shareType": 3, "permissions": permissions}).ok()
+        visitor = Dav(server.port, ADDRESSES[0].format(link["token"]), None)
+        assert visitor.put("new", b"new").status == 201
+        assert visitor.put("new", b"newer").status == (204 if permissions == 15 else 201)
+        assert visitor.get("a.txt").status == (200 if permissions == 15 else 404)
+        assert len(visitor.propfind("", depth="1")) == (3 if permissions == 15 else 1)
+        assert visitor.put("../x", b"x").status == 400
+    assert server.dav("alice").names("Box") == {"a.txt", "new", "new (2)", "new (3)"}
+    assert server.dav("alice").get("Box/new").body == b"newer"
