@@ -17,6 +17,7 @@ from davshare.files import access, guard, reshares
 from davshare.files.access import Rule
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
+from davshare.files.linked import Link
 from davshare.files.locate import DEEPEST, Mount, Place
 from davshare.files.service import Files
 from davshare.index import grants, nodes, people, settings, spaces
