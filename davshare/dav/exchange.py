@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from davshare.dav import if_header, xml
 from davshare.dav.if_header import Condition, IfHeader
 from davshare.errors import BadGateway, BadRequest, DavshareError, NotFound, PreconditionFailed
-from davshare.files import locking, reconcile
+from davshare.files import locking, placing, reconcile
 from davshare.files.context import Address, Asker, Connection
 from davshare.files.locate import Place
 from davshare.files.lookup import unchanged_since
@@ -113,10 +113,12 @@ class Exchange:
         target = self.files.glimpse(self.asker, self.address)
         if isinstance(target, Place) and (target.rights or target.passages):
             reconcile.notice(self.files, target)
+        # What is real goes before what was received.
+        placing.settle(self.files, self.actor)
 
     def note_listing(self, place: Place) -> None:
         """Whoever compares ETags, and asks for no tokens, begins at the root: how far it now knows the space."""
-        if place.is_root:
+        if place.is_root and place.mount.received is None:
             root = place.chain[0]
             self.told[place.space.id] = max(root.stamp, root.seq)
 
@@ -203,7 +205,7 @@ def state(x: Exchange, connection: Connection, address: Address) -> tuple[str | 
     """ETag and time (seconds) of what is at an address; None where nothing is."""
     target = _target(x, connection, address)
     if isinstance(target, Place) and target.node is not None:
-        return x.files.etag(target.node), target.node.mtime_ns // 1_000_000_000
+        return x.files.etag_of(target), target.node.mtime_ns // 1_000_000_000
     return None, None
 
 

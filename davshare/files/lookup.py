@@ -32,6 +32,11 @@ def heads(files: Files, wanted: Collection[int]) -> dict[int, int]:
         return spaces.heads(connection, tuple(wanted))
 
 
+def heads_of(connection: Connection, wanted: Collection[int]) -> dict[int, int]:
+    """The same on a snapshot."""
+    return spaces.heads(connection, tuple(wanted))
+
+
 def followed(connection: Connection, actor: Actor, place: Place, since: SyncToken) -> guard.Sight | None:
     """What a follower may see below a collection, and could all the time since a sync token was given out.
 
