@@ -49,7 +49,8 @@ class Share(NamedTuple):
 
 _SELECT = (
     "SELECT s.id, s.node, s.principal, s.sharer, s.note, s.created, g.rights, g.expires, p.kind, p.name,"
-    " p.display_name, p.email, q.name, q.display_name, q.email, n.space, space.kind, space.name, space.node, space.owner,"
+    " p.display_name, p.email, q.name, q.display_name, q.email, n.space, space.kind, space.name, space.node,"
+    " space.owner,"
     " o.name, o.display_name, coalesce(n.spelling, n.name), n.kind, n.parent, n.size, n.mtime_ns,"
     " coalesce(r.state, 1-s.accepted)"
     " FROM share s"

@@ -220,12 +220,15 @@ def _place(connection: Connection, actor: Actor, found: Found) -> Place:
     chain = tuple(nodes.chain(connection, found.share.node)[:DEEPEST])
     if space is None or not chain:
         raise NotFound("Wrong share ID, share doesn't exist")
-    if space.kind == "home":
-        base: tuple[str, ...] = ("dav", "home") if space.owner == actor.user else ("dav", "users", space.name)
-    else:
-        base = ("dav", "spaces", space.name)
     rights = guard.rights(connection, actor, space, chain)
-    return Place(Mount(base, space), chain, (), False, False, rights, None)
+    return Place(Mount(base(found.share, actor.user), space), chain, (), False, False, rights, None)
+
+
+def base(share: Share, user: int) -> tuple[str, ...]:
+    """The address of the space that a share is in, for a user."""
+    if share.space_kind == "home":
+        return ("dav", "home") if share.owner == user else ("dav", "users", share.space_name)
+    return ("dav", "spaces", share.space_name)
 
 
 def made(files: Files, actor: Actor) -> list[Found]:
