@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from support.client import Dav
 from support.polling import eventually
 from support.server import Server
 from support.sharers import Person, person
@@ -204,3 +205,166 @@ def test_reading_only(cast: Cast) -> None:
     dav.move("Shares/Box/a.txt", "a.txt").refused(403)
     assert dav.copy("Shares/Box/a.txt", "a.txt").status == 201
     assert dav.get("a.txt").body == b"Box/a.txt"
+
+
+# rearranging and leaving
+
+
+def test_the_receiver_renames_and_moves_it(cast: Cast) -> None:
+    """Within their home; neither the owner's name nor anybody else's changes, and it follows its folder."""
+    cast.owner.share("/Box", cast.group, shareType=1, permissions=1)
+    cast.owner.share("/Box", cast.friend.name, permissions=1)
+    assert cast.member.names("Shares/") == ["Box/"]
+    dav = cast.friend.dav
+    answer = dav.move("Shares/Box", "Shares/Mine")
+    assert answer.status == 201 and answer["OC-FileId"] == cast.owner.dav.text("Box/", OC + "id")
+    assert cast.friend.names("Shares/") == ["Mine/"]
+    assert dav.text("Shares/Mine/", "displayname") == "Mine"
+    dav.mkcol("Work")
+    assert dav.move("Shares/Mine/", "Work/Deep").status == 201
+    assert (cast.friend.names("Shares/"), cast.friend.names("Work/")) == ([], ["Deep/"])
+    assert dav.move("Work", "Office").status == 201
+    assert dav.get("Office/Deep/a.txt").body == b"Box/a.txt"
+    assert cast.owner.dav.move("Box", "Kiste").status == 201
+    assert dav.get("Office/Deep/a.txt").body == b"Box/a.txt"
+    assert cast.member.names("Shares/") == ["Box/"] and cast.owner.names() == ["Kiste/", "c.txt"]
+    assert dav.move("Office/Deep", "Top").status == 201
+    assert cast.friend.names() == ["Office/", "Shares/", "Top/"]
+
+
+def test_where_it_cannot_be_moved(cast: Cast) -> None:
+    """Out of the home, into itself, over something else without leave, or under a name that nothing may have."""
+    cast.server.cli("space", "add", f"{cast.group}s", "--member", f"{cast.friend.name}:manager")
+    cast.owner.share("/Box", cast.friend.name)
+    cast.owner.share("/c.txt", cast.friend.name)
+    dav = cast.friend.dav
+    dav.put("real.txt", b"real")
+    dav.move("Shares/Box", f"/dav/spaces/{cast.group}s/Box").refused(403)
+    dav.move("Shares/Box", "Shares/Box/In/Box").refused(403)
+    dav.move("Shares/c.txt", "Shares/Box/c.txt").refused(403)
+    dav.move("Shares/Box", "Shares/Box").refused(403)
+    dav.move("Shares/Box", "Shares").refused(403)
+    dav.move("Shares/Box", "Shares/c.txt").refused(403)
+    dav.move("Shares/Box", "nowhere/Box").refused(409)
+    dav.move("Shares/Box", ".davshare").refused(404)
+    dav.move("Shares/c.txt", "real.txt", overwrite="F").refused(412)
+    assert cast.friend.names("Shares/") == ["Box/", "c.txt"]
+    assert dav.move("Shares/c.txt", "real.txt").status == 204
+    assert dav.get("real.txt").body == b"c.txt"
+    assert cast.owner.dav.get("c.txt").body == b"c.txt"
+
+
+def test_nothing_is_made_under_its_name(cast: Cast) -> None:
+    """Nor put over it."""
+    cast.owner.share("/Box", cast.friend.name, permissions=1)
+    dav = cast.friend.dav
+    dav.put("real.txt", b"real")
+    dav.mkcol("real")
+    dav.mkcol("Shares/Box").refused(405)
+    dav.put("Shares/Box", b"x").refused(403, 405)
+    for method in (dav.copy, dav.move):
+        method("real.txt", "Shares/Box").refused(403)
+        method("real", "Shares/Box").refused(403)
+    assert cast.owner.names("Box/") == ["In/", "a.txt"]
+
+
+def test_between_the_home_and_what_was_received(cast: Cast) -> None:
+    """As between spaces: the bytes go, and count where they are."""
+    cast.owner.share("/Box", cast.friend.name)
+    dav = cast.friend.dav
+    dav.put("mine.txt", b"mine")
+    assert dav.move("mine.txt", "Shares/Box/mine.txt").status == 201
+    assert cast.owner.dav.get("Box/mine.txt").body == b"mine"
+    assert dav.move("Shares/Box/In", "In").status == 201
+    assert cast.owner.names("Box/") == ["a.txt", "mine.txt"]
+    assert dav.get("In/b.txt").body == b"Box/In/b.txt"
+    assert dav.copy("Shares/Box", "Copy").status == 201
+    assert cast.friend.names("Copy/") == ["a.txt", "mine.txt"]
+    assert dav.text("Copy/", OC + "owner-id") == cast.friend.name
+    assert dav.delete("Copy").status == 204 and cast.owner.names("Box/") == ["a.txt", "mine.txt"]
+
+
+def test_to_delete_it_is_to_decline_it(cast: Cast) -> None:
+    """Its owner keeps all of it, others in the group theirs; and it can be accepted again, where it was."""
+    number = cast.owner.share("/Box", cast.group, shareType=1)
+    dav = cast.member.dav
+    assert dav.move("Shares/Box", "Kiste").status == 201
+    assert dav.delete("Kiste").status == 204
+    assert cast.member.names() == ["Shares/"] and cast.owner.names("Box/") == ["In/", "a.txt"]
+    dav.get("Kiste/a.txt").refused(404)
+    cast.member.answer(number, True).ok()
+    assert cast.member.names() == ["Kiste/", "Shares/"]
+    dav.delete("Kiste")
+    dav.mkcol("Kiste")
+    cast.member.answer(number, True).ok()
+    assert cast.member.names() == ["Kiste%20%282%29/", "Kiste/", "Shares/"]
+
+
+def test_a_folder_that_holds_mounts(cast: Cast) -> None:
+    """Deleted by its owner it takes them along; gone from the disk, they are in the share folder again."""
+    cast.owner.share("/Box", cast.friend.name)
+    cast.owner.share("/c.txt", cast.friend.name)
+    dav = cast.friend.dav
+    dav.mkcol("Work")
+    dav.mkcol("Work/Deep")
+    assert dav.move("Shares/Box", "Work/Deep/Box").status == 201
+    assert dav.move("Shares/c.txt", "Work/c.txt").status == 201
+    (cast.server.data / "homes" / cast.friend.name / "Work" / "Deep").rmdir()
+    eventually(lambda: cast.friend.names("Work/") == ["c.txt"])
+    assert cast.friend.names("Shares/") == ["Box/"]
+    assert dav.delete("Work").status == 204
+    assert cast.friend.names() == ["Shares/"] and cast.friend.names("Shares/") == ["Box/"]
+    assert dav.delete("Shares").status == 204
+    assert cast.friend.names() == []
+    assert cast.owner.names() == ["Box/", "c.txt"] and cast.owner.names("Box/") == ["In/", "a.txt"]
+
+
+def test_locks_in_the_home_hold(cast: Cast) -> None:
+    """Who has not the token of the folder takes nothing from it, and puts nothing into it."""
+    cast.owner.share("/Box", cast.friend.name)
+    dav = cast.friend.dav
+    cast.friend.names()
+    dav.mkcol("Work")
+    shares, work = dav.locked("Shares/"), dav.locked("Work/")
+    dav.delete("Shares/Box").refused(423)
+    dav.move("Shares/Box", "Work/Box").refused(423)
+    one = {"If": f"<{dav.full('Shares/')}> (<{shares}>)"}
+    dav.move("Shares/Box", "Work/Box", headers=one).refused(423)
+    both = {"If": f"{one['If']} <{dav.full('Work/')}> (<{work}>)"}
+    assert dav.move("Shares/Box", "Work/Box", headers=both).status == 201
+    dav.unlock("Work/", work)
+    inside = dav.locked("Work/Box/a.txt")
+    roots = dav.propfind("Work/Box/a.txt", "lockdiscovery").only["lockdiscovery"][1]
+    assert roots.findtext(".//{DAV:}lockroot/{DAV:}href") == dav.href("Work/Box/a.txt")
+    other = cast.owner.dav.propfind("Box/a.txt", "lockdiscovery").only["lockdiscovery"][1]
+    assert other.findtext(".//{DAV:}lockroot/{DAV:}href") == cast.owner.dav.href("Box/a.txt")
+    cast.owner.dav.put("Box/a.txt", b"").refused(423)
+    assert dav.put("Work/Box/a.txt", b"x", {"If": f"(<{inside}>)"}).status == 204
+    assert dav.unlock("Work/Box/a.txt", inside).status == 204
+    cast.owner.dav.locked("Box/", depth="infinity")
+    dav.put("Work/Box/a.txt", b"x").refused(423)
+    told = dav.propfind("Work/Box/a.txt", "lockdiscovery").only["lockdiscovery"][1]
+    assert told.findtext(".//{DAV:}lockroot/{DAV:}href") == dav.href("Work/Box/")
+
+
+def test_a_token_for_a_part(cast: Cast) -> None:
+    """It reaches no further through a mount than without."""
+    cast.owner.share("/Box", cast.friend.name)
+    cast.friend.dav.mkcol("Work")
+    assert cast.friend.dav.move("Shares/Box", "Work/Box").status == 201
+    for scope, sees, reaches in (("path:home/Work", [""], False), (f"path:users/{cast.owner.name}/Box/In", None, True)):
+        token = cast.server.cli("token", "add", cast.friend.name, "--scope", scope).stdout.split()[-1]
+        limited = Dav(cast.server.port, "/dav/home/", f"Bearer {token}")
+        if sees is not None:
+            found = limited.propfind("Work/", "getetag", depth="1")
+            assert [href.removeprefix(limited.href("Work/")) for href in found] == sees
+        assert limited.get("Work/Box/a.txt").status == 404
+        assert limited.get("Work/Box/In/b.txt").status == (200 if reaches else 404)
+        assert limited.delete("Work/Box").status in (403, 404)
+        limited.close()
+    reader = cast.server.cli("token", "add", cast.friend.name, "--scope", "read").stdout.split()[-1]
+    limited = Dav(cast.server.port, "/dav/home/", f"Bearer {reader}")
+    limited.delete("Work/Box").refused(403)
+    limited.move("Work/Box", "Box").refused(403)
+    assert limited.get("Work/Box/a.txt").status == 200
+    limited.close()
