@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -368,3 +369,81 @@ def test_a_token_for_a_part(cast: Cast) -> None:
     limited.move("Work/Box", "Box").refused(403)
     assert limited.get("Work/Box/a.txt").status == 200
     limited.close()
+
+
+# entity tags
+
+
+def test_the_tags_of_all_folders_above_follow_it(cast: Cast) -> None:
+    """Whatever changes in it, and when it comes, goes or is renamed; the same wherever a tag is told."""
+    seen: list[tuple[str, str]] = []
+
+    def changed() -> None:
+        found = cast.friend.etag(), cast.friend.etag("Shares/")
+        assert all(ETAG(each) for each in found), found
+        assert not seen or (found[0] != seen[-1][0] and found[1] != seen[-1][1])
+        assert found == (cast.friend.etag(), cast.friend.etag("Shares/"))
+        listed = cast.friend.list("", "getetag", depth="1")
+        assert listed[cast.friend.dav.href("Shares/")].text("getetag") == found[1]
+        assert listed[cast.friend.dav.href()].text("getetag") == found[0]
+        seen.append(found)
+
+    cast.owner.share("/c.txt", cast.friend.name)
+    changed()
+    number = cast.owner.share("/Box", cast.friend.name)
+    changed()
+    for what in (
+        lambda: cast.owner.dav.put("Box/In/b.txt", b"x"),
+        lambda: cast.owner.dav.put("c.txt", b"x"),
+        lambda: cast.owner.dav.mkcol("Box/New"),
+        lambda: cast.owner.dav.move("Box/New", "Box/Newer"),
+        lambda: cast.owner.dav.delete("Box/Newer"),
+        lambda: cast.owner.dav.proppatch("Box/a.txt", {"{urn:x}a": "1"}),
+        lambda: cast.friend.dav.put("Shares/Box/d.txt", b"x"),
+        lambda: cast.friend.dav.move("Shares/Box", "Shares/Kiste"),
+        lambda: cast.owner.calls.call("PUT", f"shares/{number}", {"permissions": 1}),
+        lambda: cast.owner.revoke(number),
+    ):
+        what()
+        changed()
+    other = cast.friend.etag()
+    cast.owner.dav.put("elsewhere", b"x")
+    assert cast.friend.etag() == other
+    assert len({each for pair in seen for each in pair}) == 2 * len(seen)
+
+
+def test_conditions_know_these_tags(cast: Cast) -> None:
+    """If-Match and If of a folder above a mount, and the page that a browser gets."""
+    cast.owner.share("/Box", cast.friend.name)
+    dav = cast.friend.dav
+    old = cast.friend.etag("Shares/")
+    cast.owner.dav.put("Box/a.txt", b"x")
+    now = cast.friend.etag("Shares/")
+    for headers, good in (({"If-Match": old}, False), ({"If": f"([{old}])"}, False), ({"If": f"([{now}])"}, True)):
+        answer = dav.request("PROPFIND", "Shares/", headers={"Depth": "0", **headers})
+        assert answer.status == (207 if good else 412), headers
+    first = dav.get("Shares/", {"Accept": "text/html"})["ETag"]
+    assert dav.get("Shares/", {"Accept": "text/html"})["ETag"] == first
+    cast.owner.dav.put("Box/a.txt", b"y")
+    assert dav.get("Shares/", {"Accept": "text/html"})["ETag"] != first
+    assert (
+        dav.put("Shares/Box/a.txt", b"z")["ETag"]
+        == cast.owner.etag("Box/a.txt")
+        == cast.friend.etag("Shares/Box/a.txt")
+    )
+
+
+def test_a_share_that_ends_is_gone_at_once(cast: Cast) -> None:
+    """Also from what workers remember."""
+    cast.owner.share("/Box", cast.friend.name)
+    before = cast.friend.etag()
+    for _ in range(3):
+        assert cast.friend.names("Shares/") == ["Box/"]
+        assert cast.friend.dav.get("Shares/Box/a.txt").status == 200
+    cast.server.cli("acl", "grant", f"users/{cast.owner.name}/Box", cast.friend.name, "editor", "--expires", "3s")
+    until = time.monotonic() + 3.1
+    assert cast.friend.names("Shares/") == ["Box/"]
+    assert cast.friend.etag() != before
+    time.sleep(until - time.monotonic())
+    assert cast.friend.names("Shares/") == []
+    cast.friend.dav.get("Shares/Box/a.txt").refused(404)
