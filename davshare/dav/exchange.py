@@ -23,6 +23,7 @@ from davshare.http.request import BytesBody, EmptyBody, Request
 from davshare.model import names
 from davshare.model.people import Actor
 
+_SYNC_TOKENS = ("urn:davshare:sync:", "urn:davshare:home:")
 PREFERENCES = ("return=minimal", "return=representation", "depth-noroot")
 
 
@@ -222,7 +223,7 @@ def _holds(x: Exchange, connection: Connection, tag: str | None, condition: Cond
     target = _target(x, connection, address)
     if not isinstance(target, Place):
         return False
-    if condition.token is not None and condition.token.startswith("urn:davshare:sync:"):
+    if condition.token is not None and condition.token.startswith(_SYNC_TOKENS):
         return unchanged_since(x.files, connection, target, condition.token)
     found = locking.covering(connection, target.chain, int(time.time()))
     return any(lock.token == condition.token for lock in found if target.node is not None or lock.infinite)

@@ -211,6 +211,8 @@ def win32_last_modified(scope: Scope) -> Value:
 
 def sync_token(scope: Scope) -> Value:
     """RFC 6578 section 4."""
+    if scope.place.mounts is not None:
+        return lambda node: scope.sync_token_of(node) if node.kind == FOLDER else None
     token = scope.sync_token
     return lambda node: token if node.kind == FOLDER else None
 

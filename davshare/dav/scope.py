@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from davshare.dav.xml import privilege
-from davshare.files import access, listing, lookup
+from davshare.files import access, listing, lookup, mountsync
 from davshare.files.access import Told
 from davshare.files.context import Connection
 from davshare.files.listing import Locks
@@ -90,6 +90,14 @@ class Scope:
         if head is not None:
             return str(SyncToken(self.files.epoch, self.place.space.id, head))
         return lookup.sync_token_of(self.files, self.connection, self.place)
+
+    def sync_token_of(self, node: Node) -> str:
+        """The same of a folder at or below a place in whose folders something was received."""
+        chain = self.place.chain if node.id == self.place.chain[-1].id else (*self.way(node), node)
+        folder = replace(self.place, chain=tuple(chain))
+        if folder.holds_received and folder.mount.received is None:
+            return mountsync.present(self.files, self.connection, folder)
+        return lookup.sync_token_of(self.files, self.connection, folder)
 
     def way(self, node: Node) -> Sequence[Node]:
         """The folders that hold a node, the root of the space first."""
