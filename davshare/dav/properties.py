@@ -19,6 +19,7 @@ from davshare.files import guard, listing, methods
 from davshare.files.context import Connection
 from davshare.files.listing import Lock
 from davshare.files.locate import Place
+from davshare.files.locking import is_of
 from davshare.files.reshares import SHARING
 from davshare.files.service import Files
 from davshare.http.conditions import http_date
@@ -107,7 +108,14 @@ def lockdiscovery(scope: Scope) -> Value:
     """All locks that cover the resource, indirect ones too."""
     if not scope.locks:
         return lambda node: ""
-    return lambda node: "".join(activelock(lock, scope.locks.root(lock)) for lock in scope.locks.on(scope.above, node))
+    actor, locks = scope.actor, scope.locks
+
+    def told(node: Node) -> str:
+        # Who comes by a link is not told who has the locks of others.
+        found = [(lock, actor.visit is None or is_of(lock, actor)) for lock in locks.on(scope.above, node)]
+        return "".join(activelock(lock if mine else lock._replace(owner=""), locks.root(lock)) for lock, mine in found)
+
+    return told
 
 
 def activelock(lock: Lock, root: str, left: int | None = None) -> str:

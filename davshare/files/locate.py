@@ -26,19 +26,15 @@ DEEPEST = 200
 class Mount:
     """A node as the root of what is seen below the URL ``base`` (decoded segments).
 
-    The root of the space, or something that was ``received``: then ``outer`` is the folder in the receiver's home
-    that holds it there.
+    ``above``: how many folders there are above that node in its space.
+    Something that was ``received`` has an ``outer`` place, the folder in the home of its receiver that holds it there.
     """
 
     base: tuple[str, ...]
     space: Space
+    above: int = 0
     received: Mounted | None = None
     outer: Place | None = None
-
-    @property
-    def depth(self) -> int:
-        """How many folders of the space lie above the root of the mount."""
-        return 0 if self.received is None else len(self.received.chain) - 1
 
 
 @dataclass(slots=True)
@@ -78,7 +74,12 @@ class Place:
     @property
     def is_root(self) -> bool:
         """Whether this is the root of its space, or of what was received."""
-        return not self.missing and len(self.chain) == self.mount.depth + 1
+        return not self.missing and len(self.chain) == self._top
+
+    @property
+    def _top(self) -> int:
+        """How many nodes lead to the root of the space, or of what was received."""
+        return 1 if self.mount.received is None else self.mount.above + 1
 
     @property
     def received(self) -> Mounted | None:
@@ -98,7 +99,7 @@ class Place:
         if self.missing:
             last = self.chain[-1]
             return last if len(self.missing) == 1 and last.is_folder else None
-        return self.chain[-2] if len(self.chain) > self.mount.depth + 1 else None
+        return self.chain[-2] if len(self.chain) > self._top else None
 
     @property
     def name(self) -> str:
@@ -109,12 +110,12 @@ class Place:
     def seen(self) -> Node:
         """The last node that exists, under the name by which the asker sees it."""
         received = self.mount.received
-        return received.shown if received is not None and len(self.chain) == self.mount.depth + 1 else self.chain[-1]
+        return received.shown if received is not None and len(self.chain) == self._top else self.chain[-1]
 
     @property
     def segments(self) -> tuple[str, ...]:
         """The decoded segments of the URL."""
-        return (*self.mount.base, *[node.name for node in self.chain[self.mount.depth + 1 :]], *self.missing)
+        return (*self.mount.base, *[node.name for node in self.chain[self.mount.above + 1 :]], *self.missing)
 
     @property
     def href(self) -> str:
@@ -127,7 +128,7 @@ class Place:
 
         What is not in what was received stands for all that it is in.
         """
-        received, depth = self.mount.received, self.mount.depth
+        received, depth = self.mount.received, self.mount.above
         if received is not None and (len(chain) <= depth or chain[depth].id != received.node.id):
             return names.href(self.mount.base, received.node.is_folder)
         folder = bool(chain) and chain[-1].is_folder
@@ -191,12 +192,14 @@ def enter(connection: Connection, actor: Actor, mount: Mount, segments: Sequence
         place.twin = True
         return place
     folder = replace(place, missing=(), slash=True)
-    return walk(connection, actor, _mount(folder, found), rest, slash)
+    if slash and not rest and not found.node.is_folder:
+        rest = [""]  # no file has an address that ends in a slash
+    return walk_from(connection, actor, _mount(folder, found), found.chain, rest, slash)
 
 
 def at_mount(connection: Connection, actor: Actor, folder: Place, received: Mounted) -> Place:
     """What was received, as a member of a folder in the receiver's home."""
-    return walk(connection, actor, _mount(folder, received), (), received.node.is_folder)
+    return walk_from(connection, actor, _mount(folder, received), received.chain, (), received.node.is_folder)
 
 
 def mount_root(folder: Place, received: Mounted) -> Place:
@@ -206,20 +209,51 @@ def mount_root(folder: Place, received: Mounted) -> Place:
 
 
 def _mount(folder: Place, received: Mounted) -> Mount:
-    return Mount((*folder.segments, received.name), received.space, received, folder)
+    return Mount((*folder.segments, received.name), received.space, len(received.chain) - 1, received, folder)
 
 
 def walk(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[str], slash: bool) -> Place:
-    """Follow ``segments`` below a mount.
+    """Follow ``segments`` below a mount of the root of a space.
 
     :raises NotFound: the space has lost its root.
     """
-    top = mount.space.node if mount.received is None else mount.received.node.id
-    found = nodes.way(connection, top, [names.key(segment) for segment in segments])
+    found = nodes.way(connection, mount.space.node, [names.key(segment) for segment in segments])
     if not found:
         raise NotFound
-    if segments and mount.received is None and names.is_private(segments[0]):
+    if segments and names.is_private(segments[0]):
         return _hidden(mount, found[0], tuple(segments), slash)
+    return _placed(connection, actor, mount, (), found, segments, slash)
+
+
+def walk_from(
+    connection: Connection, actor: Actor, mount: Mount, chain: Sequence[Node], segments: Sequence[str], slash: bool
+) -> Place:
+    """The same below a mount of any node: the last of ``chain``, whose first is the root of the space."""
+    found = nodes.way(connection, chain[-1].id, [names.key(segment) for segment in segments]) if segments else []
+    return _placed(connection, actor, mount, chain[:-1], found or [chain[-1]], segments, slash)
+
+
+def walk_file(
+    connection: Connection, actor: Actor, mount: Mount, chain: Sequence[Node], segments: Sequence[str], slash: bool
+) -> Place:
+    """A file that is the only member of what is seen below a mount, or what would be below it.
+
+    Its folder is not asked for anything.
+    """
+    end = ("",) if slash and not segments else ()
+    return _placed(connection, actor, mount, chain[:-1], [chain[-1]], (*segments, *end), slash)
+
+
+def _placed(
+    connection: Connection,
+    actor: Actor,
+    mount: Mount,
+    above: Sequence[Node],
+    found: Sequence[Node],
+    segments: Sequence[str],
+    slash: bool,
+) -> Place:
+    """The place at the end of ``segments``, of which ``found`` is what there is below ``above``."""
     taken = 0
     while taken < len(found) - 1 and found[taken + 1].name == segments[taken]:
         taken += 1
@@ -227,9 +261,8 @@ def walk(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[
     above = () if mount.received is None else mount.received.chain[:-1]
     chain = [*above, *found[: taken + 1]]
     missing = tuple(segments[taken:])
-    if slash and not missing and not chain[-1].is_folder:
-        # No file has an address that ends in a slash; of what was received its folder is not told.
-        missing = ("",) if len(chain) == mount.depth + 1 else (chain.pop().name, "")
+    if slash and segments and not missing and not chain[-1].is_folder:
+        missing = (chain.pop().name, "")
     have = guard.rights(connection, actor, mount.space, chain)
     sight = guard.sight(connection, actor, mount.space, chain)
     passages = None
@@ -238,7 +271,7 @@ def walk(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[
         if chain[-1].id not in passages:
             passages = frozenset()
             shown = _shown(connection, actor, mount.space, chain)
-            if shown > mount.depth:
+            if shown > (0 if mount.received is None else mount.above):
                 # As if nothing were there; and nothing can be made in its place.
                 missing = (*[node.name for node in chain[shown:]], *missing)
                 chain, passages = chain[:shown], None

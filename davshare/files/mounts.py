@@ -85,6 +85,8 @@ def gifts(connection: Connection, actor: Actor) -> tuple[Gift, ...]:
 
 def nothing(actor: Actor) -> bool:
     """Whether it is known, without asking the index, that an actor has received nothing."""
+    if actor.visit is not None:
+        return True
     return bool(actor.generation) and actor.memo.get(("gifts", actor.user, actor.generation)) == ()
 
 
@@ -212,7 +214,7 @@ def of(connection: Connection, actor: Actor, space: Space) -> Mounts | None:
 
     Costs nothing but the one statement of :func:`gifts`.
     """
-    if space.kind != "home" or space.owner != actor.user:
+    if space.kind != "home" or space.owner != actor.user or actor.visit is not None:
         return None
     given = [gift for gift in gifts(connection, actor) if gift.place]
     return Mounts(connection, actor, space, given) if given else None

@@ -385,3 +385,4 @@ def remove(connection: Connection, ids: Sequence[int]) -> None:
     for table, column in (("node", "id"), ("digest", "node"), ("property", "node"), ("lock", "node")):
         connection.executemany(f"DELETE FROM {table} WHERE {column}=?", rows)
     connection.executemany('DELETE FROM "grant" WHERE node=?', rows)
+    connection.executemany("DELETE FROM link WHERE node=?", rows)

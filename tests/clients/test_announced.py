@@ -56,7 +56,7 @@ USED = {
     "files_sharing.group": "protocol/test_sharing_settings.py::test_capabilities_follow",
     "files_sharing.remote": "protocol/test_sharing_settings.py::test_capabilities_follow",
     "files_sharing.federation": "protocol/test_sharing_settings.py::test_capabilities_follow",
-    "files_sharing.public": "protocol/test_sharing_settings.py::test_capabilities_follow",
+    "files_sharing.public": "protocol/test_ocs_links.py::test_capabilities",
     "notify_push.type": "protocol/test_push.py::test_files",
     "notify_push.endpoints.websocket": "protocol/test_push.py::test_files",
     "notify_push.endpoints.pre_auth": "protocol/test_push.py::test_tickets",

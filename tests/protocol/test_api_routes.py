@@ -42,7 +42,8 @@ BODIES = {
 }
 #: Queries of the routes that need one.
 QUERIES = dict.fromkeys(
-    ("/acl", "/acl/grants/{kind}/{member}", "/acl/denials/{kind}/{member}", "/explain"), "?path=/dav/spaces/{space}/"
+    ("/acl", "/acl/grants/{kind}/{member}", "/acl/denials/{kind}/{member}", "/explain", "/see-as"),
+    "?path=/dav/spaces/{space}/",
 )
 #: Routes that anyone who is signed in may call, whatever is behind them.
 OPEN = [route for route in ROUTES if route.who in (who.SIGNED_IN, who.ANYONE)]
@@ -249,18 +250,19 @@ def test_bodies_that_are_no_model(site: Server, route: Route, body: object) -> N
 def test_queries(site: Server, route: Route) -> None:
     """What no route knows is refused, and limits are limits."""
     admin = Api.of(site, "admin")
-    path = route.path.format_map(new_things(site))
-    assert admin.raw("GET", f"{BASE}{path}?nonsense=1").status == 400
+    path = address(route).format_map(new_things(site))
+    path += "&" if "?" in path else "?"
+    assert admin.raw("GET", f"{BASE}{path}nonsense=1").status == 400
     if route.query is None or not issubclass(route.query, Paging):
         return
-    admin.get(path + "?limit=0").refused(422, "limit")
-    admin.get(path + "?limit=501").refused(422, "limit")
-    admin.get(path + "?offset=-1").refused(422, "offset")
-    admin.get(path + "?offset=many").refused(422, "offset")
-    admin.get(path + "?offset=1&offset=2").refused(400)
-    admin.get(path + "?limit=%FF").refused(400)
-    admin.get(path + "?limit=500").ok()
-    assert len(admin.get(path + "?offset=999999").ok()["items"]) == 0
+    admin.get(path + "limit=0").refused(422, "limit")
+    admin.get(path + "limit=501").refused(422, "limit")
+    admin.get(path + "offset=-1").refused(422, "offset")
+    admin.get(path + "offset=many").refused(422, "offset")
+    admin.get(path + "offset=1&offset=2").refused(400)
+    admin.get(path + "limit=%FF").refused(400)
+    admin.get(path + "limit=500").ok()
+    assert len(admin.get(path + "offset=999999").ok()["items"]) == 0
 
 
 @pytest.mark.rfc("9110", "15.5.6", "405 of the JSON door names the methods that its table has")
