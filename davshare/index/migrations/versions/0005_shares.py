@@ -78,6 +78,9 @@ def upgrade() -> None:
         sa.Column("share", sa.BigInteger(), sa.ForeignKey("share.id", ondelete="CASCADE"), primary_key=True),
         _principal("user", primary_key=True),
         sa.Column("state", sa.SmallInteger(), nullable=False),
+        sa.Column("parent", sa.BigInteger()),
+        sa.Column("name", _TEXT),
+        sa.Column("name_key", _TEXT),
     )
     op.create_index("receipt_user", "receipt", ["user"])
     _settings()
