@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "space": ("space", "Add and change project spaces."),
     "acl": ("acl", "Show and change who may do what with a file or folder."),
     "share": ("share", "List and end what people share with each other."),
+    "mail": ("mail", "List mail that waits, have it sent again, and try the SMTP server."),
     "explain": ("explain", "Tell why somebody may do what they may do."),
     "settings": ("settings", "Show and change what can change while the server runs."),
     "check": ("check", "Compare index, journal and files, and put right what can be."),

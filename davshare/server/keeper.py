@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+from davshare.config import Config
 from davshare.errors import Conflict, DavshareError
 from davshare.files import access, tidy
 from davshare.files.attend import Attendant
@@ -17,7 +18,9 @@ from davshare.files.hashing import Hasher
 from davshare.files.lease import KEEPER, Lease
 from davshare.files.service import Files
 from davshare.identity import sessions, sightings
+from davshare.notices import mail
 from davshare.server.deliverer import Deliverer
+from davshare.server.mailer import Mailer
 
 log = logging.getLogger("davshare.keeper")
 _PAUSE = 60.0
@@ -51,6 +54,7 @@ _SELDOM: tuple[Task, ...] = (
     tidy.purge_ghosts,
     tidy.end_uploads,
     tidy.remove_litter,
+    mail.forget_given_up,
 )
 
 
@@ -60,8 +64,9 @@ class Keeper:
     Of several keepers that share an index only the one with the lease works.
     """
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, config: Config) -> None:
         self._files = files
+        self._config = config
         self._stop = threading.Event()
         self._rounds = 0
 
@@ -87,6 +92,10 @@ class Keeper:
             target=Deliverer(self._files).run, args=(ended,), name="davshare-webhooks", daemon=True
         )
         deliverer.start()
+        mailer = threading.Thread(
+            target=Mailer(self._files, self._config).run, args=(ended,), name="davshare-mail", daemon=True
+        )
+        mailer.start()
         due = time.monotonic() + _PAUSE
         grants_due = 0.0
         while not self._stop.is_set() and self._attempt("keeping the lease", lease.held):
@@ -101,6 +110,7 @@ class Keeper:
         ended.set()
         hasher.join(timeout=1.0)
         deliverer.join(timeout=1.0)
+        mailer.join(timeout=1.0)
 
     def round(self, now: int) -> None:
         """Every task that is due; one that fails is logged and tried again when it is due the next time."""
