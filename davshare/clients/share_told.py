@@ -6,16 +6,18 @@ import mimetypes
 import time
 from typing import Any
 
-from davshare.model.people import Actor
+from davshare.clients.call import OcsCall
 from davshare.sharing import bits
+from davshare.sharing.sharees import additional_info
 from davshare.sharing.shares import Found
 
 _FOLDER = "httpd/unix-directory"
 
 
-def told(found: Found, actor: Actor) -> dict[str, Any]:
+def told(found: Found, call: OcsCall) -> dict[str, Any]:
     """Everything that clients look for, with the state for whoever asks."""
-    share = found.share
+    share, actor, settings = found.share, call.actor, call.files.settings
+    receiver = additional_info(settings, share.name, share.email) if share.kind == "user" else None
     folder = bool(share.is_folder)
     mine = actor.user in (share.sharer, share.owner)
     path = "/" + "/".join(found.way)
@@ -24,7 +26,7 @@ def told(found: Found, actor: Actor) -> dict[str, Any]:
         "share_type": 0 if share.kind == "user" else 1,
         "uid_owner": share.sharer_name,
         "displayname_owner": share.sharer_display_name or share.sharer_name,
-        "additional_info_owner": None,
+        "additional_info_owner": additional_info(settings, share.sharer_name, share.sharer_email),
         "permissions": bits.bits_of(share.rights, folder),
         "can_edit": mine,
         "can_delete": mine,
@@ -50,7 +52,7 @@ def told(found: Found, actor: Actor) -> dict[str, Any]:
         "item_mtime": share.mtime_ns // 1_000_000_000,
         "share_with": share.name,
         "share_with_displayname": share.display_name or share.name,
-        "share_with_additional_info": None,
+        "share_with_additional_info": receiver,
         "state": int(found.state),
         "mail_send": 0,
         "hide_download": 0,

@@ -45,11 +45,3 @@ reminder = Table(
     Column("mark", String, primary_key=True, comment="what was told already, and is not told again"),
     Column("expires", BigInteger, comment="seconds since 1970, then it is forgotten; NULL: while it is so"),
 )
-
-preference = Table(
-    "preference",
-    metadata,
-    Column("user", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
-    Column("name", String, primary_key=True),
-    Column("value", String, nullable=False, comment="JSON"),
-)

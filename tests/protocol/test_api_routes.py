@@ -31,6 +31,7 @@ BODIES = {
     ("PATCH", "/spaces/{space}"): {},
     ("PUT", "/spaces/{space}/members/{kind}/{member}"): {"role": "viewer"},
     ("PATCH", "/settings"): {},
+    ("PATCH", "/users/{user}/settings"): {},
     ("POST", "/upload-plan"): {"folder": "/dav/home", "files": [{"path": "x", "size": 1}]},
     ("POST", "/webhooks"): {"url": "https://hooks.example.org/"},
     ("PATCH", "/webhooks/{webhook}"): {},

@@ -47,6 +47,7 @@ def upgrade() -> None:
         sa.Column("state", sa.SmallInteger(), nullable=False),
     )
     op.create_index("receipt_user", "receipt", ["user"])
+    _settings()
     # Everything is one permission more than before.
     op.execute('UPDATE "grant" SET rights=511 WHERE rights=255')
     for table in ("apptoken", "session"):
@@ -96,7 +97,6 @@ def _notices() -> None:
     )
     op.create_index("notification_user", "notification", ["user", "id"])
     op.create_table("reminder", sa.Column("mark", _TEXT, primary_key=True), sa.Column("expires", sa.BigInteger()))
-    op.create_table("preference", _principal("user", primary_key=True), _text("name", primary_key=True), _text("value"))
 
 
 def _events() -> None:
@@ -120,3 +120,16 @@ def _events() -> None:
     )
     op.create_index("event_at", "event", ["at"])
     op.create_index("event_space", "event", ["space"])
+
+
+def _settings() -> None:
+    """What is set for single people; names by which other servers know settings, too."""
+    op.create_table(
+        "user_setting",
+        _principal("user", primary_key=True),
+        sa.Column("name", _TEXT, primary_key=True),
+        sa.Column("value", _TEXT, nullable=False),
+    )
+    op.create_index("user_setting_name", "user_setting", ["name"])
+    for old, new in (("lock.default_seconds", "locks.default_timeout"), ("lock.max_seconds", "locks.max_timeout")):
+        op.execute(sa.text("UPDATE setting SET name=:new WHERE name=:old").bindparams(old=old, new=new))
