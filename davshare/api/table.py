@@ -6,12 +6,13 @@ to add an operation is to add a handler and an entry.
 
 from __future__ import annotations
 
-from davshare.api import acl, changes, devices, groups, me, plan, site, spaces, users, webhooks
+from davshare.api import acl, activity, changes, devices, groups, me, notices, plan, site, spaces, users, webhooks
 from davshare.api.call import Route
 
 ROUTES: tuple[Route, ...] = (
     *me.ROUTES,
     *devices.ROUTES,
+    *notices.ROUTES,
     *users.ROUTES,
     *groups.ROUTES,
     *spaces.ROUTES,
@@ -19,5 +20,6 @@ ROUTES: tuple[Route, ...] = (
     *plan.ROUTES,
     *site.ROUTES,
     *changes.ROUTES,
+    *activity.ROUTES,
     *webhooks.ROUTES,
 )

@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rebuild-index": ("rebuild", "Make the index anew from the files."),
     "reconcile": ("reconcile", "Take over what was changed on disk behind the server's back."),
     "journal": ("journal", "Show what changed."),
+    "audit": ("audit", "Show who did what, and from where."),
     "lock": ("lock", "List and break WebDAV locks."),
     "migrate-database": ("migrate_database", "Move the index into another database."),
     "doctor": ("doctor", "Examine the machine and the data folder."),

@@ -21,12 +21,14 @@ from davshare.files import explain
 from davshare.files.context import Address, Asker
 from davshare.model.access import Rights
 from davshare.model.people import Group, User
-from davshare.sharing import bits, shares
+from davshare.sharing import bits, guests, shares
 from davshare.sharing.rules import BadExpiry
 from davshare.sharing.shares import Found, New, State
 
 _API = "apps/files_sharing/api/v1"
 _KINDS = {"0": "user", "1": "group"}
+#: Shares with e-mail addresses, as Nextcloud and ownCloud count them.
+_BY_ADDRESS = ("4", "8")
 _DAY = 86400
 _NO_PATH = "Wrong path, file/folder doesn't exist"
 _NO_SHARE = "Wrong share ID, share doesn't exist"
@@ -91,6 +93,8 @@ def create(call: OcsCall) -> Result:
     path = call.given.text("path")
     if not path:
         raise Refused(404, "Please specify a file or folder path")
+    if call.given.text("shareType") in _BY_ADDRESS:
+        return _invite(call, path)
     kind = _KINDS.get(call.given.text("shareType") or "0")
     if kind is None:
         raise Refused(400, "Unknown share type")
@@ -116,6 +120,23 @@ def _receiver(call: OcsCall, kind: str) -> User | Group:
             return shares.receiver_named(connection, kind, call.given.text("shareWith") or "")
     except DavshareError:
         raise Refused(404, f"Please specify a valid {kind}") from None
+
+
+def _invite(call: OcsCall, path: str) -> Result:
+    """Share something with an e-mail address; without mail ``invitation`` is the link for a new guest."""
+    address, rights, expires = _address(call, path), _rights(call), _expires(call)
+    note = call.given.text("note") or ""
+    email = (call.given.text("shareWith") or "").strip()
+    try:
+        made = guests.invite(call.files, Asker(call.actor), address, email, rights, expires, note)
+    except (NotFound, MethodNotAllowed):
+        raise Refused(404, _NO_PATH) from None
+    except BadExpiry as error:
+        raise Refused(404, error.message) from None
+    except Forbidden as error:
+        raise Refused(403, _said(error)) from None
+    told = share_told.told(made.found, call)
+    return Result(told if made.link is None else {**told, "invitation": f"{call.site}{made.link}"})
 
 
 def _said(error: Forbidden) -> str:

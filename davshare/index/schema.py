@@ -57,7 +57,9 @@ principal = Table(
     Column("disabled", SmallInteger, nullable=False, server_default="0"),
     Column("quota", BigInteger, comment="bytes for the home; NULL: no limit"),
     Column("created", BigInteger, nullable=False, comment="seconds since 1970"),
-    Column("guest", SmallInteger, nullable=False, server_default="0", comment="1: no home, only what was granted"),
+    Column(
+        "guest", SmallInteger, nullable=False, server_default="0", comment="1: a read-only home, only what was granted"
+    ),
     Column("second_factor", SmallInteger, nullable=False, server_default="0", comment="1: a password is not enough"),
     Column("totp", LargeBinary, comment="secret of the second factor, encrypted; NULL: none is set up"),
     Column("source", String, nullable=False, server_default="", comment="who keeps it: empty, ldap, oidc"),

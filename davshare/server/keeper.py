@@ -12,15 +12,16 @@ from types import FrameType
 
 from davshare.config import Config
 from davshare.errors import Conflict, DavshareError
-from davshare.files import access, tidy
+from davshare.files import access, record, tidy
 from davshare.files.attend import Attendant
 from davshare.files.hashing import Hasher
 from davshare.files.lease import KEEPER, Lease
 from davshare.files.service import Files
 from davshare.identity import sessions, sightings
-from davshare.notices import mail
+from davshare.notices import mail, reminders
 from davshare.server.deliverer import Deliverer
 from davshare.server.mailer import Mailer
+from davshare.sharing import guests
 
 log = logging.getLogger("davshare.keeper")
 _PAUSE = 60.0
@@ -45,7 +46,14 @@ def _stay_the_only_one(files: Files, now: int) -> int:
 
 Task = Callable[[Files, int], int]
 #: Tasks that cost what there is to do, and tasks that cost something for every space of the site.
-_OFTEN: tuple[Task, ...] = (_stay_the_only_one, tidy.settle_effects, tidy.expire_locks, tidy.purge_trash)
+_OFTEN: tuple[Task, ...] = (
+    _stay_the_only_one,
+    tidy.settle_effects,
+    tidy.expire_locks,
+    tidy.purge_trash,
+    reminders.of_shares,
+    reminders.of_quotas,
+)
 _SELDOM: tuple[Task, ...] = (
     sessions.rotate_old_key,
     sessions.drop_what_is_over,
@@ -55,6 +63,9 @@ _SELDOM: tuple[Task, ...] = (
     tidy.end_uploads,
     tidy.remove_litter,
     mail.forget_given_up,
+    reminders.forget,
+    guests.retire,
+    record.forget_old,
 )
 
 
