@@ -137,7 +137,8 @@ def _say(tx: Transaction, files: Files, of_old: Asker, name: str, root: Node) ->
     """What the home says about people, the folder says, too."""
     folder = files.place(tx.connection, of_old, Address((*_HOME, name))).found()
     for grant in grants.of_node(tx.connection, root.id):
-        access.put(tx, folder, Rule(grant.principal, grant.deny, grant.rights, grant.expires))
+        if grant.expires is None or grant.expires > time.time():
+            access.put(tx, folder, Rule(grant.principal, grant.deny, grant.rights, grant.expires))
 
 
 def _free(files: Files, connection: Connection, of_old: Asker, of_new: Asker, beginning: str) -> str:
