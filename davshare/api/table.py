@@ -6,7 +6,21 @@ to add an operation is to add a handler and an entry.
 
 from __future__ import annotations
 
-from davshare.api import acl, activity, changes, devices, groups, me, notices, plan, site, spaces, users, webhooks
+from davshare.api import (
+    acl,
+    activity,
+    changes,
+    devices,
+    groups,
+    me,
+    notices,
+    plan,
+    shares,
+    site,
+    spaces,
+    users,
+    webhooks,
+)
 from davshare.api.call import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -19,6 +33,7 @@ ROUTES: tuple[Route, ...] = (
     *acl.ROUTES,
     *plan.ROUTES,
     *site.ROUTES,
+    *shares.ROUTES,
     *changes.ROUTES,
     *activity.ROUTES,
     *webhooks.ROUTES,

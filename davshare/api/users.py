@@ -107,7 +107,8 @@ class HandedOver:
     folder: Annotated[str, Says("The folder in the other home; empty: there were no files.")]
     size: Annotated[int, Says("Bytes in it.", 0)]
     shares: Annotated[int, Says("How many shares.", 0)]
-    left: Annotated[int, Says("How many shares the other one may not share on, of things of others.", 0)]
+    links: Annotated[int, Says("How many public links.", 0)]
+    left: Annotated[int, Says("How many of both the other one may not share on, of things of others.", 0)]
     groups: Annotated[int, Says("How many groups the other one manages now.", 0)]
     spaces: Annotated[int, Says("How many project spaces the other one manages now.", 0)]
 

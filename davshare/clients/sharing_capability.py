@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from davshare.files.settings import Settings
+from davshare.sharing.linkrules import ENFORCED
 
 
 def capability(settings: Settings) -> dict[str, Any]:
@@ -30,7 +31,31 @@ def capability(settings: Settings) -> dict[str, Any]:
         "group": {"enabled": get("sharing.group_sharing"), "expire_date": ends(settings, "group")},
         "remote": {"expire_date": ends(settings, "remote")},
         "federation": {"incoming": False, "outgoing": False},
-        "public": {"enabled": False},
+        "public": _links(settings),
+    }
+
+
+def _links(settings: Settings) -> dict[str, Any]:
+    """What public links may be, and what they need."""
+    if not settings.get("sharing.link.enabled"):
+        return {"enabled": False}
+    enforced = {kind: settings.get(name) for kind, name in ENFORCED.items()}
+    upload = settings.get("sharing.link.upload")
+    return {
+        "enabled": True,
+        "upload": upload,
+        "upload_files_drop": upload,
+        "supports_upload_only": upload,
+        "multiple": True,
+        "multiple_links": True,
+        "password": {
+            "enforced": all(enforced.values()),
+            "enforced_for": enforced,
+            "askForOptionalPassword": False,
+        },
+        "expire_date": ends(settings, "link"),
+        "send_mail": settings.get("sharing.link.mail"),
+        "social_share": settings.get("sharing.link.social"),
     }
 
 

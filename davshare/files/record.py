@@ -73,6 +73,21 @@ def share(
     note(connection, f"share.{verb}", actor, node=node, whom=whom, name=node.name, **more)
 
 
+def link(
+    connection: Connection,
+    verb: str,
+    actor: Actor | None,
+    node: Node,
+    number: int,
+    rights: Rights | None = None,
+    expires: int | None = None,
+    **detail: Any,
+) -> None:
+    """Something has happened to a public link: ``create``, ``update`` or ``revoke``."""
+    more: dict[str, Any] = {} if rights is None else {"rights": privileges_of(rights), "expires": expires}
+    note(connection, f"link.{verb}", actor, node=node, name=node.name, link=number, **more, **detail)
+
+
 def share_ends(connection: Connection, node: Node, principal: int) -> None:
     """A share, if it is one, is over without anybody having said so about it."""
     if shares.of_grant(connection, node.id, principal) is not None:

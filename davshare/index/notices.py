@@ -130,6 +130,27 @@ def forget(connection: Connection, marks: Sequence[str]) -> None:
     connection.executemany("DELETE FROM reminder WHERE mark=?", [(mark,) for mark in marks])
 
 
+class EndingLink(NamedTuple):
+    """A public link that ends soon."""
+
+    link: int
+    node: int
+    creator: int
+    label: str
+    expires: int
+
+
+def ending_links(connection: Connection, now: int, seconds: int, limit: int) -> list[EndingLink]:
+    """Links that end within some seconds, were made before that, and of which that was not told yet."""
+    rows = connection.execute(
+        "SELECT id, node, creator, label, expires FROM link WHERE expires>? AND expires<=? AND created<expires-?"
+        " AND NOT EXISTS (SELECT 1 FROM reminder"
+        " WHERE mark='link:' || CAST(link.id AS TEXT) || ':' || CAST(link.expires AS TEXT)) ORDER BY expires LIMIT ?",
+        (now, now + seconds, seconds, limit),
+    )
+    return [EndingLink._make(row) for row in rows]
+
+
 class Ending(NamedTuple):
     """A share that ends soon."""
 

@@ -49,7 +49,8 @@ class Share(NamedTuple):
 
 _SELECT = (
     "SELECT s.id, s.node, s.principal, s.sharer, s.note, s.created, g.rights, g.expires, p.kind, p.name,"
-    " p.display_name, p.email, q.name, q.display_name, q.email, n.space, space.kind, space.name, space.node, space.owner,"
+    " p.display_name, p.email, q.name, q.display_name, q.email, n.space, space.kind, space.name, space.node,"
+    " space.owner,"
     " o.name, o.display_name, coalesce(n.spelling, n.name), n.kind, n.parent, n.size, n.mtime_ns,"
     " coalesce(r.state, 1-s.accepted)"
     " FROM share s"
@@ -88,6 +89,12 @@ def page(connection: Connection, sharer: int | None, offset: int, limit: int) ->
     where, who = ("", ()) if sharer is None else ("WHERE s.sharer=? ", (sharer,))
     rows = connection.execute(f"{_SELECT} {where}ORDER BY s.id LIMIT ? OFFSET ?", (0, *who, limit, offset))
     return [Share._make(row) for row in rows]
+
+
+def count(connection: Connection, sharer: int | None) -> int:
+    """How many shares a user has made, or everybody."""
+    where, who = ("", ()) if sharer is None else (" WHERE sharer=?", (sharer,))
+    return int(connection.execute(f"SELECT count(*) FROM share{where}", who).fetchone()[0])
 
 
 def to(connection: Connection, user: int, principals: Sequence[int], limit: int) -> list[Share]:

@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from davshare.errors import NotFound
-from davshare.identity.gate import read_secret
-from davshare.identity.sealing import seal, unseal
+from davshare.files.sitekey import read_secret
 from davshare.index import mail as rows
 from davshare.index.mail import Mail
 from davshare.model import values
+from davshare.model.sealing import seal, unseal
 
 if TYPE_CHECKING:
     from davshare.files.service import Files

@@ -34,6 +34,20 @@ def of_shares(files: Files, now: int) -> int:
     return len(found)
 
 
+def of_links(files: Files, now: int) -> int:
+    """Tell of public links that end within some days; of how many."""
+    seconds = files.settings.get("notices.expire_days") * _DAY
+    with files.db.session() as connection:
+        found = rows.ending_links(connection, now, seconds, _BATCH) if seconds else []
+    if not found:
+        return 0
+    with files.db.write() as connection:
+        for each in found:
+            if rows.remember(connection, f"link:{each.link}:{each.expires}", each.expires):
+                notices.link_expires(files, connection, each.creator, each.node, each.label, each.expires)
+    return len(found)
+
+
 def forget(files: Files, now: int) -> int:
     """Forget that things were told of which are over; how many."""
     with files.db.session() as connection:

@@ -63,6 +63,7 @@ _SELDOM: tuple[Task, ...] = (
     tidy.end_uploads,
     tidy.remove_litter,
     mail.forget_given_up,
+    reminders.of_links,
     reminders.forget,
     guests.retire,
     record.forget_old,

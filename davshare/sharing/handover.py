@@ -12,15 +12,16 @@ import time
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, Conflict, NotFound
-from davshare.files import access, newcomer, quota, record, reshares, transfer, tree
+from davshare.files import access, guard, newcomer, quota, record, reshares, transfer, tree
 from davshare.files.access import Rule
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
 from davshare.files.service import Files
 from davshare.files.transfer import Order
-from davshare.index import grants, locks, members, nodes, people, shares, spaces
+from davshare.index import grants, links, locks, members, nodes, people, shares, spaces
 from davshare.index.database import Connection
+from davshare.index.links import Link
 from davshare.index.shares import Share
 from davshare.model import names
 from davshare.model.access import Permission
@@ -33,14 +34,15 @@ _ALL = 2**31 - 1
 
 
 class Handed(NamedTuple):
-    """What went over: the folder (empty: there were no files), and how many shares, groups and spaces.
+    """What went over: the folder (empty: there were no files), and how many shares, links, groups and spaces.
 
-    ``left`` counts shares of things of others that the new one may not share on.
+    ``left`` counts shares and links of things of others that the new one may not share on.
     """
 
     folder: str
     size: int
     shares: int
+    links: int
     left: int
     groups: int
     spaces: int
@@ -162,7 +164,7 @@ class _Change:
         self._old, self._new, self._home, self._by = old, new, home, by
         self.folder: Node | None = None
         self.size = 0
-        self._counts = (0, 0, 0, 0)
+        self._counts = (0, 0, 0, 0, 0)
 
     @property
     def told(self) -> Handed:
@@ -175,6 +177,9 @@ class _Change:
         found = shares.by(tx.connection, self._old.id, _ALL)
         given = [each for each in found if self._goes(tx.connection, each)]
         shares.set_sharer(tx.connection, [each.id for each in given], self._new.id)
+        made = links.by(tx.connection, self._old.id, _ALL)
+        open_ = [each for each in made if self._lets_in(tx.connection, each)]
+        links.set_creator(tx.connection, [each.id for each in open_], self._new.id)
         if self._home is not None and self.folder is not None:
             # What was said to the new one needs not be said any more.
             for grant in grants.in_space(tx.connection, self._new.id, self._home.id):
@@ -183,11 +188,13 @@ class _Change:
             root = nodes.get(tx.connection, space)
             if root is not None:
                 access.drop(tx, root, self._old.id)
-        self._counts = (len(given), len(found) - len(given), len(groups), len(ruled))
+        left = len(found) - len(given) + len(made) - len(open_)
+        self._counts = (len(given), len(open_), left, len(groups), len(ruled))
         record.note(tx.connection, "user.handover", self._by, whom=self._new, of=self._old.name)
 
         def undo(later: Transaction) -> None:
             shares.set_sharer(later.connection, [each.id for each in given], self._old.id)
+            links.set_creator(later.connection, [each.id for each in open_], self._old.id)
             for group in groups:
                 members.remove_manager(later.connection, group, self._new.id)
                 members.add_manager(later.connection, group, self._old.id)
@@ -202,6 +209,16 @@ class _Change:
         if share.principal == self._new.id:
             return False
         return not list(reshares.fallen(connection, [share._replace(sharer=self._new.id)]))
+
+    def _lets_in(self, connection: Connection, link: Link) -> bool:
+        """Whether a link can be that of the new one, likewise."""
+        if self._home is not None and link.space == self._home.id:
+            return True
+        space, chain = spaces.get(connection, link.space), nodes.chain(connection, link.node)
+        if space is None:
+            return False
+        have = guard.granted(connection, reshares.actor_of(connection, self._new), space, chain)
+        return bool(have & reshares.SHARING) and not link.rights & ~have
 
     def _groups(self, tx: Transaction) -> list[int]:
         """The groups that the new one manages instead."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from davshare.files.service import Files
 from davshare.files.settings import Settings
@@ -79,6 +79,11 @@ def _begins(settings: Settings, who: User | Group, text: str) -> bool:
         return True
     known = [each.lower() for each in (who.name, who.display_name)]
     return any(each.startswith(text.lower()) or f" {text.lower()}" in each for each in known)
+
+
+def kind_of(who: User | Group) -> Literal["user", "group"]:
+    """Whether somebody is a user or a group."""
+    return "user" if isinstance(who, User) else "group"
 
 
 def additional_info(settings: Settings, name: str | None, email: str | None) -> str | None:

@@ -229,12 +229,15 @@ def _place(connection: Connection, actor: Actor, found: Found) -> Place:
     chain = tuple(nodes.chain(connection, found.share.node)[:DEEPEST])
     if space is None or not chain:
         raise NotFound("Wrong share ID, share doesn't exist")
-    if space.kind == "home":
-        base: tuple[str, ...] = ("dav", "home") if space.owner == actor.user else ("dav", "users", space.name)
-    else:
-        base = ("dav", "spaces", space.name)
     rights = guard.rights(connection, actor, space, chain)
-    return Place(Mount(base, space), chain, (), False, False, rights, None)
+    return Place(Mount(base(found.share, actor.user), space), chain, (), False, False, rights, None)
+
+
+def base(share: Share, user: int) -> tuple[str, ...]:
+    """The address of the space that a share is in, for a user."""
+    if share.space_kind == "home":
+        return ("dav", "home") if share.owner == user else ("dav", "users", share.space_name)
+    return ("dav", "spaces", share.space_name)
 
 
 def made(files: Files, actor: Actor) -> list[Found]:
@@ -249,13 +252,25 @@ def listed(files: Files, user: str | None, offset: int = 0, limit: int | None = 
     :raises NotFound: there is no such user.
     """
     with files.db.snapshot() as connection:
-        sharer = None
-        if user is not None:
-            known = people.user(connection, names.key(user))
-            if known is None:
-                raise NotFound("There is no such user.")
-            sharer = known.id
+        sharer = sharer_named(connection, user)
         return _placed(connection, rows.page(connection, sharer, offset, MOST if limit is None else limit))
+
+
+def count(files: Files, user: str | None) -> int:
+    """How many there are for :func:`listed`."""
+    with files.db.session() as connection:
+        return rows.count(connection, sharer_named(connection, user))
+
+
+def sharer_named(connection: Connection, name: str | None) -> int | None:
+    """The id of a user; None: everybody.
+
+    :raises NotFound: there is no such user.
+    """
+    known = None if name is None else people.user(connection, names.key(name))
+    if name is not None and known is None:
+        raise NotFound("There is no such user.")
+    return None if known is None else known.id
 
 
 def received(files: Files, actor: Actor, states: Sequence[State] = (State.ACCEPTED,)) -> list[Found]:

@@ -56,7 +56,7 @@ USED = {
     "files_sharing.group": "protocol/test_sharing_settings.py::test_capabilities_follow",
     "files_sharing.remote": "protocol/test_sharing_settings.py::test_capabilities_follow",
     "files_sharing.federation": "protocol/test_sharing_settings.py::test_capabilities_follow",
-    "files_sharing.public": "protocol/test_sharing_settings.py::test_capabilities_follow",
+    "files_sharing.public": "protocol/test_ocs_links.py::test_capabilities",
     "notifications.ocs-endpoints": "protocol/test_notifications.py::test_for_nextclouds_programs",
     "notifications.push": "protocol/test_notifications.py::test_for_nextclouds_programs",
     "notifications.admin-notifications": "protocol/test_notifications.py::test_for_nextclouds_programs",

@@ -219,6 +219,20 @@ def test_the_life_of_a_share(site: Server) -> None:
     assert "read" in facts["rights"] and facts["name"] == "life.txt"
 
 
+def test_the_life_of_a_link(site: Server) -> None:
+    """Made, changed and ended; its token and password are not told."""
+    site.dav("alice").put("linked.txt", b"x")
+    mine = Ocs(site, "alice", 2, app="apps/files_sharing")
+    link = mine.post("api/v1/shares", {"path": "linked.txt", "shareType": 3}).ok()
+    mine.put(f"api/v1/shares/{link['id']}", {"password": "link-pass-123"}).ok()
+    mine.delete(f"api/v1/shares/{link['id']}").ok()
+    found = audit(site, "path=users/alice/linked.txt")
+    kinds = [each["kind"] for each in found if each["kind"].startswith("link.")]
+    assert kinds == ["link.revoke", "link.update", "link.create"]
+    kept = str(site.rows("SELECT detail FROM event"))
+    assert link["token"] not in kept and "link-pass" not in kept and "argon2" not in kept
+
+
 def test_shares_that_end_by_themselves(site: Server) -> None:
     """Nobody did it: what rests on another share ends with that."""
     site.cli("settings", "set", "sharing.resharing", "on")

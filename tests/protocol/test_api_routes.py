@@ -38,18 +38,23 @@ BODIES = {
     ("PATCH", "/webhooks/{webhook}"): {},
     ("PATCH", "/me/notifications/{notification}"): {},
     ("PATCH", "/me/preferences"): {"mail": None},
+    ("POST", "/shares"): {"path": "/dav/home/NEW", "receiver": {"kind": "user", "name": "victim"}},
+    ("PATCH", "/shares/{share}"): {},
     ("PUT", "/acl/grants/{kind}/{member}"): {"role": "viewer"},
     ("PUT", "/acl/denials/{kind}/{member}"): {"permissions": ["bind"]},
 }
 #: Queries of the routes that need one.
 QUERIES = dict.fromkeys(
-    ("/acl", "/acl/grants/{kind}/{member}", "/acl/denials/{kind}/{member}", "/explain"), "?path=/dav/spaces/{space}/"
+    ("/acl", "/acl/grants/{kind}/{member}", "/acl/denials/{kind}/{member}", "/explain", "/see-as"),
+    "?path=/dav/spaces/{space}/",
 )
 #: Routes that anyone who is signed in may call, whatever is behind them.
 OPEN = [route for route in ROUTES if route.who in (who.SIGNED_IN, who.ANYONE)]
-PARAMETERS = ("user", "group", "inner", "space", "token", "device", "kind", "member", "webhook", "notification")
+PARAMETERS = (
+    *("user", "group", "inner", "space", "token", "device", "kind", "member", "webhook", "share", "notification"),
+)
 #: Whether a path leads to what nobody but its owner knows.
-OWN = re.compile("{(token|device|webhook|notification)}").search
+OWN = re.compile("{(token|device|webhook|share|notification)}").search
 #: Routes for which one has to sign in.
 SIGNED_IN = [route for route in ROUTES if route.who.signed_in]
 CLOSED = [route for route in ROUTES if route not in OPEN]
@@ -81,7 +86,11 @@ def new_things(server: Server) -> dict[str, str]:
     admin.put(f"/acl/denials/user/{made['user']}?path={path}", {"permissions": ["bind"]}).ok()
     hooks = admin.get("/webhooks").ok()["items"]
     hook = hooks[0] if hooks else admin.post("/webhooks", {"url": "https://hooks.example.org/"}).ok(201)["webhook"]
-    return {**made, "kind": "user", "member": made["user"], "webhook": str(hook["id"])}
+    admin.raw("MKCOL", f"/dav/home/{mark}/")
+    receiver = {"kind": "user", "name": made["user"]}
+    share = admin.post("/shares", {"path": f"/dav/home/{mark}", "receiver": receiver}).ok(201)
+    made |= {"webhook": str(hook["id"]), "share": str(share["id"])}
+    return {**made, "kind": "user", "member": made["user"]}
 
 
 def address(route: Route) -> str:
@@ -97,6 +106,10 @@ def call(api: Api, route: Route, values: dict[str, str]):
         return api.ask(route.method, path)
     if isinstance(body, dict) and body.get("name") == "NEW":
         body = {**body, "name": f"n{secrets.token_hex(4)}"}
+    if isinstance(body, dict) and str(body.get("path")).endswith("/NEW"):
+        path_ = f"/dav/home/n{secrets.token_hex(4)}"
+        api.raw("MKCOL", path_ + "/")
+        body = {**body, "path": path_}
     return api.ask(route.method, path, body)
 
 
@@ -236,18 +249,19 @@ def test_bodies_that_are_no_model(site: Server, route: Route, body: object) -> N
 def test_queries(site: Server, route: Route) -> None:
     """What no route knows is refused, and limits are limits."""
     admin = Api.of(site, "admin")
-    path = route.path.format_map(new_things(site))
-    assert admin.raw("GET", f"{BASE}{path}?nonsense=1").status == 400
+    path = address(route).format_map(new_things(site))
+    path += "&" if "?" in path else "?"
+    assert admin.raw("GET", f"{BASE}{path}nonsense=1").status == 400
     if route.query is None or not issubclass(route.query, Paging):
         return
-    admin.get(path + "?limit=0").refused(422, "limit")
-    admin.get(path + "?limit=501").refused(422, "limit")
-    admin.get(path + "?offset=-1").refused(422, "offset")
-    admin.get(path + "?offset=many").refused(422, "offset")
-    admin.get(path + "?offset=1&offset=2").refused(400)
-    admin.get(path + "?limit=%FF").refused(400)
-    admin.get(path + "?limit=500").ok()
-    assert len(admin.get(path + "?offset=999999").ok()["items"]) == 0
+    admin.get(path + "limit=0").refused(422, "limit")
+    admin.get(path + "limit=501").refused(422, "limit")
+    admin.get(path + "offset=-1").refused(422, "offset")
+    admin.get(path + "offset=many").refused(422, "offset")
+    admin.get(path + "offset=1&offset=2").refused(400)
+    admin.get(path + "limit=%FF").refused(400)
+    admin.get(path + "limit=500").ok()
+    assert len(admin.get(path + "offset=999999").ok()["items"]) == 0
 
 
 @pytest.mark.rfc("9110", "15.5.6", "405 of the JSON door names the methods that its table has")

@@ -105,9 +105,7 @@ def test_from_the_invitation_to_the_files(site: Server, box: Mailbox) -> None:
     assert [each["path"] for each in received] == ["/for-ann"]
     (notice,) = Api.of(site, "ann@example.org").get("/me/notifications").ok()["items"]
     assert notice["text"] == 'alice has shared "for-ann" with you.'
-    assert [user for user in Api.of(site, "admin").get("/users").ok()["items"] if user["guest"]][0][
-        "source"
-    ] == "invited"
+    assert Api.of(site, "admin").get("/users/ann@example.org").ok()["source"] == "invited"
 
 
 def test_the_home_of_a_guest(site: Server) -> None:

@@ -103,6 +103,24 @@ def test_the_account_can_go_then(site: Server) -> None:
     assert reshared and site.cli("check").returncode == 0
 
 
+def test_public_links(site: Server) -> None:
+    """Go on: the same link, by the one who has the files now; others stay where the new one may not make such."""
+    site.dav("carol").put("hers.txt", b"x")
+    share(site, "hers.txt", "alice", user="carol", permissions=17)
+    made = shares(site, "alice").post("api/v1/shares", {"path": "plans", "shareType": 3}).ok()
+    shares(site, "alice").post("api/v1/shares", {"path": "hers.txt", "space_ref": "users/carol", "shareType": 3}).ok()
+    told = handed(site)
+    assert (told["links"], told["left"]) == (1, 1)
+    visitor = site.dav(None, f"/remote.php/dav/public-files/{made['token']}/")
+    assert visitor.get("b.txt").body == b"b" * 100 and visitor.get("deep/a.txt").body == b"deep"
+    site.cli("user", "remove", "alice")
+    assert visitor.get("b.txt").body == b"b" * 100
+    (link,) = [each for each in shares(site, "bob").get("api/v1/shares").ok() if each["share_type"] == 3]
+    assert link["token"] == made["token"] and link["uid_owner"] == "bob"
+    shares(site, "bob").delete(f"api/v1/shares/{link['id']}").ok()
+    assert visitor.get("b.txt").status == 404
+
+
 def test_what_is_shared_of_things_of_others(site: Server) -> None:
     """Goes over as far as the new one may share it, too."""
     carol = site.dav("carol")
@@ -164,7 +182,7 @@ def test_refusals(site: Server) -> None:
 def test_again_and_with_nothing(site: Server) -> None:
     """A second time there is nothing; what came meanwhile gets a folder of its own."""
     first = handed(site)["folder"]
-    assert handed(site) == {"folder": "", "size": 0, "shares": 0, "left": 0, "groups": 0, "spaces": 0}
+    assert handed(site) == {"folder": "", "size": 0, "shares": 0, "links": 0, "left": 0, "groups": 0, "spaces": 0}
     site.dav("alice").put("late.txt", b"x")
     second = handed(site)["folder"]
     assert second == f"{first} (2)" and site.dav("bob").names() == {first, second}

@@ -239,6 +239,20 @@ def test_shares_that_end_soon(site: Server, files: Files) -> None:
     files.generation()
 
 
+def test_links_that_end_soon(site: Server, files: Files) -> None:
+    """Who has made it is reminded once."""
+    site.dav("alice").put("linked.txt", b"x")
+    end = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 10 * 86400))
+    given = {"path": "linked.txt", "shareType": 3, "expireDate": end, "name": "For the press"}
+    Ocs(site, "alice", 2, app="apps/files_sharing").post(SHARES, given).ok()
+    now = int(time.time())
+    assert reminders.of_links(files, now) == 0
+    assert reminders.of_links(files, now + 9 * 86400) == 1 and reminders.of_links(files, now + 9 * 86400) == 0
+    (one,) = told(site, "alice")
+    assert one["text"].startswith('Your link For the press to "linked.txt" ends on 20')
+    assert (one["kind"], one["about"]["label"]) == ("link_expires", "For the press")
+
+
 def test_what_is_nearly_full(site: Server, files: Files) -> None:
     """Told once to whom it belongs, and once more when it was not full in between; of spaces to those who rule them."""
     site.cli("user", "set", "carol", "--quota", "1000")
