@@ -13,10 +13,10 @@ from davshare.api.call import Call, Made, Route
 from davshare.api.pages import Next, Search, page
 from davshare.api.schema import Says
 from davshare.errors import Conflict, Forbidden, InsufficientStorage, NotFound
+from davshare.files import handover
 from davshare.identity import apptokens, people, reset
 from davshare.identity.people import Account
 from davshare.model import names
-from davshare.sharing import handover
 
 _NAME = Says("The name, which is a part of addresses.", 1, 64)
 _DISPLAY_NAME = Says("The name that others see.", 0, 200)

@@ -161,7 +161,7 @@ def set_(name: str, quota: int | None, **values: Any) -> None:
 @output.json_option
 def handover(old: str, new: str, force: bool, as_json: bool) -> None:
     """Give the files, shares, groups and spaces of FROM, who leaves, to TO; both accounts stay as they are."""
-    from davshare.sharing.handover import hand_over
+    from davshare.files.handover import hand_over
 
     with admin.files(data_folder()) as files:
         output.facts(hand_over(files, old, new, force=force)._asdict(), as_json)

@@ -15,7 +15,7 @@ from davshare.notices import notices
 
 _API = "apps/notifications/api/v2/notifications"
 #: What programs are told that they can count on.
-CAPABILITY = {"ocs-endpoints": ["list", "get", "delete", "delete-all"], "push": [], "admin-notifications": []}
+CAPABILITY = {"ocs-endpoints": ["list", "get", "delete", "delete-all", "exists"], "push": [], "admin-notifications": []}
 #: The app that Nextcloud's programs know for each kind: they show its own pages for some.
 _APP, _QUOTA = "files_sharing", "files"
 #: Most that one answer holds.
@@ -72,6 +72,18 @@ def remove(call: OcsCall) -> Result:
     return Result()
 
 
+def exists(call: OcsCall) -> Result:
+    """Those of some ids that there are.
+
+    :raises Refused: too many are asked about, or none.
+    """
+    ids = call.given.texts("ids")
+    if ids is None or not 0 < len(ids) <= _MOST * 2:
+        raise Refused(400)
+    numbers = [int(each) for each in ids if each.isascii() and each.isdecimal() and len(each) < 19]
+    return Result(notices.existing(call.files, call.actor, numbers))
+
+
 def remove_all(call: OcsCall) -> Result:
     """Remove all."""
     notices.remove(call.files, call.actor, None)
@@ -88,6 +100,7 @@ def _number(call: OcsCall) -> int:
 ROUTES = (
     OcsRoute("GET", _API, list_),
     OcsRoute("DELETE", _API, remove_all),
+    OcsRoute("POST", f"{_API}/exists", exists),
     OcsRoute("GET", f"{_API}/{{notification}}", get),
     OcsRoute("DELETE", f"{_API}/{{notification}}", remove),
 )

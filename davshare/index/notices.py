@@ -51,6 +51,15 @@ def get(connection: Connection, user: int, number: int) -> Row | None:
     return None if row is None else Row._make((*row[:6], bool(row[6])))
 
 
+def existing(connection: Connection, user: int, numbers: Sequence[int]) -> list[int]:
+    """Those of some ids that are notifications of a user."""
+    marks = ",".join("?" * len(numbers))
+    rows = connection.execute(
+        f'SELECT id FROM notification WHERE "user"=? AND id IN ({marks}) ORDER BY id', (user, *numbers)
+    )
+    return [row[0] for row in rows]
+
+
 def set_read(connection: Connection, user: int, number: int | None, read: bool) -> int:
     """Note that one of a user's notifications, or all, were read, or not; how many there are."""
     where, which = ("", ()) if number is None else (" AND id=?", (number,))

@@ -151,6 +151,12 @@ def get(files: Files, actor: Actor, number: int) -> Notice:
         return _told(connection, actor, [found])[0]
 
 
+def existing(files: Files, actor: Actor, numbers: Sequence[int]) -> list[int]:
+    """Those of some ids that are notifications of somebody's."""
+    with files.db.session() as connection:
+        return rows.existing(connection, actor.user, numbers) if numbers else []
+
+
 def _told(connection: Connection, actor: Actor, found: Iterable[Row]) -> list[Notice]:
     known = list(found)
     places = seen.readable(connection, actor, (row.node for row in known if row.node is not None))

@@ -58,6 +58,16 @@ def demand_inviter(settings: Settings, connection: Connection, actor: Actor, add
         raise Forbidden("Nobody with such an address can be invited")
 
 
+def can_invite(files: Files, actor: Actor, email: str) -> bool:
+    """Whether somebody may share with an e-mail address that is nobody's here."""
+    with files.db.session() as connection:
+        try:
+            demand_inviter(files.settings, connection, actor, email)
+        except (BadRequest, Forbidden):
+            return False
+        return _known(connection, email) is None
+
+
 def _among(domain: str, known: list[str]) -> bool:
     return any(domain == each.lower() or domain.endswith(f".{each.lower()}") for each in known if each)
 

@@ -189,6 +189,24 @@ def test_who_may_invite_whom(site: Server) -> None:
     site.cli("settings", "reset", "sharing.guest_domains")
 
 
+def test_whom_to_share_with(site: Server) -> None:
+    """An address that is nobody's is offered where it can be invited."""
+
+    def emails(text: str, **more: object) -> list[dict]:
+        calls = Ocs(site, "bob", 2, app="apps/files_sharing")
+        return calls.get("api/v1/sharees", itemType="file", search=text, **more).ok()["exact"]["emails"]
+
+    wanted = [{"label": "kim@example.org", "value": {"shareType": 4, "shareWith": "kim@example.org"}}]
+    assert emails("kim@example.org") == emails("kim@example.org", shareType="4") == wanted
+    assert emails("kim@example.org", shareType="0") == emails("kim") == emails("kim@") == []
+    site.dav("bob").put("for-kim.txt", b"x")
+    invite(site, "for-kim.txt", "kim@example.org", user="bob").ok()
+    assert emails("kim@example.org") == []
+    site.cli("settings", "set", "sharing.guests", "off")
+    assert emails("lee@example.org") == []
+    site.cli("settings", "reset", "sharing.guests")
+
+
 def test_disabled_guests(site: Server) -> None:
     """Whoever was locked out stays so."""
     folder(site, "for-fay")

@@ -154,7 +154,7 @@ def test_read_and_removed(site: Server) -> None:
 def test_for_nextclouds_programs(site: Server) -> None:
     """List, one, delete one, delete all, in both forms; as it is announced."""
     announced = Ocs(site, None).get("capabilities").ok()["capabilities"]["notifications"]
-    assert announced.pop("ocs-endpoints") == ["list", "get", "delete", "delete-all"]
+    assert announced.pop("ocs-endpoints") == ["list", "get", "delete", "delete-all", "exists"]
     assert announced == {"push": [], "admin-notifications": []}
     share(site, "d.txt")
     number = share(site, "e.txt")
@@ -168,6 +168,11 @@ def test_for_nextclouds_programs(site: Server) -> None:
     assert bob.get(f"notifications/{one}").ok() == found[0]
     xml = Ocs(site, "bob", 2, False, "apps/notifications/api/v2").get("notifications").ok()
     assert [int(each["notification_id"]) for each in xml] == [each["notification_id"] for each in found]
+    assert bob.post("notifications/exists", {"ids[]": [one, 10**12, "x"]}).ok() == [one]
+    assert (
+        Ocs(site, "carol", 2, app="apps/notifications/api/v2").post("notifications/exists", {"ids[]": [one]}).ok() == []
+    )
+    assert bob.post("notifications/exists").status == 400
     bob.delete(f"notifications/{one}").ok()
     for wrong in (one, "x", 10**12):
         assert bob.get(f"notifications/{wrong}").status == bob.delete(f"notifications/{wrong}").status == 404
