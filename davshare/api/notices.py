@@ -114,9 +114,9 @@ def change(call: Call) -> Notification:
     return _told(notices.get(call.files, call.actor, number))
 
 
-def read_all(call: Call) -> None:
-    """Note that all were read."""
-    notices.mark(call.files, call.actor, None)
+def change_all(call: Call) -> None:
+    """Note that all were read, or not."""
+    notices.mark(call.files, call.actor, None, call.body.read)
 
 
 def remove(call: Call) -> None:
@@ -157,8 +157,8 @@ ROUTES = (
     Route("GET", "/me/notifications", "What the caller is told, the newest first; at most 500 are kept.",
           who.SIGNED_IN, list_, NotificationList, query=Wanted),
     Route("DELETE", "/me/notifications", "Remove all of the caller's notifications.", who.SIGNED_IN, remove_all),
-    Route("POST", "/me/notifications/read", "Note that all of the caller's notifications were read.",
-          who.SIGNED_IN, read_all),
+    Route("PATCH", "/me/notifications", "Note that all of the caller's notifications were read, or were not.",
+          who.SIGNED_IN, change_all, takes=Read),
     Route("PATCH", "/me/notifications/{notification}", "Note that a notification was read, or was not.",
           who.SIGNED_IN, change, Notification, Read),
     Route("DELETE", "/me/notifications/{notification}", "Remove a notification.", who.SIGNED_IN, remove),

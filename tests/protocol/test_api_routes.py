@@ -37,6 +37,7 @@ BODIES = {
     ("POST", "/webhooks"): {"url": "https://hooks.example.org/"},
     ("PATCH", "/webhooks/{webhook}"): {},
     ("PATCH", "/me/notifications/{notification}"): {},
+    ("PATCH", "/me/notifications"): {},
     ("PATCH", "/me/preferences"): {"mail": None},
     ("POST", "/shares"): {"path": "/dav/home/NEW", "receiver": {"kind": "user", "name": "victim"}},
     ("PATCH", "/shares/{share}"): {},

@@ -142,7 +142,7 @@ def test_read_and_removed(site: Server) -> None:
     assert [each["id"] for each in first["items"]] == numbers[:2] and first["next"] == 2
     for path in (f"/me/notifications/{numbers[0]}", "/me/notifications/999999999", "/me/notifications/x"):
         assert carol.delete(path).refused(404) == carol.patch(path, {"read": True}).refused(404)
-    bob.post("/me/notifications/read").ok(204)
+    bob.patch("/me/notifications", {"read": True}).ok(204)
     assert told(site, "bob", "?unread=1") == [] and len(told(site, "bob")) == 3
     bob.delete(f"/me/notifications/{numbers[1]}").ok(204)
     bob.delete(f"/me/notifications/{numbers[1]}").refused(404)
