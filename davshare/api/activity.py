@@ -55,7 +55,8 @@ class Activity:
     node: Annotated[int, Says("The id of the thing.")]
     space: Annotated[str, Says("The name of the project space, or of whose home it is in.")]
     seq: Annotated[int, Says("The number of the change there.")]
-    user: Annotated[Who | None, Says("Who did it; null for changes on disk, and for accounts that are gone.")]
+    user: Annotated[Who | None, Says("Who did it; null by a link, on disk, and for accounts that are gone.")]
+    link: Annotated[bool, Says("Whether somebody did it who came by a public link.")]
     at: datetime
 
 
@@ -135,7 +136,7 @@ def _told(deed: Deed) -> Activity:
     entry, user = deed.entry, None if deed.user is None else Who(deed.user.name, deed.user.display_name)
     at = datetime.fromtimestamp(entry.at, UTC)
     space = deed.place.space.name
-    return Activity(deed.kind, deed.path, deed.old_path, entry.node, space, entry.seq, user, at)
+    return Activity(deed.kind, deed.path, deed.old_path, entry.node, space, entry.seq, user, deed.link, at)
 
 
 def get(call: Call) -> ActivityList:
@@ -178,6 +179,8 @@ def _add(parent: etree._Element, name: str, text: str) -> None:
 
 
 def _author(deed: Deed) -> str:
+    if deed.link:
+        return "somebody with a link"
     return "somebody" if deed.user is None else deed.user.display_name or deed.user.name
 
 

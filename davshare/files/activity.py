@@ -17,7 +17,7 @@ from davshare.files import guard, seen, view
 from davshare.files.context import Address, Asker
 from davshare.files.seen import Seen
 from davshare.files.service import Files
-from davshare.index import journal, people, spaces
+from davshare.index import journal, links, people, spaces
 from davshare.index.database import Connection
 from davshare.index.journal import Window
 from davshare.model import names
@@ -52,7 +52,8 @@ class Deed(NamedTuple):
 
     ``path`` is where the thing is now, or was when it was deleted; ``old_path``
     where it was before it was moved, as far as that may be seen.  ``user`` is
-    None for the server itself, and for changes on disk.
+    None for the server itself, for changes on disk, and for who came by a
+    public ``link``.
     """
 
     entry: Entry
@@ -61,6 +62,7 @@ class Deed(NamedTuple):
     path: str
     old_path: str | None
     user: User | None
+    link: bool
 
 
 class Feed(NamedTuple):
@@ -152,6 +154,7 @@ def told(connection: Connection, actor: Actor, entries: Iterable[Entry], top: in
     numbers = {entry.node for entry in known} | {entry.old_parent for entry in known if entry.old_parent}
     places = seen.readable(connection, actor, numbers)
     users = people.principals(connection, sorted({entry.actor for entry in known if entry.actor}))
+    came = links.labels(connection, sorted({entry.device for entry in known if entry.device}))
     said = guard.said(connection, actor) if known else {}
     found = []
     for entry in known:
@@ -165,9 +168,10 @@ def told(connection: Connection, actor: Actor, entries: Iterable[Entry], top: in
             path = None if place is None else place.path
         if place is None or path is None or (top is not None and top not in (*place.chain, entry.node)):
             continue
-        who = users.get(entry.actor or 0)
+        link = entry.device in came
+        who = None if link else users.get(entry.actor or 0)
         user = who if isinstance(who, User) else None
-        found.append(Deed(entry, _WORDS[Kind(entry.kind)], place, path, old, user))
+        found.append(Deed(entry, _WORDS[Kind(entry.kind)], place, path, old, user, link))
     return found
 
 

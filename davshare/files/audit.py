@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from davshare.errors import NotFound
 from davshare.files import activity, explain, view
 from davshare.files.service import Files
-from davshare.index import devices, events, nodes, people, shares, spaces
+from davshare.index import devices, events, links, nodes, people, shares, spaces
 from davshare.index.database import Connection
 from davshare.index.events import Event
 from davshare.model import names
@@ -34,8 +34,8 @@ class Record(NamedTuple):
     """Something that was done.
 
     ``actor`` is empty for the server itself, administrators at its console and
-    changes on disk.  Of a change of a file ``device`` is the app token by which
-    it came, and ``address`` and ``agent`` are those with which that was seen last.
+    changes on disk.  Of a change of a file ``device`` is the app token, or the
+    public link of the actor's, by which it came, and ``address`` and ``agent`` are those with which that was seen last.
     """
 
     at: int
@@ -140,7 +140,7 @@ def _told(connection: Connection, found: Iterable[Event | Entry], top: int | Non
     ways = shares.ways(connection, sorted({each.node for each in known if each.node}))
     users = people.principals(connection, sorted({each.actor for each in known if each.actor}))
     sent = sorted({each.device for each in known if each.device})
-    labels = dict(devices.labels(connection, sent))
+    labels = {**links.labels(connection, sent), **dict(devices.labels(connection, sent))}
     sighted = devices.last_seen(connection, sent)
     at = {space.id: space for space in spaces.some(connection, sorted({each.space for each in known if each.space}))}
     told = []

@@ -181,6 +181,19 @@ def test_feed_readers(site: Server) -> None:
     assert Api(site, None).raw("GET", "/api/v1/activity.atom").status == 401
 
 
+def test_by_a_link(site: Server) -> None:
+    """Whoever came by a public link is nobody in particular, and not who made it."""
+    mine = Ocs(site, "alice", 2, app="apps/files_sharing")
+    link = mine.post("api/v1/shares", {"path": "plans", "shareType": 3, "permissions": 15, "name": "Drop"}).ok()
+    visitor = site.dav(None, f"/remote.php/dav/public-files/{link['token']}/")
+    assert visitor.put("dropped.txt", b"x").status == 201
+    items = Api.of(site, "bob").get("/activity").ok()["items"]
+    (one,) = [each for each in items if each["path"].endswith("dropped.txt")]
+    assert one["user"] is None and one["link"]
+    (record_,) = audit(site, "path=users/alice/plans/dropped.txt")
+    assert record_["device"] == "link Drop"
+
+
 def test_tokens_for_a_part(site: Server) -> None:
     """Tell of that part only."""
     secret = site.cli("token", "add", "alice", "--scope", "path:home/plans").stdout.strip()

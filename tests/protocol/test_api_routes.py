@@ -41,6 +41,8 @@ BODIES = {
     ("PATCH", "/me/preferences"): {"mail": None},
     ("POST", "/shares"): {"path": "/dav/home/NEW", "receiver": {"kind": "user", "name": "victim"}},
     ("PATCH", "/shares/{share}"): {},
+    ("POST", "/links"): {"path": "/dav/home/NEW"},
+    ("PATCH", "/links/{link}"): {},
     ("PUT", "/acl/grants/{kind}/{member}"): {"role": "viewer"},
     ("PUT", "/acl/denials/{kind}/{member}"): {"permissions": ["bind"]},
 }
@@ -52,10 +54,11 @@ QUERIES = dict.fromkeys(
 #: Routes that anyone who is signed in may call, whatever is behind them.
 OPEN = [route for route in ROUTES if route.who in (who.SIGNED_IN, who.ANYONE)]
 PARAMETERS = (
-    *("user", "group", "inner", "space", "token", "device", "kind", "member", "webhook", "share", "notification"),
+    *("user", "group", "inner", "space", "token", "device", "kind", "member", "webhook", "share", "link"),
+    "notification",
 )
 #: Whether a path leads to what nobody but its owner knows.
-OWN = re.compile("{(token|device|webhook|share|notification)}").search
+OWN = re.compile("{(token|device|webhook|share|link|notification)}").search
 #: Routes for which one has to sign in.
 SIGNED_IN = [route for route in ROUTES if route.who.signed_in]
 CLOSED = [route for route in ROUTES if route not in OPEN]
@@ -90,7 +93,8 @@ def new_things(server: Server) -> dict[str, str]:
     admin.raw("MKCOL", f"/dav/home/{mark}/")
     receiver = {"kind": "user", "name": made["user"]}
     share = admin.post("/shares", {"path": f"/dav/home/{mark}", "receiver": receiver}).ok(201)
-    made |= {"webhook": str(hook["id"]), "share": str(share["id"])}
+    link = admin.post("/links", {"path": f"/dav/home/{mark}"}).ok(201)
+    made |= {"webhook": str(hook["id"]), "share": str(share["id"]), "link": str(link["id"])}
     return {**made, "kind": "user", "member": made["user"]}
 
 
