@@ -85,6 +85,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("lock.max_seconds", 86400, "Longest lifetime that a lock is granted.", 1, 2**31),
     Setting("upload.max_bytes", 0, "Largest file that can be uploaded, in bytes; 0 means no limit."),
     Setting("upload.keep_hours", 48, "Hours for which an unfinished upload waits for its next part.", 1, 8760),
+    Setting(
+        "zip.max_files", 100_000, "Most files and folders that are given out as one ZIP archive or list.", 1, 10**7
+    ),
     Setting("trash.keep_days", 30, "Days for which deleted files are kept.", 0, 36500),
     Setting("disk.watch", True, "Notice at once what is changed on disk without the server."),
     Setting(
