@@ -236,8 +236,8 @@ def totp(name: str, remove: bool, as_json: bool) -> None:
 
     From then on the user signs in with the password directly followed by the code, or with app tokens.
     """
+    from davshare.files.sitekey import read_secret
     from davshare.identity import second_factor
-    from davshare.identity.gate import read_secret
 
     with admin.index(data_folder()) as database:
         if remove:
@@ -254,7 +254,7 @@ def totp(name: str, remove: bool, as_json: bool) -> None:
 @click.argument("name")
 def unlock(name: str) -> None:
     """Forget the failed sign-ins of a user: nobody waits because of them any more."""
-    from davshare.identity.gate import read_secret
+    from davshare.files.sitekey import read_secret
     from davshare.identity.people import user_named
     from davshare.identity.throttle import Throttle
 

@@ -17,6 +17,7 @@ from davshare.files.context import Address
 from davshare.files.locate import Place
 from davshare.files.view import Target
 from davshare.http.responses import Response
+from davshare.model.people import Visit
 
 #: Values that change without a change of the index: free space, grants that end, locks that run out.
 CLOCKED = frozenset((DAV, name) for name in ("quota-available-bytes", "acl", "inherited-acl-set"))
@@ -33,6 +34,7 @@ class Key(NamedTuple):
     admin: bool
     mask: int
     node: int | None
+    visit: Visit | None
     address: Address
     depth: str
     document: bytes
@@ -53,7 +55,7 @@ def key(x: Exchange) -> Key | None:
     if document is None or len(document) > _BODY:
         return None
     actor = x.actor
-    return Key(actor.user, actor.admin, actor.mask, actor.node, x.address, depth, document, x.preferences)
+    return Key(actor.user, actor.admin, actor.mask, actor.node, actor.visit, x.address, depth, document, x.preferences)
 
 
 def find(x: Exchange, wanted: Key) -> Response | None:

@@ -17,6 +17,7 @@ from davshare.dav.scope import Scope, Value, principal_url, privileges
 from davshare.dav.xml import DAV, MICROSOFT, NC, OC, Name, empty, escape, href
 from davshare.files import guard, listing, lookup, methods
 from davshare.files.listing import Lock
+from davshare.files.locking import is_of
 from davshare.http.conditions import http_date
 from davshare.model import names
 from davshare.model.access import Permission, Rights
@@ -101,7 +102,16 @@ def lockdiscovery(scope: Scope) -> Value:
     """All locks that cover the resource, indirect ones too."""
     if not scope.locks:
         return lambda node: ""
-    return lambda node: "".join(activelock(lock, scope.locks.root(lock)) for lock in scope.locks.on(scope.above, node))
+    actor, locks = scope.actor, scope.locks
+
+    def told(node: Node) -> str:
+        # Who comes by a link is not told who has the locks of others.
+        found = [(lock, actor.visit is None or is_of(lock, actor)) for lock in locks.on(scope.above, node)]
+        return "".join(
+            activelock(lock if mine else lock._replace(owner=""), locks.root(lock)) for lock, mine in found
+        )
+
+    return told
 
 
 def activelock(lock: Lock, root: str, left: int | None = None) -> str:
@@ -193,7 +203,8 @@ def add_member(scope: Scope) -> Value:
     def told(node: Node) -> str | None:
         if node.kind != FOLDER:
             return None
-        return href(names.href((*scope.place.mount.base, *listing.way(scope.connection, node)), True))
+        way = listing.way(scope.connection, node)[scope.place.mount.above :]
+        return href(names.href((*scope.place.mount.base, *way), True))
 
     return told
 

@@ -260,7 +260,7 @@ class Listing:
             members, base, scope.above, dead, scope.checksums = stack[-1]
             for node in members:
                 if sight is not None and not sight.reads(node):
-                    way = [each.name for each in (*scope.above, node)[1:]]
+                    way = [each.name for each in (*scope.above, node)[place.mount.above + 1 :]]
                     yield from self.apart((*place.mount.base, *way), node)
                     continue
                 href = f"{base}{quoted(node.name)}/" if node.kind else base + quoted(node.name)

@@ -61,7 +61,7 @@ def handle(x: Exchange) -> Response:
         target = x.files.target(connection, x.asker, x.address)
         if isinstance(target, Place):
             target.found()
-        if xml.name_of(root) in principals.REPORTS:
+        if xml.name_of(root) in principals.REPORTS and x.actor.visit is None:
             return principals.handle(x, connection, target, root, depth)
         if xml.name_of(root) != (DAV, "sync-collection"):
             raise Forbidden("This report is not known here.", condition="supported-report")
@@ -73,6 +73,8 @@ def handle(x: Exchange) -> Response:
                 raise MethodNotAllowed(methods.of(target.node, target.space), "Only collections have this report.")
             propfind.readable(target)
         x.asker.check(connection)
+        if isinstance(target, Virtual) and x.actor.visit is not None:
+            raise Forbidden("There is nothing to be followed here.", condition="supported-report")
         if isinstance(target, Virtual):
             view_parts = ViewReport(x, connection, target, question.asked).parts(
                 question.token, question.deep, question.limit

@@ -73,7 +73,7 @@ class Scope:
 
     def url(self, way: Sequence[Node]) -> str:
         """The URL of the last of some folders that lie in each other, the root of the space first."""
-        return names.href((*self.place.mount.base, *[each.name for each in way[1:]]), True)
+        return names.href((*self.place.mount.base, *[each.name for each in way[self.place.mount.above + 1 :]]), True)
 
     def said(self, node: Node) -> list[Told]:
         """What a node itself says about people: one statement for all members of a folder."""

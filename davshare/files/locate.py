@@ -23,10 +23,14 @@ DEEPEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A node as the root of what is seen below the URL ``base`` (decoded segments)."""
+    """A node as the root of what is seen below the URL ``base`` (decoded segments).
+
+    ``above``: how many folders there are above that node in its space.
+    """
 
     base: tuple[str, ...]
     space: Space
+    above: int = 0
 
 
 @dataclass(slots=True)
@@ -82,7 +86,7 @@ class Place:
     @property
     def segments(self) -> tuple[str, ...]:
         """The decoded segments of the URL."""
-        return (*self.mount.base, *[node.name for node in self.chain[1:]], *self.missing)
+        return (*self.mount.base, *[node.name for node in self.chain[self.mount.above + 1 :]], *self.missing)
 
     @property
     def href(self) -> str:
@@ -127,7 +131,7 @@ def disk_path(segments: Sequence[str]) -> Path:
 
 
 def walk(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[str], slash: bool) -> Place:
-    """Follow ``segments`` below a mount.
+    """Follow ``segments`` below a mount of the root of a space.
 
     :raises NotFound: the space has lost its root.
     """
@@ -136,13 +140,45 @@ def walk(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[
         raise NotFound
     if segments and names.is_private(segments[0]):
         return _hidden(mount, found[0], tuple(segments), slash)
+    return _placed(connection, actor, mount, (), found, segments, slash)
+
+
+def walk_from(
+    connection: Connection, actor: Actor, mount: Mount, chain: Sequence[Node], segments: Sequence[str], slash: bool
+) -> Place:
+    """The same below a mount of any node: the last of ``chain``, whose first is the root of the space."""
+    found = nodes.way(connection, chain[-1].id, [names.key(segment) for segment in segments]) if segments else []
+    return _placed(connection, actor, mount, chain[:-1], found or [chain[-1]], segments, slash)
+
+
+def walk_file(
+    connection: Connection, actor: Actor, mount: Mount, chain: Sequence[Node], segments: Sequence[str], slash: bool
+) -> Place:
+    """A file that is the only member of what is seen below a mount, or what would be below it.
+
+    Its folder is not asked for anything.
+    """
+    end = ("",) if slash and not segments else ()
+    return _placed(connection, actor, mount, chain[:-1], [chain[-1]], (*segments, *end), slash)
+
+
+def _placed(
+    connection: Connection,
+    actor: Actor,
+    mount: Mount,
+    above: Sequence[Node],
+    found: Sequence[Node],
+    segments: Sequence[str],
+    slash: bool,
+) -> Place:
+    """The place at the end of ``segments``, of which ``found`` is what there is below ``above``."""
     taken = 0
     while taken < len(found) - 1 and found[taken + 1].name == segments[taken]:
         taken += 1
     twin = taken < len(found) - 1
-    chain = found[: taken + 1]
+    chain = [*above, *found[: taken + 1]]
     missing = tuple(segments[taken:])
-    if slash and not missing and not chain[-1].is_folder:
+    if slash and segments and not missing and not chain[-1].is_folder:
         missing = (chain.pop().name, "")
     have = guard.rights(connection, actor, mount.space, chain)
     sight = guard.sight(connection, actor, mount.space, chain)

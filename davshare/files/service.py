@@ -22,12 +22,14 @@ from davshare.index.turn import GENERATION
 from davshare.model import names
 from davshare.model.access import Rights
 from davshare.model.nodes import Node, Space, etag
+from davshare.model.people import Visit
 from davshare.store.local import LocalStore
 
 #: Bytes of a place, with what a door has prepared of a small file.
 _PLACE = 2048
-#: Who asks, by everything that can make a difference, and for what: user, administrator or not, mask, node, address.
-_Key = tuple[int, bool, Rights, int | None, Address]
+#: Who asks, by everything that can make a difference, and for what: user, administrator or not, mask, node, link,
+#: address.
+_Key = tuple[int, bool, Rights, int | None, Visit | None, Address]
 
 
 class Files:
@@ -91,7 +93,7 @@ class Files:
         """
         version = self.memory.version()
         actor = asker.actor
-        key = (actor.user, actor.admin, actor.mask, actor.node, address)
+        key = (actor.user, actor.admin, actor.mask, actor.node, actor.visit, address)
         found: view.Target | None = self.memory.get(version, key)
         if found is None:
             with self.db.session() as connection:

@@ -9,12 +9,13 @@ from typing import TypeVar
 
 from davshare.errors import NotFound
 from davshare.files import guard
-from davshare.files.locate import Mount, Place, walk
-from davshare.index import grants, people, spaces
+from davshare.files.locate import Mount, Place, walk, walk_file, walk_from
+from davshare.index import grants, nodes, people, spaces
 from davshare.index.database import Connection
 from davshare.model import names
+from davshare.model.access import Permission
 from davshare.model.nodes import Space
-from davshare.model.people import Actor, Group, User
+from davshare.model.people import Actor, Group, User, Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Virtual:
 
     ``kind`` says which members it has: root, spaces, users, principals,
     people, groups, remote, accounts, trees (every tree that can be seen, once;
-    no URL leads there), or empty for a principal, which has none.
+    no URL leads there), file (the one that a public link shows), or empty for
+    a principal and a link by which things come in only, which have none.
     """
 
     segments: tuple[str, ...]
@@ -46,12 +48,39 @@ def locate(connection: Connection, actor: Actor, segments: Sequence[str], slash:
 
     :raises NotFound: it leads nowhere that the asker may know of.
     """
+    if actor.visit is not None:
+        return _visited(connection, actor, actor.visit, tuple(segments), slash)
     first = segments[0] if segments else ""
     if first == "dav":
         return _dav(connection, actor, tuple(segments), slash)
     if first == "remote.php":
         return _remote(connection, actor, tuple(segments), slash)
     raise NotFound
+
+
+def _visited(
+    connection: Connection, actor: Actor, visit: Visit, segments: tuple[str, ...], slash: bool
+) -> Target:
+    """What somebody sees who came by a public link: its node, and nothing outside, whatever the path says."""
+    depth = len(visit.base)
+    if segments[:depth] != visit.base or actor.node is None:
+        raise NotFound
+    if not actor.mask & Permission.READ:
+        if len(segments) == depth:
+            return Virtual(segments, "")
+        raise NotFound
+    chain = nodes.chain(connection, actor.node)
+    space = spaces.get(connection, chain[0].space) if chain else None
+    if space is None or chain[0].id != space.node:
+        raise NotFound
+    top, below = chain[-1], segments[depth:]
+    if top.is_folder or visit.whole:
+        return walk_from(connection, actor, Mount(visit.base, space, len(chain) - 1), chain, below, slash)
+    if not below:
+        return Virtual(segments, "file")
+    if below[0] != top.name:
+        raise NotFound  # nobody asks for its neighbours
+    return walk_file(connection, actor, Mount(visit.base, space, len(chain) - 2), chain, below[1:], slash)
 
 
 def _dav(connection: Connection, actor: Actor, segments: tuple[str, ...], slash: bool) -> Target:
@@ -133,6 +162,12 @@ def members(connection: Connection, actor: Actor, virtual: Virtual) -> list[Targ
         case "groups":
             mine = people.groups_of(connection, actor.user)
             return [Virtual((*base, group.name), "", group) for group in mine if knows_group(actor, group)]
+        case "file" if actor.visit is not None:
+            assert actor.node is not None
+            file = nodes.get(connection, actor.node)
+            if file is None:
+                return []
+            return [_visited(connection, actor, actor.visit, (*base, file.name), False)]
         case "remote":
             return [Virtual((*base, "files"), "accounts")]
         case "accounts":

@@ -10,11 +10,14 @@ from davshare.index.turn import LOCKS
 
 #: Spaces without locks that are remembered.
 _REMEMBERED = 10_000
-_COLUMNS = 'token, space, node, "exclusive", infinite, creator, owner, timeout, expires'
+_COLUMNS = 'token, space, node, "exclusive", infinite, creator, owner, timeout, expires, link'
 
 
 class Lock(NamedTuple):
-    """One lock on a node; ``owner`` is the content of DAV:owner as it came, times are seconds."""
+    """One lock on a node; ``owner`` is the content of DAV:owner as it came, times are seconds.
+
+    ``link``: its creator's public link, by which somebody has taken it; 0: the creator has.
+    """
 
     token: str
     space: int
@@ -25,9 +28,10 @@ class Lock(NamedTuple):
     owner: str
     timeout: int
     expires: int
+    link: int = 0
 
 
-def _make(row: tuple[str, int, int, int, int, int, str, int, int]) -> Lock:
+def _make(row: tuple[str, int, int, int, int, int, str, int, int, int]) -> Lock:
     return Lock(row[0], row[1], row[2], bool(row[3]), bool(row[4]), *row[5:])
 
 
@@ -85,9 +89,11 @@ def count(connection: Connection, space: int, node: int, now: int) -> int:
     return int(row[0])
 
 
-def count_of(connection: Connection, creator: int, now: int) -> int:
-    """How many live locks a principal has made."""
-    row = connection.execute("SELECT count(*) FROM lock WHERE creator=? AND expires>?", (creator, now)).fetchone()
+def count_of(connection: Connection, creator: int, link: int, now: int) -> int:
+    """How many live locks a principal has taken, or whoever came by a link of theirs."""
+    row = connection.execute(
+        "SELECT count(*) FROM lock WHERE creator=? AND link=? AND expires>?", (creator, link, now)
+    ).fetchone()
     return int(row[0])
 
 
@@ -100,7 +106,7 @@ def get(connection: Connection, token: str, now: int) -> Lock | None:
 def insert(connection: Connection, lock: Lock) -> None:
     """Add a lock."""
     connection.raises += (LOCKS,)
-    connection.execute(f"INSERT INTO lock ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", lock)
+    connection.execute(f"INSERT INTO lock ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)", lock)
 
 
 def refresh(connection: Connection, token: str, timeout: int, expires: int) -> None:

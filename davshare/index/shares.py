@@ -89,6 +89,12 @@ def page(connection: Connection, sharer: int | None, offset: int, limit: int) ->
     return [Share._make(row) for row in rows]
 
 
+def count(connection: Connection, sharer: int | None) -> int:
+    """How many shares a user has made, or everybody."""
+    where, who = ("", ()) if sharer is None else (" WHERE sharer=?", (sharer,))
+    return int(connection.execute(f"SELECT count(*) FROM share{where}", who).fetchone()[0])
+
+
 def to(connection: Connection, user: int, principals: Sequence[int], limit: int) -> list[Share]:
     """What some principals, of whom ``user`` is one, have received from others, the oldest first."""
     rows = connection.execute(

@@ -112,7 +112,7 @@ def update(connection: Connection, space: Space) -> None:
 
 def delete(connection: Connection, space: int) -> None:
     """Remove a space with everything that is known of its nodes; its files are not touched."""
-    for table in ("digest", "property", '"grant"', "trash"):
+    for table in ("digest", "property", '"grant"', "link", "trash"):
         connection.execute(f"DELETE FROM {table} WHERE node IN (SELECT id FROM node WHERE space=?)", (space,))
     for table in ("node", "journal", "redo", "lock", "follower"):
         connection.execute(f"DELETE FROM {table} WHERE space=?", (space,))

@@ -155,6 +155,19 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("sharing.group.expire_enforced", False, "Shares with groups may not end later than that."),
     Setting("sharing.group.expire_days", 7, "After how many days shares with groups end.", 1, 36500),
+    Setting("sharing.link.enabled", True, "Let people make public links; off: those that there are open nothing."),
+    Setting("sharing.link.upload", True, "Let public links be used to write, where they allow it."),
+    Setting("sharing.link.mail", False, "Offer to send public links by e-mail."),
+    Setting("sharing.link.social", True, "Offer to post public links elsewhere."),
+    Setting("sharing.link.restrict_groups", False, "Only those in `sharing.link.allowed_groups` make public links."),
+    Setting("sharing.link.password_enforced.read_only", False, "Public links to read need a password."),
+    Setting("sharing.link.password_enforced.read_write", False, "Public links to read and add or change need one."),
+    Setting("sharing.link.password_enforced.upload_only", False, "Public links by which things come in only need one."),
+    Setting("sharing.link.password_enforced.read_write_delete", False, "Public links to do everything need one."),
+    Setting("sharing.link.token_length", 15, "Letters and digits of the tokens of new public links.", 15, 64),
+    Setting("sharing.link.expire_default", False, "Public links end after some days unless somebody says otherwise."),
+    Setting("sharing.link.expire_enforced", False, "Public links may not end later than that."),
+    Setting("sharing.link.expire_days", 7, "After how many days public links end.", 1, 36500),
 )
 
 BY_NAME: dict[str, Setting] = {setting.name: setting for setting in SETTINGS}

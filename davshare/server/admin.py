@@ -321,8 +321,8 @@ def self_test(data: Path, config: Config) -> None:
     :raises Unavailable: guessing is not slowed down.
     :raises UsageError: the file with the providers has a mistake.
     """
+    from davshare.files.sitekey import read_secret
     from davshare.identity import providers
-    from davshare.identity.gate import read_secret
     from davshare.identity.throttle import Throttle
 
     providers.load(data, config.oidc)

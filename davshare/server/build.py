@@ -9,20 +9,23 @@ from davshare.clients.openid import OpenIdCalls
 from davshare.config import Config
 from davshare.files import restore
 from davshare.files.service import Files
+from davshare.files.sitekey import read_secret
 from davshare.http.application import Application
 from davshare.identity import providers
 from davshare.identity.bearers import Bearers
 from davshare.identity.flows import Flows
-from davshare.identity.gate import Gate, read_secret
+from davshare.identity.gate import Gate
 from davshare.identity.issuers import Issuer
 from davshare.identity.logins import Logins
 from davshare.identity.oidc import Oidc
 from davshare.identity.openid import OpenIdProvider
 from davshare.identity.sessions import Sessions
 from davshare.identity.throttle import Throttle
+from davshare.identity.visitors import Visitors
 from davshare.identity.wiping import Wiping
 from davshare.server import admin
 from davshare.server.pipeline import Pipeline
+from davshare.server.visits import Visits
 from davshare.server.ways import Ways
 from davshare.web.authorize import AuthorizeDoor
 from davshare.web.flow import FlowDoor
@@ -89,6 +92,7 @@ def make_application(data: Path, config: Config) -> Application:
     direct.ways = Ways(flows, pages, OpenIdCalls(provider, direct.who), consent, wiping, config.public_url)
     direct.issuers = issuers
     direct.provider = provider
+    direct.visits = Visits(files, Visitors(files, secret), config.public_url)
     direct.sightings.start()
     if config.gateway == "direct":
         return direct

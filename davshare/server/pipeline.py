@@ -42,6 +42,7 @@ from davshare.model.people import Actor
 from davshare.server import health
 from davshare.server.hub import Hub
 from davshare.server.pushing import Pushing
+from davshare.server.visits import Visits
 from davshare.server.ways import Ways
 from davshare.web import browse, origin, reset
 from davshare.web.login import Door
@@ -95,6 +96,8 @@ class Pipeline:
         self.issuers: Sequence[Issuer] = ()
         #: Where ownCloud's programs let people sign in; None: nowhere.
         self.provider: OpenIdProvider | None = None
+        #: Where those come who have no account, by public links; None: nowhere.
+        self.visits: Visits | None = None
         #: Which devices were here.
         self.sightings = Sightings(files.db)
 
@@ -116,6 +119,8 @@ class Pipeline:
         self._hub.close()
         if not busy:
             self.sightings.close()
+            if self.visits is not None:
+                self.visits.close()
             self._files.committer.close()
             self._files.db.close()
 
@@ -163,6 +168,9 @@ class Pipeline:
         if request.method == "OPTIONS":
             return self._options(request, patient)
         segments, slash = names.split(request.path)
+        if self.visits is not None and self.visits.lead(segments):
+            self._gate.demand_secure(_is_secure(request))
+            return self.visits.respond(request, segments, slash, patient)
         if not segments or segments[0] not in _DOORS:
             return self._elsewhere(request, segments, patient)
         return Address(segments, slash)
@@ -173,7 +181,8 @@ class Pipeline:
         segments, slash = ((), True) if request.path == "*" else names.split(request.path)
         if segments and segments[0] == "api":
             return self._elsewhere(request, segments, patient)
-        if request.headers.get("authorization") is None or not segments or segments[0] not in _DOORS:
+        public = self.visits is not None and self.visits.lead(segments)
+        if request.headers.get("authorization") is None or not segments or segments[0] not in _DOORS or public:
             return options.handle(largest=largest)
         try:
             asker = Asker(self.who(request, patient))

@@ -44,6 +44,11 @@ def rights_of(bits: int) -> Rights:
     return found | Permission.READ if found else found
 
 
+def of_link(bits: int) -> Rights:
+    """The permissions of a public link for a number: just these, since by some things come in only."""
+    return sum(rights for bit, rights in _RIGHTS.items() if bits & bit)
+
+
 def bits_of(rights: Rights, folder: bool = True) -> int:
     """The number for some permissions, as far as it can tell them; of a file fewer make sense."""
     found = sum(bit for bit, enough in _SHOWN.items() if rights & enough)

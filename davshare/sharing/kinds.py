@@ -1,10 +1,11 @@
-"""What listings tell of shares: whether something is shared, and with users or groups."""
+"""What listings tell of shares: whether something is shared, and with users, groups, or everybody who knows a link."""
 
 from __future__ import annotations
 
 import time
 from typing import Final
 
+from davshare.index import links
 from davshare.index import shares as rows
 from davshare.index.database import Connection
 from davshare.index.shares import Kind
@@ -12,14 +13,14 @@ from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node
 from davshare.model.people import Actor
 
-_NUMBERS: Final = {"user": 0, "group": 1}
+_NUMBERS: Final = {"user": 0, "group": 1, "link": 3}
 _SEES: Final = Permission.READ_ACL | Permission.WRITE_ACL
 #: Folders whose members' shares are remembered at a time.
 _REMEMBERED = 256
 
 
 class Kinds:
-    """The shares of what one answer tells of: one statement for each folder."""
+    """The shares and links of what one answer tells of: two statements for each folder."""
 
     def __init__(self, connection: Connection, actor: Actor) -> None:
         self._connection = connection
@@ -37,9 +38,15 @@ class Kinds:
             if len(self._found) >= _REMEMBERED:
                 self._found.clear()
             found: dict[int, list[Kind]] = {}
-            read = rows.kinds_on(self._connection, -key, self._now) if key < 0 else None
-            for each in rows.kinds_in(self._connection, key, self._now) if read is None else read:
+            for each in self._read(key):
                 found.setdefault(each.node, []).append(each)
             self._found[key] = found
         known = self._found[key].get(node.id, [])
         return sorted({_NUMBERS[each.kind] for each in known if rights & _SEES or each.sharer == self._actor.user})
+
+    def _read(self, key: int) -> list[Kind]:
+        """Of the members of a folder; a negative number stands for one node alone."""
+        if key < 0:
+            shared = rows.kinds_on(self._connection, -key, self._now)
+            return shared + links.kinds_on(self._connection, -key, self._now)
+        return rows.kinds_in(self._connection, key, self._now) + links.kinds_in(self._connection, key, self._now)

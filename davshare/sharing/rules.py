@@ -19,10 +19,11 @@ class BadExpiry(BadRequest):
 
 
 _DAY = 86400
-#: Whether shares end by themselves, whether they have to, and after how many days: by the kind of the receiver.
+#: Whether shares end by themselves, whether they have to, and after how many days: by their kind.
 _ENDS = {
     "user": ("sharing.user.expire_default", "sharing.user.expire_enforced", "sharing.user.expire_days"),
     "group": ("sharing.group.expire_default", "sharing.group.expire_enforced", "sharing.group.expire_days"),
+    "link": ("sharing.link.expire_default", "sharing.link.expire_enforced", "sharing.link.expire_days"),
 }
 #: Most characters of a note.
 LONGEST_NOTE = 1000
@@ -85,7 +86,12 @@ def expiry(settings: Settings, receiver: User | Group, wanted: int | None, told:
     :param told: whether somebody has said so, if only that it never ends.
     :raises BadExpiry: that is over already, or later than the site allows.
     """
-    by_default, enforced, days = _ENDS["user" if isinstance(receiver, User) else "group"]
+    return end(settings, "user" if isinstance(receiver, User) else "group", wanted, told)
+
+
+def end(settings: Settings, kind: str, wanted: int | None, told: bool) -> int | None:
+    """The same for what is shared with a user, with a group, or by a link: the ``kind``."""
+    by_default, enforced, days = _ENDS[kind]
     now = int(time.time())
     latest = (now // _DAY + settings.get(days) + 1) * _DAY
     if wanted is not None and wanted <= now:

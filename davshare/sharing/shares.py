@@ -228,13 +228,25 @@ def listed(files: Files, user: str | None, offset: int = 0, limit: int | None = 
     :raises NotFound: there is no such user.
     """
     with files.db.snapshot() as connection:
-        sharer = None
-        if user is not None:
-            known = people.user(connection, names.key(user))
-            if known is None:
-                raise NotFound("There is no such user.")
-            sharer = known.id
+        sharer = sharer_named(connection, user)
         return _placed(connection, rows.page(connection, sharer, offset, MOST if limit is None else limit))
+
+
+def count(files: Files, user: str | None) -> int:
+    """How many there are for :func:`listed`."""
+    with files.db.session() as connection:
+        return rows.count(connection, sharer_named(connection, user))
+
+
+def sharer_named(connection: Connection, name: str | None) -> int | None:
+    """The id of a user; None: everybody.
+
+    :raises NotFound: there is no such user.
+    """
+    known = None if name is None else people.user(connection, names.key(name))
+    if name is not None and known is None:
+        raise NotFound("There is no such user.")
+    return None if known is None else known.id
 
 
 def received(files: Files, actor: Actor, states: Sequence[State] = (State.ACCEPTED,)) -> list[Found]:

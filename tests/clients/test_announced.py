@@ -29,6 +29,8 @@ AGENTS = {
 USED = {
     "core.pollinterval": "protocol/test_clients_start.py::test_capabilities",
     "core.webdav-root": "clients/test_pyocclient.py::test_files",
+    "files_sharing.api_enabled": "protocol/test_ocs_shares.py::test_a_share_is_told_in_full",
+    "files_sharing.public": "protocol/test_ocs_links.py::test_a_link_is_told_in_full",
     "core.status": "protocol/test_clients_start.py::test_capabilities_are_those_of_status",
     "spaces.enabled": "protocol/test_drives.py::test_mine",
     "spaces.version": "protocol/test_drives.py::test_mine",

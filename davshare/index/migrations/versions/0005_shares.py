@@ -21,6 +21,39 @@ def _principal(name: str, **options: bool) -> sa.Column:
     return sa.Column(name, sa.BigInteger(), key, nullable=False, **options)
 
 
+def _links() -> None:
+    """Public links.  Their ids begin above those of shares, so that nothing takes one for the other."""
+    first = 1_000_000_000
+    op.create_table(
+        "link",
+        sa.Column("id", _ID, primary_key=True),
+        _number("node"),
+        _principal("creator"),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("token_sealed", sa.LargeBinary(), nullable=False),
+        _number("rights"),
+        sa.Column("label", _TEXT, server_default="", nullable=False),
+        sa.Column("note", _TEXT, server_default="", nullable=False),
+        sa.Column("password", _TEXT),
+        sa.Column("password_version", sa.Integer(), server_default="0", nullable=False),
+        _number("created"),
+        sa.Column("expires", sa.BigInteger()),
+        _number("uses", server_default="0"),
+        sa.Column("max_uses", sa.BigInteger()),
+        sa.Column("paused", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("hide_download", sa.SmallInteger(), server_default="0", nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("link_token", "link", ["token_hash"], unique=True)
+    op.create_index("link_node", "link", ["node"])
+    op.create_index("link_creator", "link", ["creator"])
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(f"INSERT INTO sqlite_sequence (name, seq) VALUES ('link', {first})")
+    else:
+        op.execute(f"SELECT setval(pg_get_serial_sequence('link', 'id'), {first})")
+    op.add_column("lock", _number("link", server_default="0"))
+
+
 def upgrade() -> None:
     op.create_table(
         "share",
@@ -51,3 +84,4 @@ def upgrade() -> None:
     op.execute('UPDATE "grant" SET rights=511 WHERE rights=255')
     for table in ("apptoken", "session"):
         op.execute(f"UPDATE {table} SET mask=511 WHERE mask=255")
+    _links()

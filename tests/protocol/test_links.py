@@ -1,0 +1,226 @@
+"""Public links: who comes by them, as far as they go, and what has become of them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+
+from support.client import Dav
+from support.ocs import Answer, Ocs
+from support.server import Server
+
+APP = "apps/files_sharing/api/v1"
+PASSWORD = "some-pass-123"
+#: Every address of a link to a folder, and how its token is given there.
+ADDRESSES = ("/remote.php/dav/public-files/{}/", "/public.php/dav/files/{}/", "/s/{}/", "/public.php/webdav/")
+
+
+class Owner(NamedTuple):
+    """Somebody with ``Box/a.txt``, ``Box/In/b.txt`` and ``other.txt``, and their calls."""
+
+    server: Server
+    name: str
+    dav: Dav
+    calls: Ocs
+
+    def link(self, path: str = "Box", **given: Any) -> dict[str, Any]:
+        """Make one."""
+        return self.calls.post("shares", {"path": path, "shareType": 3, **given}).ok()
+
+    def change(self, link: dict[str, Any], **given: Any) -> Answer:
+        """Change one."""
+        return self.calls.call("PUT", f"shares/{link['id']}", given)
+
+    def visit(self, link: dict[str, Any], address: str = ADDRESSES[0], password: str | None = None) -> Dav:
+        """A client of whoever comes by it."""
+        token = link["token"]
+        if "{}" not in address:
+            return Dav(self.server.port, address, (token, password or ""))
+        auth = None if password is None else ("public", password)
+        return Dav(self.server.port, address.format(token), auth)
+
+
+@pytest.fixture
+def owner(module_server: Server) -> Iterator[Owner]:
+    """A fresh one."""
+    name = f"s{secrets.token_hex(4)}"
+    module_server.cli("user", "add", name, "--password-stdin", input=PASSWORD)
+    module_server.users[name] = PASSWORD
+    dav = module_server.dav(name)
+    for folder in ("Box", "Box/In"):
+        dav.mkcol(folder)
+    for path, data in (("Box/a.txt", b"words"), ("Box/In/b.txt", b"deep"), ("other.txt", b"secret")):
+        dav.put(path, data)
+    yield Owner(module_server, name, dav, Ocs(module_server, name, app=APP))
+    dav.close()
+    module_server.cli("settings", "reset")
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_folder_is_seen_at_every_address(owner: Owner, address: str) -> None:
+    """The same folder, with the hrefs of the address, and nothing of what is above it."""
+    link = owner.link()
+    visitor = owner.visit(link, address)
+    found = visitor.request("PROPFIND", "", headers={"Depth": "1"})
+    base = address.format(link["token"])
+    assert sorted(found.multistatus) == sorted([base, base + "a.txt", base + "In/"])
+    assert owner.name.encode() not in found.body and b"home" not in found.body
+    assert visitor.get("a.txt").body == b"words" and visitor.get("In/b.txt").body == b"deep"
+    for path in ("../other.txt", "%2e%2e/other.txt", "..%2fother.txt", "In/../../other.txt"):
+        assert visitor.get(path).status in (400, 404), path
+
+
+def test_a_file_is_the_one_member_of_a_folder(owner: Owner) -> None:
+    """And at the old address the file itself; its neighbours cannot be asked for."""
+    link = owner.link("Box/a.txt")
+    for address in ADDRESSES[:3]:
+        visitor = owner.visit(link, address)
+        base = address.format(link["token"])
+        assert list(visitor.propfind("", depth="1")) == [base, base + "a.txt"]
+        assert visitor.get("a.txt").body == b"words"
+        assert visitor.get("a.txt", {"Range": "bytes=1-2"}).body == b"or"
+        for path in ("In/", "b.txt", "a.txt/", "a.txt/x", "other.txt", "A.txt"):
+            assert visitor.get(path).status == 404, path
+        assert visitor.put("b.txt", b"x").status in (403, 404)
+        assert visitor.put("a.txt", b"x").status == 403
+        assert visitor.get("").status in (404, 405)
+    old = owner.visit(link, ADDRESSES[3])
+    for path in ("/public.php/webdav", "/public.php/webdav/"):
+        assert list(old.propfind(path, depth="1")) == ["/public.php/webdav"]
+        assert old.get(path).body == b"words"
+    assert old.get("a.txt").status == old.get("b.txt").status == old.get("In").status == 404
+
+
+def test_a_password_is_asked_for(owner: Owner) -> None:
+    """By Basic, with no name, with ``public`` or the token; an account's credentials make no difference."""
+    link = owner.link(password="open-sesame")
+    assert link["password"] == link["share_with"] == "***redacted***" and "open-sesame" not in str(link)
+    token = link["token"]
+    for address in ADDRESSES:
+        assert owner.visit(link, address, "open-sesame").get("a.txt").body == b"words", address
+        refused = owner.visit(link, address, "wrong").get("a.txt")
+        assert refused.status == 401 and refused["WWW-Authenticate"].startswith("Basic "), address
+        assert b"a.txt" not in refused.body
+    for name in ("", token, "public"):
+        visitor = Dav(owner.server.port, f"/public.php/dav/files/{token}/", (name, "open-sesame"))
+        assert visitor.get("a.txt").status == 200
+    for auth in (None, (owner.name, PASSWORD), (owner.name, "open-sesame")):
+        visitor = Dav(owner.server.port, f"/remote.php/dav/public-files/{token}/", auth)
+        assert visitor.get("a.txt").status == 401
+    assert Dav(owner.server.port, "/public.php/webdav/", None).get("a.txt").status == 401
+
+
+def test_an_account_makes_no_difference(owner: Owner) -> None:
+    """Whoever is signed in sees no more by a link, and may do no more."""
+    link = owner.link()
+    visitor = Dav(owner.server.port, f"/remote.php/dav/public-files/{link['token']}/", (owner.name, PASSWORD))
+    assert visitor.get("a.txt").body == b"words"
+    visitor.put("a.txt", b"x").refused(403)
+    visitor.put("new", b"x").refused(403)
+    principal = visitor.propfind("", "current-user-principal").only["{DAV:}current-user-principal"][1]
+    assert principal[0].tag == "{DAV:}unauthenticated"
+
+
+def test_nothing_of_people_is_told(owner: Owner) -> None:
+    """But who has made the link, as ownCloud tells it."""
+    link = owner.link("Box", permissions=15, expireDate="2031-05-06")
+    owner.dav.lock("Box", owner=f"<d:href>{owner.name}</d:href>")
+    visitor = owner.visit(link)
+    oc = "{http://owncloud.org/ns}"
+    asked = ["owner", "acl", "inherited-acl-set", "principal-collection-set", "lockdiscovery", "add-member", "group",
+             f"{oc}owner-id", f"{oc}owner-display-name", f"{oc}share-types", "displayname"]  # fmt: skip
+    found = visitor.request(
+        "PROPFIND", "", "<d:propfind xmlns:d='DAV:' xmlns:oc='http://owncloud.org/ns'><d:prop>"
+        + "".join(f"<oc:{name[len(oc):]}/>" if name.startswith(oc) else f"<d:{name}/>" for name in asked)
+        + "</d:prop></d:propfind>", {"Depth": "1"},
+    )  # fmt: skip
+    assert found.status == 207 and owner.name.encode() not in found.body
+    values = {name: visitor.text("", f"{oc}public-link-{name}") for name in ("permission", "item-type", "share-owner")}
+    assert values == {"permission": "15", "item-type": "folder", "share-owner": owner.name}
+    assert visitor.text("", f"{oc}public-link-expiration") == "Wed, 07 May 2031 00:00:00 GMT"
+    assert visitor.text("", f"{oc}public-link-share-datetime").endswith("GMT")
+    assert visitor.prop("In", f"{oc}public-link-permission")[0] == 404
+    assert owner.dav.prop("Box", f"{oc}public-link-permission")[0] == 404
+
+
+@pytest.mark.parametrize("state", ["revoked", "expired", "paused", "trashed", "disabled", "switched off"])
+def test_a_link_that_is_over_shows_nothing(owner: Owner, state: str) -> None:
+    """From the next request on, and the same whatever the reason."""
+    link = owner.link()
+    visitors = [owner.visit(link, address) for address in ADDRESSES]
+    assert [visitor.get("a.txt").status for visitor in visitors] == [200] * 4
+    cli = owner.server.cli
+    if state == "revoked":
+        owner.calls.delete(f"shares/{link['id']}").ok()
+    elif state == "expired":
+        cli("share", "expire", str(link["id"]))
+    elif state == "paused":
+        pytest.skip("by JSON only")
+    elif state == "trashed":
+        assert owner.dav.delete("Box").status == 204
+    elif state == "disabled":
+        cli("user", "disable", owner.name)
+    else:
+        cli("settings", "set", "sharing.link.enabled", "off")
+    for visitor in visitors:
+        answers = [visitor.get("a.txt"), visitor.get("nothing"), visitor.request("PROPFIND", "")]
+        assert [answer.status for answer in answers] == [404] * 3
+        assert len({answer.body for answer in answers}) == 1 and b"words" not in answers[0].body
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_things_come_in_and_nothing_is_told(owner: Owner, address: str) -> None:
+    """The answers are the same for names that are there and others; nothing is replaced."""
+    link = owner.link("Box", permissions=4)
+    assert link["permissions"] == 4
+    visitor = owner.visit(link, address)
+    for name in ("a.txt", "new.txt", "In", "In/b.txt", "In/c.txt", "a.txt/x.txt", "Far/away.txt"):
+        answer = visitor.put(name, f"sent {name}".encode(), {"If-None-Match": "*"})
+        assert answer.status == 201 and "Location" not in answer.headers, name
+    for name in ("In", "Fresh", "a.txt", "In/Deep"):
+        answer = visitor.mkcol(name)
+        assert answer.status == 201 and "Location" not in answer.headers, name
+    assert owner.dav.names("Box") == {
+        "a.txt", "a (2).txt", "new.txt", "In", "In (2)", "a (3).txt", "Far", "In (3)", "Fresh", "a (4).txt",
+    }  # fmt: skip
+    assert owner.dav.names("Box/In") == {"b.txt", "b (2).txt", "c.txt", "Deep"}
+    assert owner.dav.get("Box/a.txt").body == b"words" and owner.dav.get("Box/a%20(2).txt").body == b"sent a.txt"
+    assert owner.dav.get("Box/a%20(3).txt/x.txt").body == b"sent a.txt/x.txt"
+
+
+def test_where_things_come_in_nothing_else_can_be_done(owner: Owner) -> None:
+    """The root is an empty folder that never changes; everything else is the same for all names."""
+    visitor = owner.visit(owner.link("Box", permissions=4))
+    before = visitor.request("PROPFIND", "", headers={"Depth": "1"})
+    assert list(before.multistatus) == [visitor.base]
+    owner.dav.put("Box/more", b"more")
+    assert visitor.request("PROPFIND", "", headers={"Depth": "1"}).body == before.body
+    assert visitor.text("", "{http://owncloud.org/ns}permissions") == "CK"
+    visitor.request("REPORT", "", "<d:sync-collection xmlns:d='DAV:'><d:sync-token/><d:prop/></d:sync-collection>"
+                    ).refused(400, 403, 404)  # fmt: skip
+    target = {"Destination": visitor.path("z")}
+    for method, body, headers in (
+        ("GET", None, {}), ("HEAD", None, {}), ("PROPFIND", None, {"Depth": "0"}), ("DELETE", None, {}),
+        ("COPY", None, target), ("MOVE", None, target), ("PROPPATCH", "<x/>", {}), ("UNLOCK", None, {"Lock-Token": "<a>"}),
+        ("LOCK", "<d:lockinfo xmlns:d='DAV:'><d:lockscope><d:exclusive/></d:lockscope><d:locktype><d:write/></d:locktype></d:lockinfo>", {}),
+        ("REPORT", "<d:sync-collection xmlns:d='DAV:'/>", {}),
+    ):  # fmt: skip
+        there = visitor.request(method, "a.txt", body, headers)
+        nowhere = visitor.request(method, "no.txt", body, headers)
+        assert there.status == nowhere.status and there.body == nowhere.body, (there, nowhere)
+        assert 400 <= there.status < 500, there
+    assert owner.dav.get("Box/a.txt").body == b"words"
+
+
+def test_things_come_in_within_the_quota(owner: Owner) -> None:
+    """And under legal names only."""
+    visitor = owner.visit(owner.link("Box", permissions=4))
+    owner.server.cli("user", "set", owner.name, "--quota", "1000")
+    visitor.put("large", b"x" * 2000).refused(507)
+    assert visitor.put("small", b"x").status == 201
+    for name in ("a%5cb", "a%2fb", "..", "a%00b"):
+        assert visitor.put(name, b"x").status in (400, 403, 404), name
+    assert owner.dav.names("Box") == {"a.txt", "In", "small"}
