@@ -58,9 +58,7 @@ def locate(connection: Connection, actor: Actor, segments: Sequence[str], slash:
     raise NotFound
 
 
-def _visited(
-    connection: Connection, actor: Actor, visit: Visit, segments: tuple[str, ...], slash: bool
-) -> Target:
+def _visited(connection: Connection, actor: Actor, visit: Visit, segments: tuple[str, ...], slash: bool) -> Target:
     """What somebody sees who came by a public link: its node, and nothing outside, whatever the path says."""
     depth = len(visit.base)
     if segments[:depth] != visit.base or actor.node is None:

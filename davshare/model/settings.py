@@ -165,6 +165,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("sharing.link.password_enforced.upload_only", False, "Public links by which things come in only need one."),
     Setting("sharing.link.password_enforced.read_write_delete", False, "Public links to do everything need one."),
     Setting("sharing.link.token_length", 15, "Letters and digits of the tokens of new public links.", 15, 64),
+    Setting(
+        "sharing.link.withdraw_hours",
+        24,
+        "Hours for which visitors can take back what they have sent by a public link.",
+        0,
+        8760,
+    ),
     Setting("sharing.link.expire_default", False, "Public links end after some days unless somebody says otherwise."),
     Setting("sharing.link.expire_enforced", False, "Public links may not end later than that."),
     Setting("sharing.link.expire_days", 7, "After how many days public links end.", 1, 36500),

@@ -51,6 +51,7 @@ _SELDOM: tuple[Task, ...] = (
     tidy.purge_ghosts,
     tidy.end_uploads,
     tidy.remove_litter,
+    tidy.forget_deposits,
 )
 
 
