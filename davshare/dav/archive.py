@@ -15,7 +15,7 @@ _ZIP = "application/zip"
 
 def is_asked(x: Exchange) -> bool:
     """Whether a GET of a folder is about all of its content, by its query or its Accept header."""
-    return bool(x.request.query and archives.wanted(x.request.query)[0]) or _wants_zip(x)
+    return ("accept=" in x.request.query and bool(archives.wanted(x.request.query)[0])) or _wants_zip(x)
 
 
 def _wants_zip(x: Exchange) -> bool:

@@ -141,6 +141,9 @@ class Visits:
         if link.hide_download and request.method in ("GET", "HEAD"):
             self._demand_folder(actor, address)
             raise _Page
+        if link.hide_download and "prefer" in request.headers:
+            # No answer to another method gives the content either (RFC 8144).
+            request = replace(request, headers={k: v for k, v in request.headers.items() if k != "prefer"})
         if way.base[0] == "s" and address.segments[2:] == ("download",) and not link.is_folder:
             address = Address((*way.base, link.item))
             request = replace(request, query="download")

@@ -20,11 +20,12 @@ from davshare.errors import (
 )
 from davshare.files import adding, tree
 from davshare.files.context import Address, Asker, Connection
+from davshare.files.linked import Judge
 from davshare.files.locate import Place
 from davshare.files.service import Files
 from davshare.files.upload import Sent
 from davshare.index import deposits as rows
-from davshare.index import nodes
+from davshare.index import links, nodes
 from davshare.index.deposits import Deposit
 from davshare.model import names
 from davshare.model.access import Permission
@@ -61,6 +62,12 @@ def leave(files: Files, actor: Actor, folder: Address, secret: str, path: str, s
     if not actor.mask & Permission.BIND:
         raise Forbidden("Nothing can be left here.")
     link, batch = actor.visit.link, _digest(secret)
+
+    def check(connection: Connection) -> None:
+        """The link may have ended while the file was on its way."""
+        if not _may_add(files, connection, link):
+            raise NotFound
+
     *above, wish = [part for part in path.replace("\\", "/").split("/") if part and part not in (".", "..")] or [""]
     if len(above) > DEEPEST:
         raise BadRequest("The folders of this file lie too deep in each other.")
@@ -69,13 +76,21 @@ def leave(files: Files, actor: Actor, folder: Address, secret: str, path: str, s
     for part in above:
         told += f"{part}/"
         here = _folder(files, inside, here, link, batch, told, names.tidied(part) or "folder", actor)
-    stored = adding.add(files, Asker(inside), here, names.tidied(wish), ".bin", sent)
+    stored = adding.add(files, Asker(inside, check=check), here, names.tidied(wish), ".bin", sent)
     deposit = Deposit(
         0, link, batch, stored.node.id, stored.node.stamp, told + (wish or stored.node.name), stored.node.name,
         stored.node.size, stored.digests["sha256"], int(time.time()),
     )  # fmt: skip
     _note(files, deposit)
     return deposit
+
+
+def _may_add(files: Files, connection: Connection, number: int) -> bool:
+    link = links.get(connection, number)
+    if link is None:
+        return False
+    standing = Judge(files.settings, connection, [link]).standing(link, used=True)
+    return standing.is_live and bool(standing.rights & Permission.BIND)
 
 
 def _inside(actor: Actor) -> Actor:

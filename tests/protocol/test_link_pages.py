@@ -293,6 +293,11 @@ def test_hidden_downloads(owner: Owner) -> None:
         other = Dav(owner.server.port, address, None)
         assert other.get("a.txt").status in (403, 404)
         assert other.get("?accept=zip").status == 405
+    writing = owner.link(permissions=15)
+    owner.set(writing, "hide_download", 1)
+    asked = {"Prefer": "return=representation", "If-Match": '"other"'}
+    refused = writing.visitor.put(f"{writing.path}/a.txt", b"x", asked)
+    assert refused.status == 412 and b"words" not in refused.body
     file = owner.link("Box/a.txt")
     owner.set(file, "hide_download", 1)
     assert b"?download" not in file.get().body
@@ -422,6 +427,22 @@ def test_broken_uploads(owner: Owner) -> None:
     answer = link.visitor.request("POST", link.path, b"junk", {"Content-Type": "multipart/form-data; boundary=x"})
     assert answer.status == 400
     assert link.visitor.request("POST", link.path, b"j", {"Content-Type": "multipart/form-data"}).status == 415
+
+
+def test_a_link_that_ends_while_something_is_sent(owner: Owner) -> None:
+    """What is still on its way then does not get in."""
+    link = owner.link(permissions=DROP)
+    mark = "m" * 20
+    head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="late"\r\n\r\n'.encode()
+
+    def body() -> Iterator[bytes]:
+        yield head + b"1" * 300_000
+        owner.calls.delete(f"shares/{link.id}").ok()
+        yield f"2\r\n--{mark}--\r\n".encode()
+
+    answer = link.visitor.request("POST", link.path, body(), {"Content-Type": f"multipart/form-data; boundary={mark}"})
+    assert answer.status == 404
+    assert owner.dav.names("Box/") == {"Sub", "a.txt"}
 
 
 def test_a_drop_box_shows_nothing(owner: Owner) -> None:
