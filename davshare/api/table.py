@@ -6,7 +6,7 @@ to add an operation is to add a handler and an entry.
 
 from __future__ import annotations
 
-from davshare.api import acl, changes, devices, groups, me, plan, site, spaces, users, webhooks
+from davshare.api import acl, changes, devices, groups, me, plan, shares, site, spaces, users, webhooks
 from davshare.api.call import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -18,6 +18,7 @@ ROUTES: tuple[Route, ...] = (
     *acl.ROUTES,
     *plan.ROUTES,
     *site.ROUTES,
+    *shares.ROUTES,
     *changes.ROUTES,
     *webhooks.ROUTES,
 )

@@ -8,11 +8,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from davshare.clients import push, status
+from davshare.clients import push, sharing_capability, status
 from davshare.clients.call import OcsCall, OcsRoute
 from davshare.clients.ocs import Result
-from davshare.files.settings import Settings
-from davshare.sharing.linkrules import ENFORCED
 
 #: Milliseconds between two looks of a running client at the ETag of its root.
 POLL = 30_000
@@ -54,55 +52,18 @@ def get(call: OcsCall) -> Result:
         "extendedSupport": facts["extendedSupport"],
     }
     agent = call.headers.get("user-agent", "")
-    found = {**_capabilities(facts, agent, call.site), "files_sharing": _sharing(call.files.settings)}
-    return Result({"version": version, "capabilities": found})
+    return Result({"version": version, "capabilities": _capabilities(call, facts, agent)})
 
 
-def _capabilities(facts: dict[str, Any], agent: str, site: str) -> dict[str, Any]:
+def _capabilities(call: OcsCall, facts: dict[str, Any], agent: str) -> dict[str, Any]:
     return {
         "core": {"pollinterval": POLL, "webdav-root": "remote.php/webdav", "status": facts},
         "spaces": {"enabled": True, "version": "1.0.0", "projects": True, "share_jail": False},
         "dav": {"chunking": "1.0", **({"bulkupload": "1.0"} if sends_in_bulk(agent) else {})},
         "files": {"bigfilechunking": True, **({"tus_support": TUS} if speaks_tus(agent) else {})},
         "checksums": {"supportedTypes": ["SHA1", "MD5", "ADLER32", "SHA256"], "preferredUploadType": "SHA1"},
-        "notify_push": push.capability(site),
-    }
-
-
-def _sharing(settings: Settings) -> dict[str, Any]:
-    """What the settings let people share, as ownCloud 10 and Nextcloud tell it."""
-    if not settings.get("sharing.enabled"):
-        return {"api_enabled": False}
-    return {"api_enabled": True, "public": _links(settings)}
-
-
-def _links(settings: Settings) -> dict[str, Any]:
-    if not settings.get("sharing.link.enabled"):
-        return {"enabled": False}
-    enforced = {kind: settings.get(name) for kind, name in ENFORCED.items()}
-    ends = settings.get("sharing.link.expire_default")
-    expiry: dict[str, Any] = {"enabled": ends}
-    if ends:
-        expiry |= {
-            "days": settings.get("sharing.link.expire_days"),
-            "enforced": settings.get("sharing.link.expire_enforced"),
-        }
-    upload = settings.get("sharing.link.upload")
-    return {
-        "enabled": True,
-        "upload": upload,
-        "upload_files_drop": upload,
-        "supports_upload_only": upload,
-        "multiple": True,
-        "multiple_links": True,
-        "password": {
-            "enforced": all(enforced.values()),
-            "enforced_for": enforced,
-            "askForOptionalPassword": False,
-        },
-        "expire_date": expiry,
-        "send_mail": settings.get("sharing.link.mail"),
-        "social_share": settings.get("sharing.link.social"),
+        "notify_push": push.capability(call.site),
+        "files_sharing": sharing_capability.capability(call.files.settings),
     }
 
 

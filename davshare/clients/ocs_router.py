@@ -78,6 +78,7 @@ class Ocs:
         return response
 
     def _carry_out(self, request: Request, segments: tuple[str, ...]) -> Result:
+        self._files.generation()  # settings count from the next call on, whoever makes it
         here = [(route, found) for there, route in self._routes if (found := matched(there, segments)) is not None]
         if not here:
             raise Refused(ocs.NOT_FOUND, _NO_CALL)

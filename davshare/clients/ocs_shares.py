@@ -53,7 +53,7 @@ def create(call: OcsCall) -> Result:
         raise Refused(404, error.message) from None
     except Forbidden as error:
         raise Refused(403, said_of(error)) from None
-    return Result(share_told.told(made, call.actor))
+    return Result(share_told.told(made, call))
 
 
 def _receiver(call: OcsCall, kind: str) -> User | Group:
@@ -90,7 +90,7 @@ def list_(call: OcsCall) -> Result:
     wanted = {each.strip() for each in (call.given.text("share_types") or "").split(",") if each.strip()}
     return Result(
         [
-            share_told.told(each, call.actor)
+            share_told.told(each, call)
             for each in found
             if not wanted or ("0" if each.share.kind == "user" else "1") in wanted
         ]
@@ -127,7 +127,7 @@ def get(call: OcsCall) -> Result:
     """One share, in a list."""
     if links.is_link(number_of(call)):
         return ocs_links.get(call, number_of(call))
-    return Result([share_told.told(shares.get(call.files, call.actor, number_of(call)), call.actor)])
+    return Result([share_told.told(shares.get(call.files, call.actor, number_of(call)), call)])
 
 
 # changing
@@ -150,7 +150,7 @@ def update(call: OcsCall) -> Result:
         raise Refused(404, error.message) from None
     except Forbidden as error:
         raise Refused(403, said_of(error)) from None
-    return Result(share_told.told(found, call.actor))
+    return Result(share_told.told(found, call))
 
 
 def remove(call: OcsCall) -> Result:
@@ -181,7 +181,7 @@ def decline(call: OcsCall) -> Result:
 def _answer(call: OcsCall, state: State) -> Result:
     number = number_of(call)
     shares.answer(call.files, call.actor, number, state)
-    return Result([share_told.told(shares.get(call.files, call.actor, number), call.actor)])
+    return Result([share_told.told(shares.get(call.files, call.actor, number), call)])
 
 
 # shares of other servers: there are none

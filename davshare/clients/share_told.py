@@ -7,26 +7,30 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from davshare.model.people import Actor
+from davshare.clients.call import OcsCall
 from davshare.sharing import bits
 from davshare.sharing.links import Link
+from davshare.sharing.sharees import additional_info
 from davshare.sharing.shares import Found, Share
 
 _FOLDER = "httpd/unix-directory"
 
 
-def told(found: Found, actor: Actor) -> dict[str, Any]:
+def told(found: Found, call: OcsCall) -> dict[str, Any]:
     """Everything that clients look for, with the state for whoever asks."""
-    share = found.share
+    share, actor, settings = found.share, call.actor, call.files.settings
+    receiver = additional_info(settings, share.name, share.email) if share.kind == "user" else None
     mine = actor.user in (share.sharer, share.owner)
     return {
         **common(share, found.way),
         "share_type": 0 if share.kind == "user" else 1,
+        "additional_info_owner": additional_info(settings, share.sharer_name, share.sharer_email),
         "permissions": bits.bits_of(share.rights, bool(share.is_folder)),
         "can_edit": mine,
         "can_delete": mine,
         "share_with": share.name,
         "share_with_displayname": share.display_name or share.name,
+        "share_with_additional_info": receiver,
         "state": int(found.state),
     }
 

@@ -51,3 +51,12 @@ receipt = Table(
     Column("state", SmallInteger, nullable=False, comment="0 accepted, 1 pending, 2 declined"),
     Index("receipt_user", "user"),
 )
+
+user_setting = Table(
+    "user_setting",
+    metadata,
+    Column("user", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False, comment="JSON"),
+    Index("user_setting_name", "name"),
+)

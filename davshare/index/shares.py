@@ -31,6 +31,7 @@ class Share(NamedTuple):
     email: str
     sharer_name: str
     sharer_display_name: str
+    sharer_email: str
     space: int
     space_kind: str
     space_name: str
@@ -48,7 +49,8 @@ class Share(NamedTuple):
 
 _SELECT = (
     "SELECT s.id, s.node, s.principal, s.sharer, s.note, s.created, g.rights, g.expires, p.kind, p.name,"
-    " p.display_name, p.email, q.name, q.display_name, n.space, space.kind, space.name, space.node, space.owner,"
+    " p.display_name, p.email, q.name, q.display_name, q.email, n.space, space.kind, space.name, space.node,"
+    " space.owner,"
     " o.name, o.display_name, coalesce(n.spelling, n.name), n.kind, n.parent, n.size, n.mtime_ns,"
     " coalesce(r.state, 1-s.accepted)"
     " FROM share s"

@@ -25,6 +25,13 @@ _RIGHTS: dict[int, Rights] = {
     DELETE: Permission.UNBIND,
     SHARE: Permission.SHARE,
 }
+#: What people say to each other.
+ROLES: dict[str, Rights] = {
+    "viewer": Permission.READ,
+    "uploader": Permission.READ | Permission.BIND,
+    "editor": Permission.READ | Permission.WRITE,
+    "co-owner": Permission.ALL,
+}
 #: What is enough for a bit to be told.
 _SHOWN: dict[int, Rights] = {
     READ: Permission.READ,
@@ -58,3 +65,10 @@ def bits_of(rights: Rights, folder: bool = True) -> int:
 def fitting(rights: Rights, folder: bool) -> Rights:
     """Permissions without those that make no sense of a file."""
     return rights if folder else rights & ~(Permission.BIND | Permission.UNBIND)
+
+
+def role_of(rights: Rights, folder: bool = True) -> str | None:
+    """The role that some permissions are, to share them on or not; None for others."""
+    plain = rights & ~Permission.SHARE
+    found = [name for name, each in ROLES.items() if plain == fitting(each, folder) & ~Permission.SHARE]
+    return found[0] if found else None

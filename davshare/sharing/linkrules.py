@@ -6,11 +6,11 @@ from davshare.errors import BadRequest, Forbidden
 from davshare.files import reshares
 from davshare.files.locate import Place
 from davshare.files.settings import Settings
-from davshare.index import people
 from davshare.index.database import Connection
 from davshare.model.access import Permission, Rights
 from davshare.model.people import Actor
 from davshare.sharing import bits
+from davshare.sharing.rules import named
 
 #: Most characters of a label.
 LONGEST_LABEL = 255
@@ -44,10 +44,9 @@ def demand_open(settings: Settings, connection: Connection, actor: Actor) -> Non
     """
     if not settings.get("sharing.link.enabled"):
         raise NoLinks
-    if settings.get("sharing.link.restrict_groups"):
-        allowed = settings.get("sharing.link.allowed_groups")
-        if not any(group.name in allowed for group in people.groups_of(connection, actor.user)):
-            raise NoLinks
+    restricted = settings.get("sharing.link.restrict_groups")
+    if restricted and not named(connection, settings, "sharing.link.allowed_groups") & actor.principals:
+        raise NoLinks
 
 
 def judged_rights(settings: Settings, place: Place, wanted: Rights | None) -> Rights:

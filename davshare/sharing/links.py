@@ -129,7 +129,7 @@ def create(files: Files, asker: Asker, address: Address, new: New) -> Found:
 def _judged(files: Files, connection: Connection, asker: Asker, address: Address) -> Place:
     place = files.place(connection, asker, address)
     demand_open(files.settings, connection, asker.actor)
-    rules.demand_shareable(files.settings, asker.actor, place)
+    rules.demand_shareable(files.settings, connection, asker.actor, place)
     return place
 
 
@@ -264,7 +264,7 @@ def update(files: Files, asker: Asker, number: int, change: Change) -> Found:
         if values.keys() - {"label", "note", "hide_download"} and values.get("paused") is not True:
             # To let it give more, or go on, is to make it anew.
             demand_open(files.settings, tx.connection, asker.actor)
-            rules.demand_shareable(files.settings, asker.actor, place)
+            rules.demand_shareable(files.settings, tx.connection, asker.actor, place)
         rows.update(tx.connection, number, _judged_values(files, place, link, values))
 
     files.committer.run(work, [space], asker.actor.user, asker.actor.device)

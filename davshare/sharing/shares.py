@@ -19,7 +19,7 @@ from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import DEEPEST, Mount, Place
 from davshare.files.service import Files
-from davshare.index import grants, nodes, people, spaces
+from davshare.index import grants, nodes, people, settings, spaces
 from davshare.index import shares as rows
 from davshare.index.database import Connection
 from davshare.index.shares import Share
@@ -112,15 +112,27 @@ def create(files: Files, asker: Asker, address: Address, new: New) -> Found:
             return old.id
         accepted = files.settings.get("sharing.auto_accept")
         now = tx.now // 1_000_000_000
-        return rows.insert(tx.connection, node.id, new.receiver.id, asker.actor.user, new.note, now, accepted)
+        number = rows.insert(tx.connection, node.id, new.receiver.id, asker.actor.user, new.note, now, accepted)
+        _received(tx.connection, number, new.receiver, accepted)
+        return number
 
     number = files.committer.run(work, [space], asker.actor.user, asker.actor.device)
     return get(files, asker.actor, number)
 
 
+def _received(connection: Connection, number: int, receiver: User | Group, accepted: bool) -> None:
+    """Note for whom a new share waits, or is accepted at once, other than for the rest."""
+    chosen = settings.of_users(connection, "sharing.auto_accept")
+    others = {user for user, wanted in chosen.items() if wanted is not accepted}
+    if others and isinstance(receiver, Group):
+        others &= people.within(connection, receiver.id)
+    for user in others if isinstance(receiver, Group) else others & {receiver.id}:
+        rows.set_state(connection, number, user, State.PENDING if accepted else State.ACCEPTED)
+
+
 def _judged(files: Files, connection: Connection, asker: Asker, address: Address, receiver: User | Group) -> Place:
     place = files.place(connection, asker, address)
-    rules.demand_shareable(files.settings, asker.actor, place)
+    rules.demand_shareable(files.settings, connection, asker.actor, place)
     rules.demand_receiver(files.settings, connection, asker.actor, place, receiver)
     return place
 
@@ -208,12 +220,15 @@ def _place(connection: Connection, actor: Actor, found: Found) -> Place:
     chain = tuple(nodes.chain(connection, found.share.node)[:DEEPEST])
     if space is None or not chain:
         raise NotFound("Wrong share ID, share doesn't exist")
-    if space.kind == "home":
-        base: tuple[str, ...] = ("dav", "home") if space.owner == actor.user else ("dav", "users", space.name)
-    else:
-        base = ("dav", "spaces", space.name)
     rights = guard.rights(connection, actor, space, chain)
-    return Place(Mount(base, space), chain, (), False, False, rights, None)
+    return Place(Mount(base(found.share, actor.user), space), chain, (), False, False, rights, None)
+
+
+def base(share: Share, user: int) -> tuple[str, ...]:
+    """The address of the space that a share is in, for a user."""
+    if share.space_kind == "home":
+        return ("dav", "home") if share.owner == user else ("dav", "users", share.space_name)
+    return ("dav", "spaces", share.space_name)
 
 
 def made(files: Files, actor: Actor) -> list[Found]:
@@ -315,7 +330,7 @@ def update(
         receiver = people.principal_by_id(tx.connection, share.principal)
         assert receiver is not None
         if rights is not None or expires is not ...:
-            rules.demand_shareable(files.settings, asker.actor, place)
+            rules.demand_shareable(files.settings, tx.connection, asker.actor, place)
             new = share.rights if rights is None else _rights(files, asker.actor, place, rights)
             end = share.expires
             if not isinstance(expires, EllipsisType):

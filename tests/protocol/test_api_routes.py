@@ -31,9 +31,12 @@ BODIES = {
     ("PATCH", "/spaces/{space}"): {},
     ("PUT", "/spaces/{space}/members/{kind}/{member}"): {"role": "viewer"},
     ("PATCH", "/settings"): {},
+    ("PATCH", "/users/{user}/settings"): {},
     ("POST", "/upload-plan"): {"folder": "/dav/home", "files": [{"path": "x", "size": 1}]},
     ("POST", "/webhooks"): {"url": "https://hooks.example.org/"},
     ("PATCH", "/webhooks/{webhook}"): {},
+    ("POST", "/shares"): {"path": "/dav/home/NEW", "receiver": {"kind": "user", "name": "victim"}},
+    ("PATCH", "/shares/{share}"): {},
     ("PUT", "/acl/grants/{kind}/{member}"): {"role": "viewer"},
     ("PUT", "/acl/denials/{kind}/{member}"): {"permissions": ["bind"]},
 }
@@ -43,9 +46,9 @@ QUERIES = dict.fromkeys(
 )
 #: Routes that anyone who is signed in may call, whatever is behind them.
 OPEN = [route for route in ROUTES if route.who in (who.SIGNED_IN, who.ANYONE)]
-PARAMETERS = ("user", "group", "inner", "space", "token", "device", "kind", "member", "webhook")
+PARAMETERS = ("user", "group", "inner", "space", "token", "device", "kind", "member", "webhook", "share")
 #: Whether a path leads to what nobody but its owner knows.
-OWN = re.compile("{(token|device|webhook)}").search
+OWN = re.compile("{(token|device|webhook|share)}").search
 #: Routes for which one has to sign in.
 SIGNED_IN = [route for route in ROUTES if route.who.signed_in]
 CLOSED = [route for route in ROUTES if route not in OPEN]
@@ -77,7 +80,11 @@ def new_things(server: Server) -> dict[str, str]:
     admin.put(f"/acl/denials/user/{made['user']}?path={path}", {"permissions": ["bind"]}).ok()
     hooks = admin.get("/webhooks").ok()["items"]
     hook = hooks[0] if hooks else admin.post("/webhooks", {"url": "https://hooks.example.org/"}).ok(201)["webhook"]
-    return {**made, "kind": "user", "member": made["user"], "webhook": str(hook["id"])}
+    admin.raw("MKCOL", f"/dav/home/{mark}/")
+    receiver = {"kind": "user", "name": made["user"]}
+    share = admin.post("/shares", {"path": f"/dav/home/{mark}", "receiver": receiver}).ok(201)
+    made |= {"webhook": str(hook["id"]), "share": str(share["id"])}
+    return {**made, "kind": "user", "member": made["user"]}
 
 
 def address(route: Route) -> str:
@@ -93,6 +100,10 @@ def call(api: Api, route: Route, values: dict[str, str]):
         return api.ask(route.method, path)
     if isinstance(body, dict) and body.get("name") == "NEW":
         body = {**body, "name": f"n{secrets.token_hex(4)}"}
+    if isinstance(body, dict) and str(body.get("path")).endswith("/NEW"):
+        path_ = f"/dav/home/n{secrets.token_hex(4)}"
+        api.raw("MKCOL", path_ + "/")
+        body = {**body, "path": path_}
     return api.ask(route.method, path, body)
 
 
@@ -204,7 +215,10 @@ def test_our_own_pages(site: Server) -> None:
 )
 def test_malformed_bodies(site: Server, route: Route, body: bytes, kind: str | None, status: int) -> None:
     """Only JSON, whole, in UTF-8, and not too much of it."""
-    things = {**dict.fromkeys(("user", "group", "inner", "token", "device", "webhook"), "x"), "space": a_space(site)}
+    things = {
+        **dict.fromkeys(("user", "group", "inner", "token", "device", "webhook", "share"), "x"),
+        "space": a_space(site),
+    }
     path = BASE + address(route).format_map({**things, "kind": "user", "member": "x"})
     sent = {} if kind is None else {"Content-Type": kind}
     reply = Api.of(site, "admin").raw(route.method, path, body, sent)
@@ -221,7 +235,10 @@ def a_space(server: Server) -> str:
 @pytest.mark.parametrize("body", [[], "text", 1, None, {"no-such-field": 1, "evil<b>": 2}], ids=repr)
 def test_bodies_that_are_no_model(site: Server, route: Route, body: object) -> None:
     """Other kinds of JSON, and fields that nobody knows, are 422; what was sent is not repeated."""
-    things = {**dict.fromkeys(("user", "group", "inner", "token", "device", "webhook"), "x"), "space": a_space(site)}
+    things = {
+        **dict.fromkeys(("user", "group", "inner", "token", "device", "webhook", "share"), "x"),
+        "space": a_space(site),
+    }
     path = address(route).format_map({**things, "kind": "user", "member": "x"})
     reply = Api.of(site, "admin").ask(route.method, path, body)
     assert reply.status == 422 and reply.json["field"], reply

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -10,10 +11,15 @@ import pytest
 
 from support.client import Dav
 from support.ocs import Answer, Ocs
+from support.polling import eventually
 from support.server import Server
 
 APP = "apps/files_sharing/api/v1"
 PASSWORD = "some-pass-123"
+LOCK = (
+    '<d:lockinfo xmlns:d="DAV:"><d:lockscope><d:exclusive/></d:lockscope>'
+    "<d:locktype><d:write/></d:locktype></d:lockinfo>"
+)
 #: Every address of a link to a folder, and how its token is given there.
 ADDRESSES = ("/remote.php/dav/public-files/{}/", "/public.php/dav/files/{}/", "/s/{}/", "/public.php/webdav/")
 
@@ -206,8 +212,8 @@ def test_where_things_come_in_nothing_else_can_be_done(owner: Owner) -> None:
     target = {"Destination": visitor.path("z")}
     for method, body, headers in (
         ("GET", None, {}), ("HEAD", None, {}), ("PROPFIND", None, {"Depth": "0"}), ("DELETE", None, {}),
-        ("COPY", None, target), ("MOVE", None, target), ("PROPPATCH", "<x/>", {}), ("UNLOCK", None, {"Lock-Token": "<a>"}),
-        ("LOCK", "<d:lockinfo xmlns:d='DAV:'><d:lockscope><d:exclusive/></d:lockscope><d:locktype><d:write/></d:locktype></d:lockinfo>", {}),
+        ("COPY", None, target), ("MOVE", None, target), ("PROPPATCH", "<x/>", {}),
+        ("UNLOCK", None, {"Lock-Token": "<a>"}), ("LOCK", LOCK, {}),
         ("REPORT", "<d:sync-collection xmlns:d='DAV:'/>", {}),
     ):  # fmt: skip
         there = visitor.request(method, "a.txt", body, headers)
@@ -226,3 +232,198 @@ def test_things_come_in_within_the_quota(owner: Owner) -> None:
     for name in ("a%5cb", "a%2fb", "..", "a%00b"):
         assert visitor.put(name, b"x").status in (400, 403, 404), name
     assert owner.dav.names("Box") == {"a.txt", "In", "small"}
+
+
+def test_all_methods_within_the_link(owner: Owner) -> None:
+    """By everyone who comes by one that lets do everything; what they have done is their maker's, by the link."""
+    link = owner.link("Box", permissions=15)
+    for address in ADDRESSES:
+        visitor = owner.visit(link, address)
+        assert visitor.put("new", b"new").status == 201 and visitor.put("new", b"newer").status == 204
+        assert visitor.mkcol("folder").status == 201
+        assert visitor.copy("new", "folder/copy").status == 201
+        moved = visitor.move("folder/copy", "folder/moved")
+        assert moved.status == 201 and moved["Location"] == visitor.path("folder/moved")
+        assert visitor.proppatch("new", {"{urn:x}a": "1"}).multistatus.only["{urn:x}a"][0] == 200
+        token = visitor.locked("new")
+        owner.dav.put("Box/new", b"x").refused(423)
+        visitor.put("new", b"x").refused(423)
+        assert visitor.put("new", b"x", {"If": f"(<{token}>)"}).status == 204
+        assert visitor.unlock("new", token).status == 204
+        assert visitor.delete("new").status == 204 and visitor.delete("folder/").status == 204
+        assert visitor.names() == {"a.txt", "In"}
+    (user,) = owner.server.rows(f"SELECT id FROM principal WHERE name='{owner.name}'")
+    entries = owner.server.rows(f"SELECT DISTINCT actor, device FROM journal WHERE device={link['id']}")
+    assert entries == [(user[0], int(link["id"]))]
+
+
+def test_locks_are_of_those_who_took_them(owner: Owner) -> None:
+    """The maker's token is seen by the link, and is of no use there; what the link has locked its maker can end."""
+    link = owner.link("Box", permissions=15)
+    visitor, other = owner.visit(link), owner.visit(owner.link("Box", permissions=15))
+    token = owner.dav.locked("Box/a.txt")
+    visitor.put("a.txt", b"x", {"If": f"(<{token}>)"}).refused(423)
+    visitor.unlock("a.txt", token).refused(403)
+    locked = visitor.request("LOCK", "a.txt", LOCK)
+    locked.refused(423)
+    assert owner.dav.unlock("Box/a.txt", token).status == 204
+    token = visitor.locked("a.txt")
+    other.put("a.txt", b"x", {"If": f"(<{token}>)"}).refused(423)
+    other.unlock("a.txt", token).refused(403)
+    assert owner.dav.unlock("Box/a.txt", token).status == 204
+    # One above all that the link shows has the top of it as its root.
+    token = owner.dav.locked("", depth="infinity")
+    refused = visitor.put("a.txt", b"x").refused(423)
+    assert refused.condition_hrefs == [visitor.base]
+    assert owner.dav.unlock("", token).status == 204
+
+
+def test_nothing_outside_is_reached(owner: Owner) -> None:
+    """Neither by what stands in an address nor by where things are to go."""
+    link, other = owner.link("Box", permissions=15), owner.link("Box/In", permissions=15)
+    visitor = owner.visit(link)
+    outside = [
+        "/dav/home/x", f"/remote.php/dav/files/{owner.name}/x", "/remote.php/webdav/x", "/public.php/webdav/x",
+        f"/remote.php/dav/public-files/{other['token']}/x", f"/s/{link['token']}/x", f"/s/{other['token']}/x",
+        "/remote.php/dav/public-files/x", f"/remote.php/dav/public-files/{link['token']}/../x", "../x", "%2e%2e/x",
+    ]  # fmt: skip
+    for target in outside:
+        for method in (visitor.move, visitor.copy):
+            assert method("a.txt", target).status in (400, 403, 404, 409), target
+    for path in ("../other.txt", "..%2fother.txt", "%2e%2e%2fother.txt", "In/..%2f..%2fother.txt", "..", "%2e%2e/"):
+        for method in ("GET", "PROPFIND", "PUT", "DELETE", "MKCOL"):
+            assert visitor.request(method, path).status in (400, 404), (method, path)
+    for method in ("DELETE", "MOVE"):
+        assert visitor.request(method, "", headers={"Destination": visitor.path("z")}).status == 403
+    assert visitor.copy("In", "").status == 403
+    assert owner.dav.names() == {"Box", "other.txt"} and owner.dav.names("Box") == {"a.txt", "In"}
+    # Accounts do not reach into links, either.
+    assert owner.dav.copy("other.txt", f"/s/{link['token']}/x").status == 404
+    for method, body in (("POST", b"x"), ("ACL", b"<d:acl xmlns:d='DAV:'/>"), ("SEARCH", b"")):
+        assert visitor.request(method, "", body).status == 405
+    search = "<d:principal-search-property-set xmlns:d='DAV:'/>"
+    visitor.request("REPORT", "", search).refused(403)
+    visitor.request("REPORT", "", "<d:acl-principal-prop-set xmlns:d='DAV:'/>").refused(403)
+
+
+def test_a_link_follows_what_it_shows(owner: Owner) -> None:
+    """Wherever its owner puts it and whatever they call it; and never what comes in its place."""
+    link, file = owner.link("Box"), owner.link("Box/a.txt")
+    visitor, single = owner.visit(link), owner.visit(file)
+    assert owner.dav.move("Box", "Crate").status == 201 and visitor.get("a.txt").body == b"words"
+    owner.dav.mkcol("Far")
+    assert owner.dav.move("Crate", "Far/Crate").status == 201 and visitor.names() == {"a.txt", "In"}
+    assert owner.dav.move("Far/Crate/a.txt", "Far/z.txt").status == 201
+    assert visitor.get("a.txt").status == 404 and single.get("z.txt").body == b"words"
+    assert owner.dav.put("Far/Crate/a.txt", b"another").status == 201
+    assert single.get("a.txt").status == 404 and single.names() == {"z.txt"}
+    assert owner.dav.delete("Far/Crate").status == 204 and visitor.request("PROPFIND", "").status == 404
+    owner.dav.mkcol("Far/Crate")
+    assert visitor.request("PROPFIND", "").status == 404
+    assert visitor.put("x", b"x").status == 404
+
+
+def test_a_link_is_followed(owner: Owner) -> None:
+    """By sync tokens of its own folder, which tell nothing of what is beside or above it."""
+    link = owner.link("Box", permissions=15)
+    visitor = owner.visit(link)
+    begun = visitor.report_sync().multistatus
+    assert set(begun) >= {visitor.base + "a.txt", visitor.base + "In/b.txt"}
+    owner.dav.put("Box/new", b"x")
+    owner.dav.put("beside", b"x")
+    owner.dav.move("other.txt", "renamed")
+    owner.dav.move("Box/a.txt", "gone")
+    after = visitor.report_sync("", begun.sync_token).multistatus
+    assert set(after) == {visitor.base + "new", visitor.base + "a.txt"} and after.gone == {visitor.base + "a.txt"}
+    text = visitor.text("", "sync-token")
+    assert owner.name not in text and "Box" not in text
+
+
+def test_uses_are_counted(owner: Owner) -> None:
+    """Each GET of content; when there are no more, nothing is there, even for many at once."""
+    from support.parallel import together
+
+    link = owner.link()
+    with owner.server.index() as connection:
+        connection.execute("UPDATE link SET max_uses=? WHERE id=?", (3, int(link["id"])))
+        connection.execute("UPDATE counter SET value=value+1 WHERE name=?", ("generation",))
+    owner.server.cli("settings", "reset")
+    visitor = owner.visit(link)
+    assert visitor.request("PROPFIND", "", headers={"Depth": "1"}).status == 207
+    assert visitor.head("a.txt").status == 200 and visitor.get("none").status == 404
+    statuses = together([lambda: owner.visit(link).get("a.txt").status for _ in range(8)])
+    assert sorted(statuses) == [200] * 3 + [404] * 5
+    assert visitor.request("PROPFIND", "").status == 404
+    assert owner.server.rows(f"SELECT uses FROM link WHERE id={link['id']}") == [(3,)]
+    free = owner.link()
+    assert owner.visit(free).get("a.txt").status == 200
+    eventually(lambda: owner.server.rows(f"SELECT uses FROM link WHERE id={free['id']}") == [(1,)])
+
+
+def test_passwords_cannot_be_guessed(owner: Owner) -> None:
+    """Wrong ones slow down for the link and the network; accounts, other links, and the right one are not held up."""
+    link, other = owner.link(password="open-sesame"), owner.link("Box/In", password="open-sesame")
+    statuses = [owner.visit(link, password=f"guess {n}").get("a.txt").status for n in range(12)]
+    assert set(statuses[:10]) == {401} and set(statuses[10:]) == {429}
+    begun = time.monotonic()
+    assert owner.visit(other, password="open-sesame").get("b.txt").status == 200
+    assert owner.server.dav(owner.name).get("other.txt").status == 200
+    assert time.monotonic() - begun < 1
+    assert owner.visit(link, password="open-sesame").get("a.txt").status == 200
+    assert owner.visit(link, password="guess 1").get("a.txt").status in (401, 429)
+    assert owner.visit(link, password="open-sesame").get("a.txt").status == 200
+
+
+def test_tokens_cannot_be_guessed(owner: Owner) -> None:
+    """Whoever asks for many that there are not waits; those that there are open at once."""
+    link = owner.link()
+    begun = time.monotonic()
+    for n in range(12):
+        path = ADDRESSES[n % 3].format(secrets.token_hex(8))
+        assert Dav(owner.server.port, path, None).get("a.txt").status in (404, 429)
+    assert time.monotonic() - begun > 0.9
+    begun = time.monotonic()
+    assert owner.visit(link).get("a.txt").status == 200
+    assert time.monotonic() - begun < 0.9
+    for token in ("x" * 5000, "a%00b", "%F0%9F%92%A9", "-", "a%2Fb"):
+        assert Dav(owner.server.port, f"/s/{token}/", None).request("PROPFIND", "").status in (400, 404, 429)
+
+
+def test_answers_are_safe_to_show(owner: Owner) -> None:
+    """Nothing runs in our origin, nothing is indexed, nobody learns the address; and no log holds a token."""
+    owner.dav.put("Box/page.html", b"<script>alert(1)</script>")
+    link = owner.link("Box", permissions=15)
+    for address in ADDRESSES:
+        visitor = owner.visit(link, address)
+        for answer in (visitor.get("page.html"), visitor.get("none"), visitor.request("PROPFIND", "")):
+            assert answer["Referrer-Policy"] == "no-referrer" and answer["X-Robots-Tag"].startswith("noindex")
+            assert answer.headers["Cache-Control"].startswith(("private", "no-store"))
+        page = visitor.get("page.html")
+        assert page["Content-Disposition"].startswith("attachment") and "sandbox" in page["Content-Security-Policy"]
+        assert page["X-Content-Type-Options"] == "nosniff"
+        visitor.put("new", b"x" * 10, {"OC-Checksum": "SHA1:00"})
+    log = owner.server.log_tail(10_000_000)
+    assert link["token"] not in log
+    for (cells,) in owner.server.rows("SELECT old_name FROM journal WHERE old_name IS NOT NULL"):
+        assert link["token"] not in cells
+
+
+def test_what_is_remembered_of_a_link(owner: Owner) -> None:
+    """Two links to one folder do not share what is told of them; a changed one is another one at once."""
+    first, second = owner.link(permissions=15), owner.link(permissions=15, expireDate="2031-05-06")
+    name = "{http://owncloud.org/ns}public-link-expiration"
+    for address in (ADDRESSES[3], ADDRESSES[0]):
+        for _ in range(2):
+            assert owner.visit(first, address).prop("", name)[0] == 404
+            assert owner.visit(second, address).prop("", name)[0] == 200
+    visitor = owner.visit(first)
+    assert visitor.put("new", b"x").status == 201
+    owner.change(first, permissions=1).ok()
+    visitor.put("new", b"x").refused(403)
+    assert visitor.text("", "{http://owncloud.org/ns}public-link-permission") == "1"
+    owner.change(first, password="open-sesame").ok()
+    assert visitor.get("a.txt").status == 401
+    locked = owner.visit(first, password="open-sesame")
+    assert locked.get("a.txt").status == locked.get("a.txt").status == 200
+    owner.change(first, password="other-sesame").ok()
+    assert locked.get("a.txt").status == 401

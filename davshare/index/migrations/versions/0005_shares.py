@@ -102,9 +102,23 @@ def upgrade() -> None:
         sa.Column("state", sa.SmallInteger(), nullable=False),
     )
     op.create_index("receipt_user", "receipt", ["user"])
+    _settings()
     # Everything is one permission more than before.
     op.execute('UPDATE "grant" SET rights=511 WHERE rights=255')
     for table in ("apptoken", "session"):
         op.execute(f"UPDATE {table} SET mask=511 WHERE mask=255")
     _links()
     _deposits()
+
+
+def _settings() -> None:
+    """What is set for single people; names by which other servers know settings, too."""
+    op.create_table(
+        "user_setting",
+        _principal("user", primary_key=True),
+        sa.Column("name", _TEXT, primary_key=True),
+        sa.Column("value", _TEXT, nullable=False),
+    )
+    op.create_index("user_setting_name", "user_setting", ["name"])
+    for old, new in (("lock.default_seconds", "locks.default_timeout"), ("lock.max_seconds", "locks.max_timeout")):
+        op.execute(sa.text("UPDATE setting SET name=:new WHERE name=:old").bindparams(old=old, new=new))
