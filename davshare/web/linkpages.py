@@ -107,7 +107,8 @@ def ends_in(expires: int | None, now: float) -> str:
     if left < 2 * _DAY:
         hours = int(left // _HOUR)
         return f"Ends in {hours} hour{'s' if hours > 1 else ''}"
-    return f"Ends in {int(left // _DAY)} days, on {day(expires)}"
+    # A link that ends at midnight is good for the whole day before.
+    return f"Ends in {int(left // _DAY)} days, on {day(expires - 1)}"
 
 
 def iso(seconds: float | None) -> str | None:

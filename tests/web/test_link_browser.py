@@ -220,6 +220,8 @@ def test_failures_with_script(owner: Owner, tab: Any, tmp_path: Path) -> None:
     """What cannot be sent is named, with the reason, and the rest goes on."""
     page = tab()
     page.goto(owner.link(permissions=DROP))
+    page.click("text=Upload")
+    assert page.text_content("[role=status]") == "Choose a file first."
     owner.server.cli("settings", "set", "upload.max_bytes", "10")
     page.set_input_files("#file", files(tmp_path, long="more than ten bytes", ok="ok"))
     page.click("text=Upload")

@@ -46,10 +46,15 @@
   });
 
   const upload = async (chosen) => {
-    if (busy || !chosen.length) return;
-    busy = button.disabled = true;
+    if (busy) return;
     find("progress").hidden = false;
     list.replaceChildren();
+    bar.value = 0;
+    if (!chosen.length) {
+      say("Choose a file first.");
+      return;
+    }
+    busy = button.disabled = true;
     const total = chosen.reduce((sum, [file]) => sum + file.size, 0);
     let sent = 0, done = 0, last = null;
     for (const [file, path] of chosen) {
