@@ -6,7 +6,7 @@ to add an operation is to add a handler and an entry.
 
 from __future__ import annotations
 
-from davshare.api import acl, changes, devices, groups, me, plan, shares, site, spaces, users, webhooks
+from davshare.api import acl, changes, devices, groups, links, me, plan, shares, site, spaces, users, webhooks
 from davshare.api.call import Route
 
 ROUTES: tuple[Route, ...] = (
@@ -19,6 +19,7 @@ ROUTES: tuple[Route, ...] = (
     *plan.ROUTES,
     *site.ROUTES,
     *shares.ROUTES,
+    *links.ROUTES,
     *changes.ROUTES,
     *webhooks.ROUTES,
 )

@@ -107,9 +107,7 @@ def lockdiscovery(scope: Scope) -> Value:
     def told(node: Node) -> str:
         # Who comes by a link is not told who has the locks of others.
         found = [(lock, actor.visit is None or is_of(lock, actor)) for lock in locks.on(scope.above, node)]
-        return "".join(
-            activelock(lock if mine else lock._replace(owner=""), locks.root(lock)) for lock, mine in found
-        )
+        return "".join(activelock(lock if mine else lock._replace(owner=""), locks.root(lock)) for lock, mine in found)
 
     return told
 

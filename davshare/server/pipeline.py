@@ -267,7 +267,7 @@ class Pipeline:
 
     def _elsewhere(self, request: Request, segments: tuple[str, ...], patient: bool) -> Response:
         """What is not WebDAV: health, administration, signing in, new passwords, and the way to the files."""
-        if request.method not in _KNOWN:
+        if request.method not in _KNOWN and segments[:1] != ("api",):
             raise NotImplementedHere
         if segments[:1] == ("index.php",):
             segments = segments[1:]

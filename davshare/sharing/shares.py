@@ -22,6 +22,7 @@ from davshare.files.service import Files
 from davshare.index import grants, nodes, people, settings, spaces
 from davshare.index import shares as rows
 from davshare.index.database import Connection
+from davshare.index.links import Link
 from davshare.index.shares import Share
 from davshare.model import names
 from davshare.model.access import Permission, Rights
@@ -224,8 +225,8 @@ def _place(connection: Connection, actor: Actor, found: Found) -> Place:
     return Place(Mount(base(found.share, actor.user), space), chain, (), False, False, rights, None)
 
 
-def base(share: Share, user: int) -> tuple[str, ...]:
-    """The address of the space that a share is in, for a user."""
+def base(share: Share | Link, user: int) -> tuple[str, ...]:
+    """The address of the space that a share or link is in, for a user."""
     if share.space_kind == "home":
         return ("dav", "home") if share.owner == user else ("dav", "users", share.space_name)
     return ("dav", "spaces", share.space_name)

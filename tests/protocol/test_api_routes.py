@@ -37,18 +37,21 @@ BODIES = {
     ("PATCH", "/webhooks/{webhook}"): {},
     ("POST", "/shares"): {"path": "/dav/home/NEW", "receiver": {"kind": "user", "name": "victim"}},
     ("PATCH", "/shares/{share}"): {},
+    ("POST", "/links"): {"path": "/dav/home/NEW"},
+    ("PATCH", "/links/{link}"): {},
     ("PUT", "/acl/grants/{kind}/{member}"): {"role": "viewer"},
     ("PUT", "/acl/denials/{kind}/{member}"): {"permissions": ["bind"]},
 }
 #: Queries of the routes that need one.
 QUERIES = dict.fromkeys(
-    ("/acl", "/acl/grants/{kind}/{member}", "/acl/denials/{kind}/{member}", "/explain"), "?path=/dav/spaces/{space}/"
+    ("/acl", "/acl/grants/{kind}/{member}", "/acl/denials/{kind}/{member}", "/explain", "/see-as"),
+    "?path=/dav/spaces/{space}/",
 )
 #: Routes that anyone who is signed in may call, whatever is behind them.
 OPEN = [route for route in ROUTES if route.who in (who.SIGNED_IN, who.ANYONE)]
-PARAMETERS = ("user", "group", "inner", "space", "token", "device", "kind", "member", "webhook", "share")
+PARAMETERS = ("user", "group", "inner", "space", "token", "device", "kind", "member", "webhook", "share", "link")
 #: Whether a path leads to what nobody but its owner knows.
-OWN = re.compile("{(token|device|webhook|share)}").search
+OWN = re.compile("{(token|device|webhook|share|link)}").search
 #: Routes for which one has to sign in.
 SIGNED_IN = [route for route in ROUTES if route.who.signed_in]
 CLOSED = [route for route in ROUTES if route not in OPEN]
@@ -83,7 +86,8 @@ def new_things(server: Server) -> dict[str, str]:
     admin.raw("MKCOL", f"/dav/home/{mark}/")
     receiver = {"kind": "user", "name": made["user"]}
     share = admin.post("/shares", {"path": f"/dav/home/{mark}", "receiver": receiver}).ok(201)
-    made |= {"webhook": str(hook["id"]), "share": str(share["id"])}
+    link = admin.post("/links", {"path": f"/dav/home/{mark}"}).ok(201)
+    made |= {"webhook": str(hook["id"]), "share": str(share["id"]), "link": str(link["id"])}
     return {**made, "kind": "user", "member": made["user"]}
 
 
@@ -216,7 +220,7 @@ def test_our_own_pages(site: Server) -> None:
 def test_malformed_bodies(site: Server, route: Route, body: bytes, kind: str | None, status: int) -> None:
     """Only JSON, whole, in UTF-8, and not too much of it."""
     things = {
-        **dict.fromkeys(("user", "group", "inner", "token", "device", "webhook", "share"), "x"),
+        **dict.fromkeys(("user", "group", "inner", "token", "device", "webhook", "share", "link"), "x"),
         "space": a_space(site),
     }
     path = BASE + address(route).format_map({**things, "kind": "user", "member": "x"})
@@ -236,7 +240,7 @@ def a_space(server: Server) -> str:
 def test_bodies_that_are_no_model(site: Server, route: Route, body: object) -> None:
     """Other kinds of JSON, and fields that nobody knows, are 422; what was sent is not repeated."""
     things = {
-        **dict.fromkeys(("user", "group", "inner", "token", "device", "webhook", "share"), "x"),
+        **dict.fromkeys(("user", "group", "inner", "token", "device", "webhook", "share", "link"), "x"),
         "space": a_space(site),
     }
     path = address(route).format_map({**things, "kind": "user", "member": "x"})
@@ -249,18 +253,19 @@ def test_bodies_that_are_no_model(site: Server, route: Route, body: object) -> N
 def test_queries(site: Server, route: Route) -> None:
     """What no route knows is refused, and limits are limits."""
     admin = Api.of(site, "admin")
-    path = route.path.format_map(new_things(site))
-    assert admin.raw("GET", f"{BASE}{path}?nonsense=1").status == 400
+    path = address(route).format_map(new_things(site))
+    path += "&" if "?" in path else "?"
+    assert admin.raw("GET", f"{BASE}{path}nonsense=1").status == 400
     if route.query is None or not issubclass(route.query, Paging):
         return
-    admin.get(path + "?limit=0").refused(422, "limit")
-    admin.get(path + "?limit=501").refused(422, "limit")
-    admin.get(path + "?offset=-1").refused(422, "offset")
-    admin.get(path + "?offset=many").refused(422, "offset")
-    admin.get(path + "?offset=1&offset=2").refused(400)
-    admin.get(path + "?limit=%FF").refused(400)
-    admin.get(path + "?limit=500").ok()
-    assert len(admin.get(path + "?offset=999999").ok()["items"]) == 0
+    admin.get(path + "limit=0").refused(422, "limit")
+    admin.get(path + "limit=501").refused(422, "limit")
+    admin.get(path + "offset=-1").refused(422, "offset")
+    admin.get(path + "offset=many").refused(422, "offset")
+    admin.get(path + "offset=1&offset=2").refused(400)
+    admin.get(path + "limit=%FF").refused(400)
+    admin.get(path + "limit=500").ok()
+    assert len(admin.get(path + "offset=999999").ok()["items"]) == 0
 
 
 @pytest.mark.rfc("9110", "15.5.6", "405 of the JSON door names the methods that its table has")

@@ -365,10 +365,8 @@ def test_passwords_cannot_be_guessed(owner: Owner) -> None:
     link, other = owner.link(password="open-sesame"), owner.link("Box/In", password="open-sesame")
     statuses = [owner.visit(link, password=f"guess {n}").get("a.txt").status for n in range(12)]
     assert set(statuses[:10]) == {401} and set(statuses[10:]) == {429}
-    begun = time.monotonic()
     assert owner.visit(other, password="open-sesame").get("b.txt").status == 200
     assert owner.server.dav(owner.name).get("other.txt").status == 200
-    assert time.monotonic() - begun < 1
     assert owner.visit(link, password="open-sesame").get("a.txt").status == 200
     assert owner.visit(link, password="guess 1").get("a.txt").status in (401, 429)
     assert owner.visit(link, password="open-sesame").get("a.txt").status == 200
