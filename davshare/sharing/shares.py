@@ -23,7 +23,6 @@ from davshare.files.service import Files
 from davshare.index import grants, nodes, people, settings, spaces
 from davshare.index import shares as rows
 from davshare.index.database import Connection
-from davshare.index.links import Link
 from davshare.index.shares import Share
 from davshare.model import names
 from davshare.model.access import Permission, Rights
