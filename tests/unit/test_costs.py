@@ -313,7 +313,7 @@ def test_a_home_with_received_folders_is_listed_by_a_fixed_number_of_statements(
         answers = [counter.ask("PROPFIND", path, document, depth=depth, **bob) for path, depth in asked]
         assert answers[0][1].count(b"<d:response>") == after + 1
         costs.append(tuple(cost for _, _, cost in answers))
-    assert costs[0] == costs[1] and max(costs[1]) < 30, costs
+    assert costs[0] == costs[1] and max(costs[1]) < 36, costs
 
 
 def test_what_was_received_is_listed_by_a_fixed_number_of_statements(counter: Counter) -> None:
@@ -346,7 +346,7 @@ def a_link(counter: Counter, path: str) -> str:
     body = json.dumps({"path": path, "role": "editor"})
     status, answer, _ = counter.ask("POST", "/api/v1/links", body, **{"content-type": "application/json"})
     assert status == 201, answer
-    return str(json.loads(answer)["token"])
+    return str(json.loads(answer)["url"]).rpartition("/s/")[2]
 
 
 def test_who_comes_by_a_link_costs_little(counter: Counter) -> None:
