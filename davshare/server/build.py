@@ -23,12 +23,14 @@ from davshare.identity.sessions import Sessions
 from davshare.identity.throttle import Throttle
 from davshare.identity.visitors import Visitors
 from davshare.identity.wiping import Wiping
+from davshare.model.site import site_of
 from davshare.server import admin
 from davshare.server.pipeline import Pipeline
 from davshare.server.visits import Visits
 from davshare.server.ways import Ways
 from davshare.web.authorize import AuthorizeDoor
 from davshare.web.flow import FlowDoor
+from davshare.web.link import LinkPages
 from davshare.web.login import Door
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 def open_files(data: Path, config: Config) -> Files:
     """The file service on a data folder."""
-    return Files(data, admin.open_index(data, config), config.durability == "full")
+    return Files(data, admin.open_index(data, config), config.durability == "full", site_of(config))
 
 
 def open_ldap(config: Config) -> Ldap | None:
@@ -92,7 +94,9 @@ def make_application(data: Path, config: Config) -> Application:
     direct.ways = Ways(flows, pages, OpenIdCalls(provider, direct.who), consent, wiping, config.public_url)
     direct.issuers = issuers
     direct.provider = provider
-    direct.visits = Visits(files, Visitors(files, secret), config.public_url)
+    visitors = Visitors(files, secret)
+    direct.visits = Visits(files, visitors, config.public_url)
+    direct.visits.pages = LinkPages(files, visitors, direct.visits.uses, secret, config.public_url)
     direct.sightings.start()
     if config.gateway == "direct":
         return direct
@@ -115,4 +119,4 @@ def keeper(data: Path, config: Config) -> None:
     """The keeper process; returns on SIGTERM."""
     from davshare.server.keeper import Keeper
 
-    Keeper(open_files(data, config)).run()
+    Keeper(open_files(data, config), config).run()

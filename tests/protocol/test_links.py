@@ -93,7 +93,7 @@ def test_a_file_is_the_one_member_of_a_folder(owner: Owner) -> None:
             assert visitor.get(path).status == 404, path
         assert visitor.put("b.txt", b"x").status in (403, 404)
         assert visitor.put("a.txt", b"x").status == 403
-        assert visitor.get("").status in (404, 405)
+        assert visitor.get("").status == (200 if address.startswith("/s/") else 405)  # a page is one of its own
     old = owner.visit(link, ADDRESSES[3])
     for path in ("/public.php/webdav", "/public.php/webdav/"):
         assert list(old.propfind(path, depth="1")) == ["/public.php/webdav"]
@@ -174,8 +174,10 @@ def test_a_link_that_is_over_shows_nothing(owner: Owner, state: str) -> None:
         cli("settings", "set", "sharing.link.enabled", "off")
     for visitor in visitors:
         answers = [visitor.get("a.txt"), visitor.get("nothing"), visitor.request("PROPFIND", "")]
-        assert [answer.status for answer in answers] == [404] * 3
-        assert len({answer.body for answer in answers}) == 1 and b"words" not in answers[0].body
+        page = visitor.base.startswith("/s/")  # says it in words
+        gone = 410 if page and state == "expired" else 404
+        assert [answer.status for answer in answers] == [gone, gone, 404]
+        assert len({answer.body for answer in answers[: 2 if page else 3]}) == 1 and b"words" not in answers[0].body
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -361,10 +363,8 @@ def test_passwords_cannot_be_guessed(owner: Owner) -> None:
     link, other = owner.link(password="open-sesame"), owner.link("Box/In", password="open-sesame")
     statuses = [owner.visit(link, password=f"guess {n}").get("a.txt").status for n in range(12)]
     assert set(statuses[:10]) == {401} and set(statuses[10:]) == {429}
-    begun = time.monotonic()
     assert owner.visit(other, password="open-sesame").get("b.txt").status == 200
     assert owner.server.dav(owner.name).get("other.txt").status == 200
-    assert time.monotonic() - begun < 1
     assert owner.visit(link, password="open-sesame").get("a.txt").status == 200
     assert owner.visit(link, password="guess 1").get("a.txt").status in (401, 429)
     assert owner.visit(link, password="open-sesame").get("a.txt").status == 200
