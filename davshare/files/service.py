@@ -23,10 +23,12 @@ from davshare.model import names
 from davshare.model.access import Rights
 from davshare.model.nodes import Node, Space, etag
 from davshare.model.people import Visit
+from davshare.model.site import Site
 from davshare.store.local import LocalStore
 
 #: Bytes of a place, with what a door has prepared of a small file.
 _PLACE = 2048
+_NOWHERE = Site()
 #: Who asks, by everything that can make a difference, and for what: user, administrator or not, mask, node, link,
 #: address.
 _Key = tuple[int, bool, Rights, int | None, Visit | None, Address]
@@ -39,10 +41,11 @@ class Files:
     :param durable: sync content and folders to disk before answering.
     """
 
-    def __init__(self, data: Path, database: Database, durable: bool) -> None:
+    def __init__(self, data: Path, database: Database, durable: bool, site: Site = _NOWHERE) -> None:
         self.data = data
         self.db = database
         self.durable = durable
+        self.site = site
         self.settings = Settings(database)
         self.redoer = Redoer(database, self.store_of)
         self.committer = Committer(database, self.redoer)

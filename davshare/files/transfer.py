@@ -47,6 +47,11 @@ class Moved(NamedTuple):
     etag: str
 
 
+#: Decides on a COPY or MOVE; see :func:`decide`.
+First = Callable[[Transaction], None] | None
+Judge = Callable[[Files, Connection, Asker, Order], tuple[Place, Place]]
+
+
 class _Elsewhere(Unavailable):
     """The target is in another space than the source."""
 
@@ -133,14 +138,18 @@ def _demand_apart(source: Place, target: Place) -> None:
         raise Forbidden("The source is inside the destination.")
 
 
-def transfer(files: Files, asker: Asker, order: Order) -> Moved:
+def transfer(files: Files, asker: Asker, order: Order, judge: Judge | None = None, first: First = None) -> Moved:
     """Carry out a COPY or MOVE.
+
+    :param judge: who decides instead of :func:`decide`; for moves between spaces that nobody could ask for.
+    :param first: what happens before that in the same transaction.
 
     A move within a space is one rename.  Everything else is staged beside its
     target first, so that old or new is there at any moment, never a part.
 
     :raises Unavailable: the source changes faster than it can be copied.
     """
+    judge = decide if judge is None else judge
     gifted = order.move and not mounts.nothing(asker.actor)
     if gifted and rearranging.is_received(files, asker, order.source):
         done = rearranging.move(files, asker, order.source, order.target, order.overwrite)
@@ -148,15 +157,15 @@ def transfer(files: Files, asker: Asker, order: Order) -> Moved:
     if order.move:
         with contextlib.suppress(_Elsewhere):
             rename = partial(_rename, files, asker.actor)
-            return carried_out(files, asker, partial(_within, files, asker, order), rename)
+            return carried_out(files, asker, partial(_within, files, asker, order, judge), rename)
     for _ in range(_TRIES):
-        source, target = all_decided(files, lambda connection: decide(files, connection, asker, order))
+        source, target = all_decided(files, lambda connection: judge(files, connection, asker, order))
         if order.members or order.move:
             refresh_tree(files, source.chain[-1])
         with files.db.snapshot() as connection:
             originals = _originals(connection, order, source)
         try:
-            return _staged(files, asker, order, source, target, originals)
+            return _staged(files, asker, order, source, target, originals, judge, first)
         except (_Changed, Missing):
             files.redoer.catch_up()
     raise Unavailable("The source keeps changing; try again later.", 2)
@@ -198,12 +207,12 @@ def _run(
     return files.committer.run(work, sorted(ids), asker.actor.user, asker.actor.device)
 
 
-def _within(files: Files, asker: Asker, order: Order, connection: Connection) -> tuple[Place, Place]:
+def _within(files: Files, asker: Asker, order: Order, judge: Judge, connection: Connection) -> tuple[Place, Place]:
     """Source and target of a move within a space.
 
     :raises _Elsewhere: the target is in another one.
     """
-    source, target = decide(files, connection, asker, order)
+    source, target = judge(files, connection, asker, order)
     if source.space.id != target.space.id:
         raise _Elsewhere
     return source, target
@@ -232,7 +241,16 @@ def _rename(files: Files, actor: Actor, tx: Transaction, places: tuple[Place, ..
     return Moved(moved, replaced is None, etag)
 
 
-def _staged(files: Files, asker: Asker, order: Order, source: Place, target: Place, originals: list[Node]) -> Moved:
+def _staged(
+    files: Files,
+    asker: Asker,
+    order: Order,
+    source: Place,
+    target: Place,
+    originals: list[Node],
+    judge: Judge,
+    first: First,
+) -> Moved:
     """A copy, or a move between spaces: bytes first, then one transaction."""
     here, there = files.store(source.space), files.store(target.space)
     name, made = there.stage_copy(_sources(here, source, originals))
@@ -243,7 +261,9 @@ def _staged(files: Files, asker: Asker, order: Order, source: Place, target: Pla
                 raise _Changed
 
         def work(tx: Transaction) -> Moved:
-            source, target = decide(files, tx.connection, asker, order)
+            if first is not None:
+                first(tx)
+            source, target = judge(files, tx.connection, asker, order)
             if source.chain[-1].stamp != originals[0].stamp or source.chain[-1].id != originals[0].id:
                 raise _Stale
             if files.store(target.space) is not there:

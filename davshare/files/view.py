@@ -152,7 +152,7 @@ def members(connection: Connection, actor: Actor, virtual: Virtual) -> list[Targ
             return _visible(connection, actor, [((*base, space.name), space) for space in known])
         case "trees":
             reached = _reachable(connection, actor)
-            return _visible(connection, actor, [((*base, *_way(space, actor.user)), space) for space in reached])
+            return _visible(connection, actor, [((*base, *way(space, actor.user)), space) for space in reached])
         case "principals":
             return [Virtual((*base, "groups"), "groups"), Virtual((*base, "users"), "people")]
         case "people":
@@ -174,7 +174,7 @@ def members(connection: Connection, actor: Actor, virtual: Virtual) -> list[Targ
     return []
 
 
-def _way(space: Space, user: int) -> tuple[str, ...]:
+def way(space: Space, user: int) -> tuple[str, ...]:
     """Where a tree is for a user: one's own home has a name that is the same for everybody."""
     if space.kind == "home":
         return ("home",) if space.owner == user else ("users", space.name)

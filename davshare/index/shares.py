@@ -222,6 +222,17 @@ def renew(connection: Connection, number: int, sharer: int, note: str) -> None:
     changed(connection)
 
 
+def set_sharer(connection: Connection, numbers: Sequence[int], sharer: int) -> None:
+    """Let shares be somebody else's."""
+    connection.executemany("UPDATE share SET sharer=? WHERE id=?", [(sharer, number) for number in numbers])
+    changed(connection)
+
+
+def states(connection: Connection, number: int) -> dict[int, int]:
+    """What those receivers of a share have made of it who have said something, by user."""
+    return dict(connection.execute('SELECT "user", state FROM receipt WHERE share=?', (number,)).fetchall())
+
+
 def set_state(connection: Connection, number: int, user: int, state: int) -> None:
     """What a receiver makes of a share."""
     connection.execute(

