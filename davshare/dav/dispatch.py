@@ -8,6 +8,7 @@ from contextlib import suppress
 from davshare.dav import (
     acl,
     answers,
+    archive,
     bulk,
     get,
     lock,
@@ -136,6 +137,8 @@ class Dav:
         if not isinstance(target, Place):
             return self._browse(x, target)
         node = target.found()
+        if node.is_folder and archive.is_asked(x):
+            return archive.handle(x)
         if x.header is not None and not x.patient:
             raise Waits
         if x.conditional:

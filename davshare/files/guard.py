@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from davshare.errors import Forbidden, NotFound
 from davshare.index import grants, nodes
@@ -114,6 +114,22 @@ def rights(connection: Connection, actor: Actor, space: Space, chain: Sequence[N
     return limited(actor, space, granted(connection, actor, space, chain))
 
 
+class Member(Protocol):
+    """As much of a node as decides about it."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+
+    @property
+    def parent(self) -> int:
+        """The number of the folder that it is in."""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it can have members."""
+
+
 class Sight:
     """What one actor may do with everything below a place, decided while an answer goes down the tree.
 
@@ -133,15 +149,15 @@ class Sight:
         self._ways: bool | None = None
         self._led: frozenset[int] | None = None
 
-    def rights(self, node: Node) -> Rights:
+    def rights(self, node: Member) -> Rights:
         """What the actor may do with a node; costs no statement when its folder was asked about before."""
         return limited(self._actor, self._space, self._of(node))
 
-    def reads(self, node: Node) -> bool:
+    def reads(self, node: Member) -> bool:
         """Whether the actor may read a node."""
         return bool(self.rights(node) & Permission.READ)
 
-    def shows(self, node: Node) -> bool:
+    def shows(self, node: Member) -> bool:
         """Whether the actor may know of a node: by reading it, or on the way to something that can be read."""
         return self.reads(node) or node.id in self.passages
 
@@ -183,7 +199,7 @@ class Sight:
             self._passages = passages(self._connection, self._actor, self._space)
         return self._passages
 
-    def _of(self, node: Node) -> Rights:
+    def _of(self, node: Member) -> Rights:
         found = self._granted.get(node.id)
         if found is None:
             above = self._granted.get(node.parent)

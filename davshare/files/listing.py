@@ -13,6 +13,7 @@ from davshare.files.service import Files
 from davshare.index import digests, locks, nodes, people, properties
 from davshare.index.locks import Lock
 from davshare.index.properties import Name
+from davshare.model import names
 from davshare.model.nodes import Node, Space
 from davshare.model.people import Group, User
 from davshare.store.digest import Values
@@ -22,11 +23,26 @@ __all__ = ["Lock", "Locks", "Name"]
 
 def members(connection: Connection, place: Place, folder: Node) -> Iterator[Node]:
     """Members of a folder that the asker of ``place`` may see, in the order of their names, row by row."""
-    found = nodes.each_child(connection, folder.id)
+    return members_after(connection, place, folder, "")
+
+
+def members_after(connection: Connection, place: Place, folder: Node, name: str) -> Iterator[Node]:
+    """The same, from behind a name on; empty: from the first."""
+    found = nodes.children_after(connection, folder.id, names.key(name))
     if place.passages is not None:
         passages = place.passages
         return (node for node in found if node.id in passages)
     return found if place.sight is None else filter(place.sight.shows, found)
+
+
+def named(connection: Connection, place: Place, folder: Node, wanted: Sequence[str]) -> dict[str, Node]:
+    """Of some names those members that the asker of ``place`` may see: one statement."""
+    found = nodes.named(connection, [(folder.id, names.key(name)) for name in wanted])
+    return {
+        node.name: node
+        for node in found.values()
+        if node.name in wanted and (place.sight is None or place.sight.shows(node))
+    }
 
 
 def folders(connection: Connection, folder: Node) -> list[Node]:

@@ -79,15 +79,6 @@ def with_roots(connection: Connection, roots: Sequence[int]) -> dict[int, Space]
     return found
 
 
-def some(connection: Connection, wanted: Sequence[int]) -> list[Space]:
-    """Spaces by their ids; those that are gone are left out."""
-    found: list[Space] = []
-    for part in parts(wanted):
-        marks = ",".join("?" * len(part))
-        found += map(_make, connection.execute(f"SELECT {_COLUMNS} FROM space WHERE id IN ({marks})", part))
-    return found
-
-
 def of_kind(connection: Connection, kind: str) -> list[Space]:
     """Every space of a kind, in the order of their ids."""
     return [_make(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM space WHERE kind=? ORDER BY id", (kind,))]

@@ -54,7 +54,13 @@ def page(files: Files, connection: Connection, actor: Actor, target: view.Target
     stream = (
         environment()
         .get_template("browse.html")
-        .generate(title=title, crumbs=_crumbs(target.segments), rows=rows, user=actor.display_name or actor.name)
+        .generate(
+            title=title,
+            crumbs=_crumbs(target.segments),
+            rows=rows,
+            user=actor.display_name or actor.name,
+            download=not isinstance(target, Virtual),
+        )
     )
     headers = [
         ("Content-Type", "text/html; charset=utf-8"),
