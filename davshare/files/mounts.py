@@ -123,8 +123,7 @@ def alive(
         return []
     known = nodes.chains(connection, [gift.node for gift in lasting]) if chains is None else chains
     there = [(gift, tuple(known.get(gift.node, ()))) for gift in lasting]
-    wanted_spaces = sorted({chain[0].space for _, chain in there if chain})
-    found = {space.id: space for space in spaces.some(connection, wanted_spaces)}
+    found = spaces.some(connection, sorted({chain[0].space for _, chain in there if chain}))
     said = guard.said(connection, actor)
     seen = []
     for gift, chain in there:
