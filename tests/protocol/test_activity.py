@@ -187,9 +187,10 @@ def test_by_a_link(site: Server) -> None:
     link = mine.post("api/v1/shares", {"path": "plans", "shareType": 3, "permissions": 15, "name": "Drop"}).ok()
     visitor = site.dav(None, f"/remote.php/dav/public-files/{link['token']}/")
     assert visitor.put("dropped.txt", b"x").status == 201
-    items = Api.of(site, "bob").get("/activity").ok()["items"]
-    (one,) = [each for each in items if each["path"].endswith("dropped.txt")]
-    assert one["user"] is None and one["link"]
+    for reader in ("alice", "bob"):
+        items = Api.of(site, reader).get("/activity").ok()["items"]
+        (one,) = [each for each in items if each["path"].endswith("dropped.txt")]
+        assert one["user"] is None and one["link"]
     (record_,) = audit(site, "path=users/alice/plans/dropped.txt")
     assert record_["device"] == "link Drop"
 
