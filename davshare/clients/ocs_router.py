@@ -10,6 +10,7 @@ from davshare.clients.call import NOBODY, OcsCall
 from davshare.clients.ocs import Refused, Result
 from davshare.clients.table import ROUTES
 from davshare.errors import BodyCut, DavshareError, Forbidden, MethodNotAllowed, NotAuthenticated, NotFound
+from davshare.files import placing
 from davshare.files.record import came_from
 from davshare.files.service import Files
 from davshare.http import origins
@@ -97,6 +98,8 @@ class Ocs:
         call = OcsCall(self._files, actor, path, arguments.read(request), request.headers, site.rstrip("/"))
         if call.limited and not route.partial:
             raise Forbidden("This app token cannot do this: it is limited to a part of what its owner may do.")
+        if known_by_name:
+            placing.settle(self._files, actor)
         return route.handler(call)
 
 

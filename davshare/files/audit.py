@@ -142,7 +142,7 @@ def _told(connection: Connection, found: Iterable[Event | Entry], top: int | Non
     sent = sorted({each.device for each in known if each.device})
     labels = {**links.labels(connection, sent), **dict(devices.labels(connection, sent))}
     sighted = devices.last_seen(connection, sent)
-    at = {space.id: space for space in spaces.some(connection, sorted({each.space for each in known if each.space}))}
+    at = spaces.some(connection, sorted({each.space for each in known if each.space}))
     told = []
     for each in known:
         way = ways.get(each.node or 0, [])

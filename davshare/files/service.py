@@ -90,7 +90,8 @@ class Files:
     def glimpse(self, asker: Asker, address: Address) -> view.Target:
         """The same as :meth:`target` for a reader who opens the file anyway: remembered while nothing changes.
 
-        Only in spaces that are the asker's own: grants of others may end with time.
+        Only in spaces that are the asker's own, and without what they have received: grants of others may end with
+        time.
 
         :raises NotFound: nowhere.
         """
@@ -103,7 +104,8 @@ class Files:
                 found = self._beside(connection, version, key) or view.locate(
                     connection, actor, address.segments, address.slash
                 )
-            if isinstance(found, Place) and guard.rules(actor, found.space):
+                plain = isinstance(found, Place) and guard.rules(actor, found.space) and not found.holds_received
+            if plain and isinstance(found, Place):
                 self.memory.put(version, key, found, _PLACE)
                 self._remember_folder(version, key, found)
         if isinstance(found, Place) and found.missing and (found.rights or found.passages):
@@ -171,5 +173,11 @@ class Files:
             raise
 
     def etag(self, node: Node) -> str:
-        """The strong entity tag of a node."""
+        """The strong entity tag of a node, as everybody sees it who has received nothing in it."""
         return etag(self.epoch, node.id, node.stamp)
+
+    def etag_of(self, place: Place) -> str:
+        """The strong entity tag of what is at a place, as the asker sees it."""
+        if place.mounts is not None:
+            return place.mounts.etag(self.epoch, place.chain[-1])
+        return self.etag(place.chain[-1])

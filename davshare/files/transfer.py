@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, Conflict, DavshareError, Forbidden, NotFound, PreconditionFailed, Unavailable
-from davshare.files import access, guard, locking, newcomer, quota, tree, writer
+from davshare.files import access, guard, locking, mounts, newcomer, quota, rearranging, tree, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.guard import Sight
@@ -22,6 +22,7 @@ from davshare.index.database import Connection
 from davshare.model import names
 from davshare.model.access import Permission
 from davshare.model.nodes import Node
+from davshare.model.people import Actor
 from davshare.store.base import Facts, Missing, Path
 from davshare.store.local import STAGING, LocalStore
 
@@ -149,9 +150,14 @@ def transfer(files: Files, asker: Asker, order: Order, judge: Judge | None = Non
     :raises Unavailable: the source changes faster than it can be copied.
     """
     judge = decide if judge is None else judge
+    gifted = order.move and not mounts.nothing(asker.actor)
+    if gifted and rearranging.is_received(files, asker, order.source):
+        done = rearranging.move(files, asker, order.source, order.target, order.overwrite)
+        return Moved(done.node, done.created, files.etag(done.node))
     if order.move:
         with contextlib.suppress(_Elsewhere):
-            return carried_out(files, asker, partial(_within, files, asker, order, judge), partial(_rename, files))
+            rename = partial(_rename, files, asker.actor)
+            return carried_out(files, asker, partial(_within, files, asker, order, judge), rename)
     for _ in range(_TRIES):
         source, target = all_decided(files, lambda connection: judge(files, connection, asker, order))
         if order.members or order.move:
@@ -212,13 +218,13 @@ def _within(files: Files, asker: Asker, order: Order, judge: Judge, connection: 
     return source, target
 
 
-def _rename(files: Files, tx: Transaction, places: tuple[Place, ...]) -> Moved:
+def _rename(files: Files, actor: Actor, tx: Transaction, places: tuple[Place, ...]) -> Moved:
     """A move within a space: the node keeps its id, and everything below it stays as it is."""
     source, target = places
     node = source.found()
     replaced = target.node
     if replaced is not None:
-        tree.discard(tx, target)
+        tree.discard_whole(tx, actor, target)
     parent = target.chain[-1] if replaced is None else target.chain[-2]
     moved = writer.place(tx, node, parent, target.missing[-1] if target.missing else target.name)
     access.settle_below(tx, moved)
@@ -231,7 +237,8 @@ def _rename(files: Files, tx: Transaction, places: tuple[Place, ...]) -> Moved:
             before(later)
 
     tx.undo = undo
-    return Moved(moved, replaced is None, files.etag(moved))
+    etag = files.etag(moved) if source.mounts is None else source.mounts.etag(files.epoch, moved)
+    return Moved(moved, replaced is None, etag)
 
 
 def _staged(
@@ -261,7 +268,7 @@ def _staged(
                 raise _Stale
             if files.store(target.space) is not there:
                 raise _Stale
-            return _place_staged(files, tx, order, source, target, originals, facts, name)
+            return _place_staged(files, tx, asker.actor, order, source, target, originals, facts, name)
 
         moved = _run(files, asker, order, source, target, work)
     except _Stale:
@@ -312,6 +319,7 @@ def _sources(store: LocalStore, place: Place, originals: list[Node]) -> list[tup
 def _place_staged(
     files: Files,
     tx: Transaction,
+    actor: Actor,
     order: Order,
     source: Place,
     target: Place,
@@ -323,7 +331,7 @@ def _place_staged(
     node = source.found()
     replaced = target.node
     if replaced is not None:
-        tree.discard(tx, target)
+        tree.discard_whole(tx, actor, target)
     before = tx.undo
     parent = target.chain[-1] if replaced is None else target.chain[-2]
     path, old_path = target.path, source.path

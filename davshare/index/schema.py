@@ -23,6 +23,7 @@ from davshare.index.columns import Id, String
 from davshare.index.columns import metadata as metadata
 from davshare.index.nodes import UNREAD
 from davshare.index.schema_access import grant as grant
+from davshare.index.schema_deposits import deposit as deposit
 from davshare.index.schema_events import event as event
 from davshare.index.schema_links import link as link
 from davshare.index.schema_notices import mail as mail

@@ -43,6 +43,16 @@ def get(connection: Connection, space: int) -> Space | None:
     return None if row is None else _make(row)
 
 
+def some(connection: Connection, wanted: Sequence[int]) -> dict[int, Space]:
+    """Spaces by their ids: one statement for very many."""
+    found: dict[int, Space] = {}
+    for part in parts(wanted):
+        marks = ",".join("?" * len(part))
+        for row in connection.execute(f"SELECT {_COLUMNS} FROM space WHERE id IN ({marks})", part):
+            found[row[0]] = _make(row)
+    return found
+
+
 def named(connection: Connection, kind: str, name: str) -> Space | None:
     """One space by kind and name."""
     row = connection.execute(f"SELECT {_COLUMNS} FROM space WHERE kind=? AND name=?", (kind, name)).fetchone()
@@ -76,15 +86,6 @@ def with_roots(connection: Connection, roots: Sequence[int]) -> dict[int, Space]
         marks = ",".join("?" * len(part))
         rows = connection.execute(f"SELECT {_COLUMNS} FROM space WHERE node IN ({marks})", part)
         found.update((space.node, space) for space in map(_make, rows))
-    return found
-
-
-def some(connection: Connection, wanted: Sequence[int]) -> list[Space]:
-    """Spaces by their ids; those that are gone are left out."""
-    found: list[Space] = []
-    for part in parts(wanted):
-        marks = ",".join("?" * len(part))
-        found += map(_make, connection.execute(f"SELECT {_COLUMNS} FROM space WHERE id IN ({marks})", part))
     return found
 
 

@@ -134,6 +134,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("locks.max_timeout", 86400, "Most seconds for which a lock is granted.", 1, 2**31),
     Setting("upload.max_bytes", 0, "Largest file that can be uploaded, in bytes; 0 means no limit."),
     Setting("upload.keep_hours", 48, "Hours for which an unfinished upload waits for its next part.", 1, 8760),
+    Setting(
+        "zip.max_files", 100_000, "Most files and folders that are given out as one ZIP archive or list.", 1, 10**7
+    ),
     Setting("trash.keep_days", 30, "Days for which deleted files are kept.", 0, 36500),
     Setting("disk.watch", True, "Notice at once what is changed on disk without the server."),
     Setting(
@@ -244,6 +247,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("sharing.link.password_enforced.upload_only", False, "Public links by which things come in only need one."),
     Setting("sharing.link.password_enforced.read_write_delete", False, "Public links to do everything need one."),
     Setting("sharing.link.token_length", 15, "Letters and digits of the tokens of new public links.", 15, 64),
+    Setting(
+        "sharing.link.withdraw_hours",
+        24,
+        "Hours for which visitors can take back what they have sent by a public link.",
+        0,
+        8760,
+    ),
     Setting("sharing.link.expire_default", False, "Public links end after some days unless somebody says otherwise."),
     Setting("sharing.link.expire_enforced", False, "Public links may not end later than that."),
     Setting("sharing.link.expire_days", 7, "After how many days public links end.", 1, 36500),

@@ -30,6 +30,7 @@ from davshare.server.visits import Visits
 from davshare.server.ways import Ways
 from davshare.web.authorize import AuthorizeDoor
 from davshare.web.flow import FlowDoor
+from davshare.web.link import LinkPages
 from davshare.web.login import Door
 
 if TYPE_CHECKING:
@@ -93,7 +94,9 @@ def make_application(data: Path, config: Config) -> Application:
     direct.ways = Ways(flows, pages, OpenIdCalls(provider, direct.who), consent, wiping, config.public_url)
     direct.issuers = issuers
     direct.provider = provider
-    direct.visits = Visits(files, Visitors(files, secret), config.public_url)
+    visitors = Visitors(files, secret)
+    direct.visits = Visits(files, visitors, config.public_url)
+    direct.visits.pages = LinkPages(files, visitors, direct.visits.uses, secret, config.public_url)
     direct.sightings.start()
     if config.gateway == "direct":
         return direct

@@ -67,6 +67,7 @@ _SELDOM: tuple[Task, ...] = (
     reminders.forget,
     guests.retire,
     record.forget_old,
+    tidy.forget_deposits,
 )
 
 

@@ -44,7 +44,7 @@ from davshare.server.hub import Hub
 from davshare.server.pushing import Pushing
 from davshare.server.visits import Visits
 from davshare.server.ways import Ways
-from davshare.web import browse, origin, reset
+from davshare.web import assets, browse, origin, reset
 from davshare.web.login import Door
 
 log = logging.getLogger("davshare.server")
@@ -307,6 +307,8 @@ class Pipeline:
             return status.respond(request)
         if segments in (("readyz",), ("livez",), ("healthz",)):
             return health.respond(self._files, segments[0])
+        if segments[:1] == (assets.PREFIX,):
+            return assets.respond(request, segments[1:])
         if segments and segments[0] == "reset":
             if not patient:
                 raise Waits

@@ -15,14 +15,16 @@ credentials make no difference, so ``X-Requested-With`` is not asked for.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol
 
 from davshare.dav import drop, fault
 from davshare.dav.dispatch import Dav
 from davshare.dav.exchange import Exchange
-from davshare.errors import DavshareError, MethodNotAllowed, NotAuthenticated, NotFound
-from davshare.files.context import Address
+from davshare.errors import BadRequest, DavshareError, Forbidden, MethodNotAllowed, NotAuthenticated, NotFound
+from davshare.files.context import Address, Asker
 from davshare.files.linked import Link
+from davshare.files.locate import Place
 from davshare.files.reading import Waits
 from davshare.files.service import Files
 from davshare.files.view import Target
@@ -31,6 +33,7 @@ from davshare.http.responses import Response
 from davshare.identity import basic
 from davshare.identity.visitors import Visitors, Way, nobody
 from davshare.model.access import Permission
+from davshare.model.people import Actor
 from davshare.sharing.uses import Uses
 
 #: Sent with everything that a link shows.
@@ -110,6 +113,8 @@ class Visits:
             return self._page(request, way, below, slash, patient)
         if request.method not in _KNOWN:
             raise MethodNotAllowed(_METHODS)
+        if "oc-chunked" in request.headers:
+            raise BadRequest("By a link files come whole.")
         try:
             return self._dav_respond(request, way, password, Address(segments, slash), patient)
         except _Page:
@@ -135,6 +140,15 @@ class Visits:
     ) -> Response:
         knows = nobody if self.pages is None else lambda link: self.pages.knows(request, link)
         link, actor = self._visitors.admit(way, password, request.peer, patient, knows)
+        if link.hide_download and request.method in ("GET", "HEAD"):
+            self._demand_folder(actor, address)
+            raise _Page
+        if link.hide_download and "prefer" in request.headers:
+            # No answer to another method gives the content either (RFC 8144).
+            request = replace(request, headers={k: v for k, v in request.headers.items() if k != "prefer"})
+        if way.base[0] == "s" and address.segments[2:] == ("download",) and not link.is_folder:
+            address = Address((*way.base, link.item))
+            request = replace(request, query="download")
         x = Exchange(self._files, request, actor, address, self._public_url, patient)
         if request.method in drop.METHODS and not actor.mask & Permission.READ:
             if not patient:
@@ -144,6 +158,15 @@ class Visits:
         if request.method == "GET" and response.status in (200, 206) and not knows(link):
             self._count(link, response, patient)
         return response
+
+    def _demand_folder(self, actor: Actor, address: Address) -> None:
+        """Return when no content is asked for: a page of a folder shows names only.
+
+        :raises Forbidden: it is, and that is switched off for this link.
+        """
+        target = self._files.glimpse(Asker(actor), address)
+        if isinstance(target, Place) and (target.node is None or not target.node.is_folder):
+            raise Forbidden("Nothing can be downloaded by this link.")
 
     def _count(self, link: Link, response: Response, patient: bool) -> None:
         """One use more, before anything is sent.

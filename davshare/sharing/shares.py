@@ -17,12 +17,12 @@ from davshare.files import access, guard, record, reshares
 from davshare.files.access import Rule
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
+from davshare.files.linked import Link
 from davshare.files.locate import DEEPEST, Mount, Place
 from davshare.files.service import Files
 from davshare.index import grants, nodes, people, settings, spaces
 from davshare.index import shares as rows
 from davshare.index.database import Connection
-from davshare.index.links import Link
 from davshare.index.shares import Share
 from davshare.model import names
 from davshare.model.access import Permission, Rights

@@ -54,6 +54,28 @@ def _links() -> None:
     op.add_column("lock", _number("link", server_default="0"))
 
 
+def _deposits() -> None:
+    """What visitors have left by public links."""
+    op.create_table(
+        "deposit",
+        sa.Column("id", _ID, primary_key=True),
+        sa.Column("link", sa.BigInteger(), sa.ForeignKey("link.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("batch", sa.LargeBinary(), nullable=False),
+        _number("node"),
+        _number("stamp"),
+        sa.Column("path", _TEXT, nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
+        _number("size"),
+        sa.Column("sha256", sa.LargeBinary()),
+        _number("created"),
+        sa.Column("withdrawn", sa.BigInteger()),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("deposit_batch", "deposit", ["batch"])
+    op.create_index("deposit_link", "deposit", ["link"])
+    op.create_index("deposit_created", "deposit", ["created"])
+
+
 def upgrade() -> None:
     op.create_table(
         "share",
@@ -78,6 +100,9 @@ def upgrade() -> None:
         sa.Column("share", sa.BigInteger(), sa.ForeignKey("share.id", ondelete="CASCADE"), primary_key=True),
         _principal("user", primary_key=True),
         sa.Column("state", sa.SmallInteger(), nullable=False),
+        sa.Column("parent", sa.BigInteger()),
+        sa.Column("name", _TEXT),
+        sa.Column("name_key", _TEXT),
     )
     op.create_index("receipt_user", "receipt", ["user"])
     _settings()
@@ -86,6 +111,7 @@ def upgrade() -> None:
     for table in ("apptoken", "session"):
         op.execute(f"UPDATE {table} SET mask=511 WHERE mask=255")
     _links()
+    _deposits()
     _mail()
     _notices()
     _events()
