@@ -31,7 +31,7 @@ def command() -> None:
 @click.option("--email", default="", metavar="ADDRESS", help="E-mail address.")
 @click.option("--group", "member_of", multiple=True, metavar="GROUP", help="Put into this group; may be repeated.")
 @click.option("--admin", is_flag=True, help="May administer the server.")
-@click.option("--guest", is_flag=True, help="Has no home, and sees only what others granted.")
+@click.option("--guest", is_flag=True, help="Can make nothing in the home, and sees only what others granted.")
 @click.option("--second-factor", is_flag=True, help=_FACTOR)
 @click.option("--quota", type=Size(), help=_QUOTA)
 @click.option("--portable", is_flag=True, help=_PORTABLE)
@@ -152,6 +152,19 @@ def set_(name: str, quota: int | None, **values: Any) -> None:
         raise click.UsageError("nothing to change was given")
     with admin.files(data_folder()) as files:
         set_user(files, name, **changes)
+
+
+@command.command("handover")
+@click.argument("old", metavar="FROM")
+@click.argument("new", metavar="TO")
+@click.option("--force", is_flag=True, help="Also if it is more than the quota of TO allows.")
+@output.json_option
+def handover(old: str, new: str, force: bool, as_json: bool) -> None:
+    """Give the files, shares, groups and spaces of FROM, who leaves, to TO; both accounts stay as they are."""
+    from davshare.files.handover import hand_over
+
+    with admin.files(data_folder()) as files:
+        output.facts(hand_over(files, old, new, force=force)._asdict(), as_json)
 
 
 @command.command("disable")

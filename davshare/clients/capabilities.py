@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from davshare.clients import push, sharing_capability, status
+from davshare.clients import ocs_notifications, push, sharing_capability, status
 from davshare.clients.call import OcsCall, OcsRoute
 from davshare.clients.ocs import Result
 
@@ -62,6 +62,7 @@ def _capabilities(call: OcsCall, facts: dict[str, Any], agent: str) -> dict[str,
         "dav": {"chunking": "1.0", **({"bulkupload": "1.0"} if sends_in_bulk(agent) else {})},
         "files": {"bigfilechunking": True, **({"tus_support": TUS} if speaks_tus(agent) else {})},
         "checksums": {"supportedTypes": ["SHA1", "MD5", "ADLER32", "SHA256"], "preferredUploadType": "SHA1"},
+        "notifications": ocs_notifications.CAPABILITY,
         "notify_push": push.capability(call.site),
         "files_sharing": sharing_capability.capability(call.files.settings),
     }

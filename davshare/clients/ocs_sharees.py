@@ -11,9 +11,11 @@ from davshare.clients.call import OcsCall, OcsRoute
 from davshare.clients.ocs import Refused, Result
 from davshare.files.settings import Settings
 from davshare.model.people import Group, User
-from davshare.sharing import sharees
+from davshare.sharing import guests, sharees
 
 USER, GROUP = 0, 1
+#: Shares with e-mail addresses.
+EMAIL = "4"
 _PAGE, _MOST = 200, 1000
 #: Every list that clients look for, with what there is of it here or not.
 _LISTS = ("users", "groups", "remotes", "remote_groups", "emails", "circles", "rooms")
@@ -37,7 +39,17 @@ def find(call: OcsCall) -> Result:
     limit = min(int(size[:6]), _MOST)
     found = sharees.find(call.files, call.actor, given.text("search") or "", kinds, (int(page[:6]) - 1) * limit, limit)
     settings = call.files.settings
-    return Result({"exact": _sorted(settings, found.exact), **_sorted(settings, found.partial)})
+    exact = _sorted(settings, found.exact)
+    if not wanted or EMAIL in wanted:
+        exact["emails"] = _invited(call, (given.text("search") or "").strip())
+    return Result({"exact": exact, **_sorted(settings, found.partial)})
+
+
+def _invited(call: OcsCall, text: str) -> list[dict[str, Any]]:
+    """The address that was typed, where whoever has it can be invited."""
+    if not guests.can_invite(call.files, call.actor, text):
+        return []
+    return [{"label": text, "value": {"shareType": int(EMAIL), "shareWith": text}}]
 
 
 def _sorted(settings: Settings, found: list[User | Group]) -> dict[str, list[dict[str, Any]]]:

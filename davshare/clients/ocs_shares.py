@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from davshare.clients import ocs_links, share_told
+from davshare.clients import ocs_guests, ocs_links, share_told
 from davshare.clients.call import OcsCall, OcsRoute
 from davshare.clients.ocs import Refused, Result
 from davshare.clients.share_given import NO_PATH, NO_SHARE, address_of, expires_of, flag, number_of, rights_of, said_of
@@ -39,6 +39,8 @@ def create(call: OcsCall) -> Result:
     number = call.given.text("shareType") or "0"
     if number == "3":
         return ocs_links.create(call, address_of(call, path))
+    if number in ocs_guests.NUMBERS:
+        return ocs_guests.create(call, address_of(call, path))
     kind = _KINDS.get(number)
     if kind is None:
         raise Refused(400, "Unknown share type")

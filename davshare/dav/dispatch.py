@@ -26,7 +26,7 @@ from davshare.dav import (
 )
 from davshare.dav.exchange import Exchange
 from davshare.errors import Conflict, DavshareError, MethodNotAllowed, NotFound, NotImplementedHere, PreconditionFailed
-from davshare.files import methods
+from davshare.files import methods, placing
 from davshare.files.locate import Place
 from davshare.files.reading import Waits
 from davshare.files.view import Target
@@ -90,6 +90,10 @@ class Dav:
             return tus.respond(x)
         if _is_for_preview(x):
             raise NotFound
+        if placing.pending(x.files, x.actor):
+            if not x.patient:
+                raise Waits
+            placing.settle(x.files, x.actor)
         try:
             return self._respond(x)
         except (NotFound, Conflict):

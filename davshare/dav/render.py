@@ -68,6 +68,8 @@ class Renderer:
         self._constant = BY_KIND if scope.locks else BY_KIND | {(DAV, "lockdiscovery")}
         if scope.place.sight is not None:
             self._constant -= {(DAV, "current-user-privilege-set")}
+        if scope.place.mounts is not None:
+            self._constant -= {(DAV, "sync-token")}
         #: What allprop implies is not missing where it is not defined.
         self._implied = frozenset(empty(name) for name in ALLPROP if name not in asked.names)
 

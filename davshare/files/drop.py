@@ -23,7 +23,7 @@ from davshare.model.access import Permission
 from davshare.model.people import Actor
 
 #: Names with a number that are tried, and then those with something that nobody has.
-_NUMBERED, _RANDOM = 100, 3
+_NUMBERED, _RANDOM = 30, 3
 
 
 def put(files: Files, actor: Actor, base: Sequence[str], way: Sequence[str], sent: Sent) -> Stored:

@@ -119,8 +119,7 @@ def _told(place: Place, reason: guard.Reason, who: dict[int, User | Group]) -> C
 def _where(place: Place, node: int) -> tuple[str, bool]:
     """The address of one of the nodes of a place's chain, and whether it is above the place."""
     depth = [each.id for each in place.chain].index(node)
-    way = [each.name for each in place.chain[1 : depth + 1]]
-    return names.href((*place.mount.base, *way), place.chain[depth].is_folder), depth < len(place.chain) - 1
+    return place.href_of(place.chain[: depth + 1]), depth < len(place.chain) - 1
 
 
 def listed(connection: Connection, place: Place) -> list[Considered]:

@@ -87,12 +87,24 @@ def granted(connection: Connection, actor: Actor, space: Space, chain: Sequence[
     """Rights on the last node of ``chain`` (a space's root first) before the limits of token and space."""
     if rules(actor, space):
         return Permission.ALL
-    known, now, have = _said_on(connection, actor, chain), time.time(), Permission.NONE
+    return _decided(_said_on(connection, actor, chain), chain)
+
+
+def _decided(known: Said, chain: Sequence[Node]) -> Rights:
+    """What somebody of whom ``known`` is said was given on the last node of a chain."""
+    now, have = time.time(), Permission.NONE
     for node in chain:
         here = known.get(node.id)
         if here is not None:
             have = step(have, here, now)
     return have
+
+
+def rights_by(known: Said, actor: Actor, space: Space, chain: Sequence[Node]) -> Rights:
+    """The same as :func:`rights` for one of many nodes, when what is said of the actor was read before."""
+    if actor.node is not None and all(node.id != actor.node for node in chain):
+        return Permission.NONE
+    return limited(actor, space, Permission.ALL if rules(actor, space) else _decided(known, chain))
 
 
 def rights(connection: Connection, actor: Actor, space: Space, chain: Sequence[Node]) -> Rights:

@@ -14,7 +14,6 @@ from davshare.files.service import Files
 from davshare.index import locks, nodes, people, spaces
 from davshare.index.database import Connection
 from davshare.index.locks import Lock
-from davshare.model import names
 from davshare.model.access import Permission
 from davshare.model.nodes import Node
 from davshare.model.people import Actor
@@ -118,9 +117,10 @@ def _shows(connection: Connection, place: Place, lock: Lock) -> bool:
 
 def root(connection: Connection, place: Place, lock: Lock) -> str:
     """The URL of the resource that a lock was taken on; of what is above all that can be seen here, the top of that."""
-    chain: Sequence[Node] = nodes.chain(connection, lock.node)
-    folder = bool(chain) and chain[-1].is_folder
-    return names.href((*place.mount.base, *[node.name for node in chain[place.mount.above + 1 :]]), folder)
+    for depth, node in enumerate(place.chain):
+        if node.id == lock.node:
+            return place.href_of(place.chain[: depth + 1])
+    return place.href_of(nodes.chain(connection, lock.node))
 
 
 def grant(connection: Connection, place: Place, asker: Asker, wish: Wish) -> Lock:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from davshare.errors import BadRequest, Forbidden, MethodNotAllowed
-from davshare.files import guard, locking, methods, newcomer, writer
+from davshare.files import guard, locking, methods, newcomer, receiving, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place, trash_path
@@ -19,6 +19,7 @@ from davshare.index.database import Connection
 from davshare.index.properties import Name
 from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node
+from davshare.model.people import Actor
 from davshare.store.local import STAGING
 
 
@@ -26,7 +27,8 @@ def decide_new(files: Files, connection: Connection, asker: Asker, address: Addr
     """Judge the making of something that must not exist yet."""
     place = files.new_place(connection, asker, address)
     if place.node is not None:
-        place.demand(Permission.BIND)
+        if place.received is None:
+            place.demand(Permission.BIND)
         raise MethodNotAllowed(methods.of(place.node, place.space), "Something is here already.")
     newcomer.demand(files, connection, asker, place, file=False)
     return place
@@ -70,6 +72,11 @@ def decide_removal(files: Files, connection: Connection, asker: Asker, address: 
     place = files.place(connection, asker, address)
     if place.found().is_folder and not whole:
         raise BadRequest("A folder is removed with Depth infinity only.")
+    if place.received is not None:
+        outer = demand_outer(place)
+        asker.check(connection)
+        locking.demand_content(connection, outer, asker)
+        return place
     if place.is_root:
         raise Forbidden("The root of a space cannot be removed.")
     demand_parent(connection, asker, place, Permission.UNBIND)
@@ -77,6 +84,17 @@ def decide_removal(files: Files, connection: Connection, asker: Asker, address: 
     asker.check(connection)
     locking.demand_member(connection, place, asker)
     return place
+
+
+def demand_outer(place: Place) -> Place:
+    """The folder that holds something received, whose receiver is about to take it from there.
+
+    :raises Forbidden: they may not, with what they have shown.
+    """
+    outer = place.mount.outer
+    assert outer is not None
+    outer.demand(Permission.UNBIND)
+    return outer
 
 
 def demand_parent(connection: Connection, asker: Asker, place: Place, want: Rights) -> None:
@@ -87,12 +105,35 @@ def demand_parent(connection: Connection, asker: Asker, place: Place, want: Righ
 
 
 def delete(files: Files, asker: Asker, address: Address, whole: bool = True) -> None:
-    """Remove a file or a folder with everything in it; it goes to the trash of its space."""
+    """Remove a file or a folder with everything in it; it goes to the trash of its space.
+
+    What was received is declined, and stays where its owner has it.
+    """
 
     def decide(connection: Connection) -> tuple[Place]:
         return (decide_removal(files, connection, asker, address, whole),)
 
-    carried_out(files, asker, decide, lambda tx, places: discard(tx, places[0]))
+    carried_out(files, asker, decide, lambda tx, places: discard_whole(tx, asker.actor, places[0]))
+
+
+def discard_whole(tx: Transaction, actor: Actor, place: Place) -> None:
+    """Move what is here to the trash, and decline what the actor has received and sees here."""
+    if place.received is not None:
+        receiving.decline(tx, actor, [place.received])
+        return
+    received = () if place.mounts is None else place.mounts.below(place.chain[-1].id)
+    discard(tx, place)
+    if received:
+        receiving.decline(tx, actor, received)
+        before = tx.undo
+
+        def undo(later: Transaction) -> None:
+            if before is not None:
+                before(later)
+            for each in received:
+                receiving.answer(later, actor, each.node.id, receiving.ACCEPTED)
+
+        tx.undo = undo
 
 
 def discard(tx: Transaction, place: Place) -> None:

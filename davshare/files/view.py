@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from davshare.errors import NotFound
 from davshare.files import guard
-from davshare.files.locate import Mount, Place, walk, walk_file, walk_from
+from davshare.files.locate import Mount, Place, enter, walk_file, walk_from
 from davshare.index import grants, nodes, people, spaces
 from davshare.index.database import Connection
 from davshare.model import names
@@ -86,13 +86,13 @@ def _dav(connection: Connection, actor: Actor, segments: tuple[str, ...], slash:
         case ():
             return Virtual(segments, "root")
         case ("home", *rest):
-            return walk(connection, actor, Mount(segments[:2], _home(connection, actor.user)), rest, slash)
+            return enter(connection, actor, Mount(segments[:2], _home(connection, actor.user)), rest, slash)
         case ("spaces" | "users" as kind,):
             return Virtual(segments, kind)
         case ("spaces", name, *rest):
-            return walk(connection, actor, Mount(segments[:3], _space(connection, name)), rest, slash)
+            return enter(connection, actor, Mount(segments[:3], _space(connection, name)), rest, slash)
         case ("users", name, *rest):
-            return walk(connection, actor, Mount(segments[:3], _home_of(connection, name)), rest, slash)
+            return enter(connection, actor, Mount(segments[:3], _home_of(connection, name)), rest, slash)
         case ("principals",):
             return Virtual(segments, "principals")
         case ("principals", "users"):
@@ -113,15 +113,15 @@ def _remote(connection: Connection, actor: Actor, segments: tuple[str, ...], sla
     """The addresses that ownCloud and Nextcloud clients are built with."""
     match segments[1:]:
         case ("webdav", *rest):
-            return walk(connection, actor, Mount(segments[:2], _home(connection, actor.user)), rest, slash)
+            return enter(connection, actor, Mount(segments[:2], _home(connection, actor.user)), rest, slash)
         case ("dav",):
             return Virtual(segments, "remote")
         case ("dav", "files"):
             return Virtual(segments, "accounts")
         case ("dav", "files", name, *rest):
-            return walk(connection, actor, Mount(segments[:4], _home_of(connection, name)), rest, slash)
+            return enter(connection, actor, Mount(segments[:4], _home_of(connection, name)), rest, slash)
         case ("dav", "spaces", name, *rest):
-            return walk(connection, actor, Mount(segments[:4], _space(connection, name)), rest, slash)
+            return enter(connection, actor, Mount(segments[:4], _space(connection, name)), rest, slash)
     raise NotFound
 
 
@@ -152,7 +152,7 @@ def members(connection: Connection, actor: Actor, virtual: Virtual) -> list[Targ
             return _visible(connection, actor, [((*base, space.name), space) for space in known])
         case "trees":
             reached = _reachable(connection, actor)
-            return _visible(connection, actor, [((*base, *_way(space, actor.user)), space) for space in reached])
+            return _visible(connection, actor, [((*base, *way(space, actor.user)), space) for space in reached])
         case "principals":
             return [Virtual((*base, "groups"), "groups"), Virtual((*base, "users"), "people")]
         case "people":
@@ -174,7 +174,7 @@ def members(connection: Connection, actor: Actor, virtual: Virtual) -> list[Targ
     return []
 
 
-def _way(space: Space, user: int) -> tuple[str, ...]:
+def way(space: Space, user: int) -> tuple[str, ...]:
     """Where a tree is for a user: one's own home has a name that is the same for everybody."""
     if space.kind == "home":
         return ("home",) if space.owner == user else ("users", space.name)
@@ -185,7 +185,7 @@ def _visible(connection: Connection, actor: Actor, known: list[tuple[tuple[str, 
     found: list[Target] = []
     for base, space in known:
         if guard.may_enter(actor, space) or guard.passages(connection, actor, space):
-            found.append(walk(connection, actor, Mount(base, space), (), True))
+            found.append(enter(connection, actor, Mount(base, space), (), True))
     return found
 
 

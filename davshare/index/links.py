@@ -171,6 +171,19 @@ def update(connection: Connection, number: int, values: Mapping[str, object]) ->
     changed(connection)
 
 
+def labels(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:
+    """What those of some ids are called that are ids of links."""
+    marks = ",".join("?" * len(numbers))
+    rows = connection.execute(f"SELECT id, label FROM link WHERE id IN ({marks})", numbers) if numbers else ()
+    return {number: f"link {label or number}" for number, label in rows}
+
+
+def set_creator(connection: Connection, numbers: Sequence[int], creator: int) -> None:
+    """Let links rest on somebody else's rights."""
+    connection.executemany("UPDATE link SET creator=? WHERE id=?", [(creator, number) for number in numbers])
+    changed(connection)
+
+
 def remove(connection: Connection, number: int) -> None:
     """The link ends."""
     connection.execute("DELETE FROM link WHERE id=?", (number,))

@@ -182,13 +182,13 @@ def chain(connection: Connection, node: int) -> list[Node]:
 
 
 def chains(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Node]]:
-    """The same of many nodes, by their ids: few statements."""
+    """The same of many nodes, by their ids: one statement for thousands."""
     found: dict[int, list[Node]] = {}
     for part in parts(numbers):
-        marks = ",".join("?" * len(part))
+        here = ",".join("?" * len(part))
         rows = connection.execute(
-            f"WITH RECURSIVE up(goal, id, depth) AS (SELECT id, id, 0 FROM node WHERE id IN ({marks}) UNION ALL"
-            " SELECT up.goal, node.parent, up.depth+1 FROM node JOIN up ON node.id=up.id WHERE node.parent>0)"
+            f"WITH RECURSIVE up(goal, id, depth) AS (SELECT id, id, 0 FROM node WHERE id IN ({here}) UNION ALL"
+            " SELECT up.goal, node.parent, up.depth+1 FROM up JOIN node ON node.id=up.id WHERE node.parent>0)"
             f" SELECT up.goal, {_QUALIFIED} FROM up JOIN node ON node.id=up.id ORDER BY up.goal, up.depth DESC",
             part,
         )

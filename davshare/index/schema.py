@@ -24,7 +24,9 @@ from davshare.index.columns import metadata as metadata
 from davshare.index.nodes import UNREAD
 from davshare.index.schema_access import grant as grant
 from davshare.index.schema_deposits import deposit as deposit
+from davshare.index.schema_events import event as event
 from davshare.index.schema_links import link as link
+from davshare.index.schema_notices import mail as mail
 
 _HAS_EMAIL = text("email <> ''")
 
@@ -57,7 +59,9 @@ principal = Table(
     Column("disabled", SmallInteger, nullable=False, server_default="0"),
     Column("quota", BigInteger, comment="bytes for the home; NULL: no limit"),
     Column("created", BigInteger, nullable=False, comment="seconds since 1970"),
-    Column("guest", SmallInteger, nullable=False, server_default="0", comment="1: no home, only what was granted"),
+    Column(
+        "guest", SmallInteger, nullable=False, server_default="0", comment="1: a read-only home, only what was granted"
+    ),
     Column("second_factor", SmallInteger, nullable=False, server_default="0", comment="1: a password is not enough"),
     Column("totp", LargeBinary, comment="secret of the second factor, encrypted; NULL: none is set up"),
     Column("source", String, nullable=False, server_default="", comment="who keeps it: empty, ldap, oidc"),

@@ -150,6 +150,15 @@ def kinds_on(connection: Connection, node: int, now: int) -> list[Kind]:
     return [Kind._make(row) for row in connection.execute(f"{_KINDS} WHERE s.node=? AND {_ALIVE}", (node, now))]
 
 
+def kinds_of(connection: Connection, numbers: Sequence[int], now: int) -> list[Kind]:
+    """The same of many nodes: one statement for thousands."""
+    return [
+        Kind._make(row)
+        for part in parts(numbers)
+        for row in connection.execute(f"{_KINDS} WHERE s.node IN ({_marks(part)}) AND {_ALIVE}", (*part, now))
+    ]
+
+
 def kinds_in(connection: Connection, folder: int, now: int) -> list[Kind]:
     """The same of all members of a folder; one statement."""
     rows = connection.execute(f"{_KINDS} JOIN node n ON n.id=s.node WHERE n.parent=? AND {_ALIVE}", (folder, now))
@@ -211,6 +220,17 @@ def renew(connection: Connection, number: int, sharer: int, note: str) -> None:
     """Somebody shares again what was shared with the same receiver."""
     connection.execute("UPDATE share SET sharer=?, note=? WHERE id=?", (sharer, note, number))
     changed(connection)
+
+
+def set_sharer(connection: Connection, numbers: Sequence[int], sharer: int) -> None:
+    """Let shares be somebody else's."""
+    connection.executemany("UPDATE share SET sharer=? WHERE id=?", [(sharer, number) for number in numbers])
+    changed(connection)
+
+
+def states(connection: Connection, number: int) -> dict[int, int]:
+    """What those receivers of a share have made of it who have said something, by user."""
+    return dict(connection.execute('SELECT "user", state FROM receipt WHERE share=?', (number,)).fetchall())
 
 
 def set_state(connection: Connection, number: int, user: int, state: int) -> None:

@@ -43,6 +43,16 @@ def get(connection: Connection, space: int) -> Space | None:
     return None if row is None else _make(row)
 
 
+def some(connection: Connection, wanted: Sequence[int]) -> dict[int, Space]:
+    """Spaces by their ids: one statement for very many."""
+    found: dict[int, Space] = {}
+    for part in parts(wanted):
+        marks = ",".join("?" * len(part))
+        for row in connection.execute(f"SELECT {_COLUMNS} FROM space WHERE id IN ({marks})", part):
+            found[row[0]] = _make(row)
+    return found
+
+
 def named(connection: Connection, kind: str, name: str) -> Space | None:
     """One space by kind and name."""
     row = connection.execute(f"SELECT {_COLUMNS} FROM space WHERE kind=? AND name=?", (kind, name)).fetchone()
@@ -66,6 +76,16 @@ def homes_of(connection: Connection, owners: Sequence[int]) -> dict[int, tuple[s
             part,
         ):
             found[owner] = (root, size, bool(portable))
+    return found
+
+
+def with_roots(connection: Connection, roots: Sequence[int]) -> dict[int, Space]:
+    """The spaces of some root nodes, by these."""
+    found: dict[int, Space] = {}
+    for part in parts(roots):
+        marks = ",".join("?" * len(part))
+        rows = connection.execute(f"SELECT {_COLUMNS} FROM space WHERE node IN ({marks})", part)
+        found.update((space.node, space) for space in map(_make, rows))
     return found
 
 
@@ -153,6 +173,16 @@ def heads(connection: Connection, wanted: Sequence[int]) -> dict[int, int]:
     for some in parts(wanted):
         here = ",".join("?" * len(some))
         found.update(connection.execute(f"SELECT id, head FROM space WHERE id IN ({here})", some).fetchall())
+    return found
+
+
+def reaches(connection: Connection, wanted: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Number of the last entry and of the last that was dropped of some spaces, by their ids."""
+    found: dict[int, tuple[int, int]] = {}
+    for some in parts(wanted):
+        here = ",".join("?" * len(some))
+        rows = connection.execute(f"SELECT id, head, floor FROM space WHERE id IN ({here})", some)
+        found.update((number, (head, floor)) for number, head, floor in rows)
     return found
 
 

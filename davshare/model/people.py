@@ -12,7 +12,7 @@ from davshare.model.memo import Memo
 class User(NamedTuple):
     """One account.
 
-    ``guest``: has no home, only what others granted.  ``second_factor``: a
+    ``guest``: can make nothing in the home, and has only what others granted.  ``second_factor``: a
     password alone does not sign in; ``totp`` is the encrypted secret of the
     authenticator.  ``source`` names who keeps the account: empty for us.
     """
@@ -85,6 +85,9 @@ class Actor:
     #: A password was shown, not a token.
     by_password: bool = False
     visit: Visit | None = None
+    #: Where the request came from, and with which program; empty where nobody has said so.
+    peer: str = field(default="", compare=False)
+    agent: str = field(default="", compare=False)
     #: The generation of the index that all this was read in; 0: nothing is remembered about the actor.
     generation: int = 0
     #: Shared by all actors of a process: what was granted to them, by user and generation.

@@ -264,6 +264,30 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("sharing.remote.expire_enforced", False, "Shares with people at other sites may not end later than that."),
     Setting("sharing.remote.expire_days", 7, "After how many days shares with people at other sites end.", 1, 36500),
+    Setting("sharing.guests", True, "Let people share with e-mail addresses of people without an account."),
+    Setting("sharing.guests_share", False, "Let guests share what others have shared with them, if these allow it."),
+    Setting("sharing.guest_domains", [], "Domains of the addresses that can be invited; empty: all."),
+    Setting("sharing.guest_blocked_domains", [], "Domains of the addresses that cannot be invited."),
+    Setting(
+        "sharing.guest_days",
+        30,
+        "Days after which an invited guest goes with whom nothing is shared; 0: never.",
+        0,
+        36500,
+    ),
+    Setting("audit.days", 365, "Days for which it is kept who shared what with whom, and the like.", 1, 36500),
+    Setting(
+        "notices.mail",
+        ["share_received", "share_pending", "share_expires", "link_expires", "quota_nearly_full"],
+        "Which notifications go by mail, too, where `mail_host` is set.",
+        pattern="share_received|share_pending|share_expires|link_expires|quota_nearly_full",
+        form="a kind of notification",
+        personal=True,
+    ),
+    Setting("notices.expire_days", 3, "Days before its end on which a share or link is reminded of; 0: never.", 0, 365),
+    Setting(
+        "notices.quota_percent", 90, "From which part of a quota on people are warned, in percent; 0: never.", 0, 100
+    ),
 )
 
 BY_NAME: dict[str, Setting] = {setting.name: setting for setting in SETTINGS}

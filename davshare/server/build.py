@@ -23,6 +23,7 @@ from davshare.identity.sessions import Sessions
 from davshare.identity.throttle import Throttle
 from davshare.identity.visitors import Visitors
 from davshare.identity.wiping import Wiping
+from davshare.model.site import site_of
 from davshare.server import admin
 from davshare.server.pipeline import Pipeline
 from davshare.server.visits import Visits
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 def open_files(data: Path, config: Config) -> Files:
     """The file service on a data folder."""
-    return Files(data, admin.open_index(data, config), config.durability == "full")
+    return Files(data, admin.open_index(data, config), config.durability == "full", site_of(config))
 
 
 def open_ldap(config: Config) -> Ldap | None:
@@ -118,4 +119,4 @@ def keeper(data: Path, config: Config) -> None:
     """The keeper process; returns on SIGTERM."""
     from davshare.server.keeper import Keeper
 
-    Keeper(open_files(data, config)).run()
+    Keeper(open_files(data, config), config).run()

@@ -21,7 +21,7 @@ from typing import Protocol
 from davshare.dav import drop, fault
 from davshare.dav.dispatch import Dav
 from davshare.dav.exchange import Exchange
-from davshare.errors import DavshareError, Forbidden, MethodNotAllowed, NotAuthenticated, NotFound
+from davshare.errors import BadRequest, DavshareError, Forbidden, MethodNotAllowed, NotAuthenticated, NotFound
 from davshare.files.context import Address, Asker
 from davshare.files.linked import Link
 from davshare.files.locate import Place
@@ -113,6 +113,8 @@ class Visits:
             return self._page(request, way, below, slash, patient)
         if request.method not in _KNOWN:
             raise MethodNotAllowed(_METHODS)
+        if "oc-chunked" in request.headers:
+            raise BadRequest("By a link files come whole.")
         try:
             return self._dav_respond(request, way, password, Address(segments, slash), patient)
         except _Page:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from davshare.index import links
@@ -27,6 +28,12 @@ class Kinds:
         self._actor = actor
         self._now = int(time.time())
         self._found: dict[int, dict[int, list[Kind]]] = {}
+
+    def learn(self, found: Sequence[Node]) -> None:
+        """Read the shares of many nodes at once, which are asked about each alone."""
+        self._found.update((-node.id, {}) for node in found)
+        for each in rows.kinds_of(self._connection, [node.id for node in found], self._now):
+            self._found[-each.node].setdefault(each.node, []).append(each)
 
     def of(self, node: Node, rights: Rights, alone: bool) -> list[int]:
         """The types of shares of a node, as far as the asker made them or may see who has access.

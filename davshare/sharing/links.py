@@ -14,7 +14,7 @@ from types import EllipsisType
 from typing import Any, NamedTuple
 
 from davshare.errors import BadRequest, Forbidden, NotFound
-from davshare.files import guard, linked, reshares
+from davshare.files import guard, linked, record, reshares
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.linked import Judge, Link, State
@@ -120,6 +120,7 @@ def create(files: Files, asker: Asker, address: Address, new: New) -> Found:
         )  # fmt: skip
         number = rows.insert(tx.connection, row)
         rows.seal(tx.connection, number, seal(key, _PURPOSE, number, token.encode()))
+        record.link(tx.connection, "create", asker.actor, node, number, rights, expires)
         return number
 
     number = files.committer.run(work, [space], asker.actor.user, asker.actor.device)
@@ -266,6 +267,7 @@ def update(files: Files, asker: Asker, number: int, change: Change) -> Found:
             demand_open(files.settings, tx.connection, asker.actor)
             rules.demand_shareable(files.settings, tx.connection, asker.actor, place)
         rows.update(tx.connection, number, _judged_values(files, place, link, values))
+        record.link(tx.connection, "update", asker.actor, place.found(), number, changed=sorted(values))
 
     files.committer.run(work, [space], asker.actor.user, asker.actor.device)
     return get(files, asker.actor, number)
@@ -305,7 +307,8 @@ def revoke(files: Files, asker: Asker, number: int) -> None:
     space = get(files, asker.actor, number).link.space
 
     def work(tx: Transaction) -> None:
-        _mine(tx.connection, asker.actor, number)
+        place, _ = _mine(tx.connection, asker.actor, number)
+        record.link(tx.connection, "revoke", asker.actor, place.found(), number)
         rows.remove(tx.connection, number)
 
     files.committer.run(work, [space], asker.actor.user, asker.actor.device)
@@ -321,3 +324,6 @@ def expire(files: Files, number: int) -> None:
         if link is None:
             raise NotFound("There is no such link.")
         rows.update(connection, number, {"expires": link.created})
+        node = nodes.get(connection, link.node)
+        if node is not None:
+            record.link(connection, "revoke", None, node, number)

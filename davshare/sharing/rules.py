@@ -43,7 +43,7 @@ def demand_enabled(settings: Settings) -> None:
 def demand_sharer(settings: Settings, connection: Connection, actor: Actor) -> None:
     """Return when somebody may share at all.
 
-    :raises Forbidden: sharing is switched off, or they are in a group that may not share.
+    :raises Forbidden: sharing is switched off, they are in a group that may not share, or a guest.
     """
     demand_enabled(settings)
     if (
@@ -51,6 +51,10 @@ def demand_sharer(settings: Settings, connection: Connection, actor: Actor) -> N
         and named(connection, settings, "sharing.excluded_groups") & actor.principals
     ):
         raise Forbidden("You are not allowed to share")
+    if not settings.get("sharing.guests_share"):
+        user = people.user_by_id(connection, actor.user)
+        if user is not None and user.guest:
+            raise Forbidden("Guests are not allowed to share")
 
 
 def named(connection: Connection, settings: Settings, setting: str) -> frozenset[int]:

@@ -7,26 +7,27 @@ receiver has made of it.  It points at a node, so it follows every move.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from types import EllipsisType
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, Forbidden, NotFound
-from davshare.files import access, guard, reshares
+from davshare.files import access, guard, record, reshares
 from davshare.files.access import Rule
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
+from davshare.files.linked import Link
 from davshare.files.locate import DEEPEST, Mount, Place
 from davshare.files.service import Files
 from davshare.index import grants, nodes, people, settings, spaces
 from davshare.index import shares as rows
 from davshare.index.database import Connection
-from davshare.index.links import Link
 from davshare.index.shares import Share
 from davshare.model import names
 from davshare.model.access import Permission, Rights
 from davshare.model.people import Actor, Group, User
+from davshare.notices import notices
 from davshare.sharing import bits, rules
 
 __all__ = ["Found", "Share", "State"]
@@ -84,9 +85,12 @@ def _placed(connection: Connection, found: Iterable[Share]) -> list[Found]:
 # making
 
 
-def create(files: Files, asker: Asker, address: Address, new: New) -> Found:
+def create(
+    files: Files, asker: Asker, address: Address, new: New, also: Callable[[Transaction], None] | None = None
+) -> Found:
     """Share what is at an address; with whom it is shared already, the share is changed.
 
+    :param also: what else happens in the same transaction.
     :raises NotFound: nothing that the asker may know of is there.
     :raises Forbidden: the asker, or the site, may not; or somebody else has shared it with them.
     :raises BadRequest: the receiver has it already, or the time or the note will not do.
@@ -100,6 +104,8 @@ def create(files: Files, asker: Asker, address: Address, new: New) -> Found:
         node = place.found()
         old = rows.of_grant(tx.connection, node.id, new.receiver.id)
         _demand_mine(asker.actor, place, old, grants.get(tx.connection, node.id, new.receiver.id))
+        if also is not None:
+            also(tx)
         rights = _rights(files, asker.actor, place, new.rights)
         wanted = None if isinstance(new.expires, EllipsisType) else new.expires
         if old is not None and new.expires is ...:
@@ -110,11 +116,14 @@ def create(files: Files, asker: Asker, address: Address, new: New) -> Found:
         if old is not None:
             # It rests on the rights of whoever said so last.
             rows.renew(tx.connection, old.id, asker.actor.user, new.note)
+            record.share(tx.connection, "update", asker.actor, node, new.receiver.id, rights, expires)
             return old.id
         accepted = files.settings.get("sharing.auto_accept")
         now = tx.now // 1_000_000_000
         number = rows.insert(tx.connection, node.id, new.receiver.id, asker.actor.user, new.note, now, accepted)
         _received(tx.connection, number, new.receiver, accepted)
+        record.share(tx.connection, "create", asker.actor, node, new.receiver.id, rights, expires)
+        notices.share_made(files, tx.connection, number, node, new.receiver, asker.actor, new.note)
         return number
 
     number = files.committer.run(work, [space], asker.actor.user, asker.actor.device)
@@ -340,6 +349,7 @@ def update(
                 # To let it last is to give it anew.
                 _rights(files, asker.actor, place, new)
             _put(tx, place, asker.actor, Rule(share.principal, False, new, end))
+            record.share(tx.connection, "update", asker.actor, place.found(), share.principal, new, end)
         if note is not None:
             rows.set_note(tx.connection, number, note)
 
@@ -369,6 +379,7 @@ def revoke(files: Files, asker: Asker, number: int) -> None:
 
     def work(tx: Transaction) -> None:
         place, share = _mine(files, tx.connection, asker.actor, number)
+        record.share(tx.connection, "revoke", asker.actor, place.found(), share.principal)
         access.drop(tx, place.found(), share.principal)
 
     files.committer.run(work, [space], asker.actor.user, asker.actor.device)
@@ -388,6 +399,7 @@ def expire(files: Files, number: int) -> None:
         share = rows.get(tx.connection, number, 0)
         node = None if share is None else nodes.get(tx.connection, share.node)
         if share is not None and node is not None:
+            record.share(tx.connection, "revoke", None, node, share.principal)
             access.drop(tx, node, share.principal)
 
     files.committer.run(work, [found.space])
@@ -403,3 +415,7 @@ def answer(files: Files, actor: Actor, number: int, state: State) -> None:
         if found.share.principal not in actor.principals or found.share.owner == actor.user:
             raise NotFound("Wrong share ID, share doesn't exist")
         rows.set_state(connection, number, actor.user, state)
+        node = nodes.get(connection, found.share.node)
+        if node is not None:
+            verb = "accept" if state == State.ACCEPTED else "decline"
+            record.share(connection, verb, actor, node, found.share.principal)

@@ -25,6 +25,7 @@ BODIES = {
     ("PATCH", "/me"): {},
     ("POST", "/users"): {"name": "NEW"},
     ("PATCH", "/users/{user}"): {},
+    ("POST", "/users/{user}/handover"): {"to": "admin"},
     ("POST", "/groups"): {"name": "NEW"},
     ("PATCH", "/groups/{group}"): {"display_name": "Staff"},
     ("POST", "/spaces"): {"name": "NEW"},
@@ -35,6 +36,9 @@ BODIES = {
     ("POST", "/upload-plan"): {"folder": "/dav/home", "files": [{"path": "x", "size": 1}]},
     ("POST", "/webhooks"): {"url": "https://hooks.example.org/"},
     ("PATCH", "/webhooks/{webhook}"): {},
+    ("PATCH", "/me/notifications/{notification}"): {},
+    ("PATCH", "/me/notifications"): {},
+    ("PATCH", "/me/preferences"): {"mail": None},
     ("POST", "/shares"): {"path": "/dav/home/NEW", "receiver": {"kind": "user", "name": "victim"}},
     ("PATCH", "/shares/{share}"): {},
     ("POST", "/links"): {"path": "/dav/home/NEW"},
@@ -49,9 +53,12 @@ QUERIES = dict.fromkeys(
 )
 #: Routes that anyone who is signed in may call, whatever is behind them.
 OPEN = [route for route in ROUTES if route.who in (who.SIGNED_IN, who.ANYONE)]
-PARAMETERS = ("user", "group", "inner", "space", "token", "device", "kind", "member", "webhook", "share", "link")
+PARAMETERS = (
+    *("user", "group", "inner", "space", "token", "device", "kind", "member", "webhook", "share", "link"),
+    "notification",
+)
 #: Whether a path leads to what nobody but its owner knows.
-OWN = re.compile("{(token|device|webhook|share|link)}").search
+OWN = re.compile("{(token|device|webhook|share|link|notification)}").search
 #: Routes for which one has to sign in.
 SIGNED_IN = [route for route in ROUTES if route.who.signed_in]
 CLOSED = [route for route in ROUTES if route not in OPEN]
@@ -73,7 +80,7 @@ def new_things(server: Server) -> dict[str, str]:
     admin = Api.of(server, "admin")
     mark = secrets.token_hex(4)
     made = {"user": f"u{mark}", "group": f"g{mark}", "inner": f"i{mark}", "space": f"s{mark}"}
-    made |= {"token": "999999", "device": "999999"}
+    made |= {"token": "999999", "device": "999999", "notification": "999999"}
     admin.post("/users", {"name": made["user"]}).ok(201)
     admin.post("/groups", {"name": made["group"]}).ok(201)
     admin.post("/groups", {"name": made["inner"]}).ok(201)
@@ -219,10 +226,7 @@ def test_our_own_pages(site: Server) -> None:
 )
 def test_malformed_bodies(site: Server, route: Route, body: bytes, kind: str | None, status: int) -> None:
     """Only JSON, whole, in UTF-8, and not too much of it."""
-    things = {
-        **dict.fromkeys(("user", "group", "inner", "token", "device", "webhook", "share", "link"), "x"),
-        "space": a_space(site),
-    }
+    things = {**dict.fromkeys(PARAMETERS, "x"), "space": a_space(site)}
     path = BASE + address(route).format_map({**things, "kind": "user", "member": "x"})
     sent = {} if kind is None else {"Content-Type": kind}
     reply = Api.of(site, "admin").raw(route.method, path, body, sent)
@@ -239,10 +243,7 @@ def a_space(server: Server) -> str:
 @pytest.mark.parametrize("body", [[], "text", 1, None, {"no-such-field": 1, "evil<b>": 2}], ids=repr)
 def test_bodies_that_are_no_model(site: Server, route: Route, body: object) -> None:
     """Other kinds of JSON, and fields that nobody knows, are 422; what was sent is not repeated."""
-    things = {
-        **dict.fromkeys(("user", "group", "inner", "token", "device", "webhook", "share", "link"), "x"),
-        "space": a_space(site),
-    }
+    things = {**dict.fromkeys(PARAMETERS, "x"), "space": a_space(site)}
     path = address(route).format_map({**things, "kind": "user", "member": "x"})
     reply = Api.of(site, "admin").ask(route.method, path, body)
     assert reply.status == 422 and reply.json["field"], reply

@@ -100,6 +100,9 @@ def upgrade() -> None:
         sa.Column("share", sa.BigInteger(), sa.ForeignKey("share.id", ondelete="CASCADE"), primary_key=True),
         _principal("user", primary_key=True),
         sa.Column("state", sa.SmallInteger(), nullable=False),
+        sa.Column("parent", sa.BigInteger()),
+        sa.Column("name", _TEXT),
+        sa.Column("name_key", _TEXT),
     )
     op.create_index("receipt_user", "receipt", ["user"])
     _settings()
@@ -109,6 +112,74 @@ def upgrade() -> None:
         op.execute(f"UPDATE {table} SET mask=511 WHERE mask=255")
     _links()
     _deposits()
+    _mail()
+    _notices()
+    _events()
+
+
+def _text(name: str, default: str | None = None, **options: bool) -> sa.Column:
+    return sa.Column(name, _TEXT, server_default=default, nullable=False, **options)
+
+
+def _mail() -> None:
+    """What is to be sent by mail."""
+    op.create_table(
+        "mail",
+        sa.Column("id", _ID, primary_key=True),
+        _text("recipient"),
+        _text("name", ""),
+        _text("subject"),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        _text("message"),
+        _number("created"),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        _number("next"),
+        _text("status", ""),
+        sa.Column("given_up", sa.SmallInteger(), server_default="0", nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("mail_next", "mail", ["given_up", "next"])
+    op.create_index("mail_recipient", "mail", ["recipient"])
+
+
+def _notices() -> None:
+    """What people are told, what was told already, and how they want it."""
+    op.create_table(
+        "notification",
+        sa.Column("id", _ID, primary_key=True),
+        _principal("user"),
+        _text("kind"),
+        sa.Column("node", sa.BigInteger()),
+        _text("subject"),
+        _number("at"),
+        sa.Column("read", sa.SmallInteger(), server_default="0", nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("notification_user", "notification", ["user", "id"])
+    op.create_table("reminder", sa.Column("mark", _TEXT, primary_key=True), sa.Column("expires", sa.BigInteger()))
+
+
+def _events() -> None:
+    """Who shared what with whom, and other things that no journal of files tells."""
+    op.create_table(
+        "event",
+        sa.Column("id", _ID, primary_key=True),
+        _number("at"),
+        _text("kind"),
+        sa.Column("actor", sa.BigInteger()),
+        _text("actor_name", ""),
+        sa.Column("device", sa.BigInteger()),
+        _text("peer", ""),
+        _text("agent", ""),
+        sa.Column("space", sa.BigInteger()),
+        sa.Column("node", sa.BigInteger()),
+        sa.Column("whom", sa.BigInteger()),
+        _text("whom_name", ""),
+        _text("detail", ""),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("event_at", "event", ["at"])
+    op.create_index("event_space", "event", ["space"])
 
 
 def _settings() -> None:
