@@ -19,7 +19,7 @@ from davshare.files.activity import Deed
 from davshare.http.responses import Response
 
 _ATOM = "http://www.w3.org/2005/Atom"
-_CURSOR = Says("From the page before; empty: from now.", 0, 20_000)
+_CURSOR = Says("From the page before; empty: from now.", 0, 6_000)
 _NEXT = Says("The cursor of the next page, which may have fewer entries, or none; null on the last.")
 
 
