@@ -71,6 +71,12 @@ class Files:
             found = None if space is None else self.store(space)
         return found
 
+    def near(self, asker: Asker, address: Address) -> LocalStore | None:
+        """Where content for an address is staged, before anything is decided; None where no file can be."""
+        with self.db.session() as connection:
+            mount = view.mount(connection, asker.actor, address.segments)
+        return None if mount is None else self.store(mount.space)
+
     def target(self, connection: Connection, asker: Asker, address: Address) -> view.Target:
         """What an address leads to.
 

@@ -13,7 +13,7 @@ from davshare.files.locate import Place, trash_path
 from davshare.files.occupied import carried_out, decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
-from davshare.files.upload import Stored
+from davshare.files.upload import Outrun, Stored, unless_placed
 from davshare.index import nodes, properties, trash
 from davshare.index.database import Connection
 from davshare.index.properties import Name
@@ -44,13 +44,17 @@ def make_folder(
     :raises MethodNotAllowed: something is there already.
     :raises Conflict: its parent is missing.
     """
-    place = decided(files, lambda connection: decide_new(files, connection, asker, address))
-    store = files.store(place.space)
-    name, made = store.stage_copy([(store, (), (), True)])
-    facts = made[0][1]
 
-    def work(tx: Transaction) -> Stored:
-        here = decide_new(files, tx.connection, asker, address)
+    def decide(connection: Connection) -> tuple[Place]:
+        return (decide_new(files, connection, asker, address),)
+
+    store = files.near(asker, address) or files.store(decided(files, lambda c: decide(c)[0]).space)
+    name, facts = store.stage_folder()
+
+    def make(tx: Transaction, places: tuple[Place, ...]) -> Stored:
+        here = places[0]
+        if files.store(here.space) is not store:
+            raise Outrun
         node = writer.create(tx, here.chain[-1], here.name, facts, mtime_ns=mtime_ns)
         for each, value in (values or {}).items():
             properties.put(tx.connection, node.id, each, value)
@@ -58,11 +62,8 @@ def make_folder(
         tx.effect(Effect(here.space.id, (*STAGING, name), here.path, facts.inode))
         return Stored(node, True, files.etag(node), {}, here.segments)
 
-    try:
-        return files.committer.run(work, [place.space.id], asker.actor.user, asker.actor.device)
-    except BaseException:
-        store.remove((*STAGING, name))
-        raise
+    with unless_placed(store, name):
+        return carried_out(files, asker, decide, make)
 
 
 def decide_removal(files: Files, connection: Connection, asker: Asker, address: Address, whole: bool = True) -> Place:

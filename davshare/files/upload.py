@@ -11,7 +11,7 @@ from davshare.files import locking, methods, newcomer, quota, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
-from davshare.files.occupied import decided
+from davshare.files.occupied import carried_out, decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index.database import Connection
@@ -20,7 +20,7 @@ from davshare.model.access import Permission
 from davshare.model.nodes import Node
 from davshare.store.base import Facts
 from davshare.store.digest import SMALL, Digester, Values, routine
-from davshare.store.local import STAGING, refusal
+from davshare.store.local import STAGING, LocalStore, refusal
 
 BLOCK = 1024 * 1024
 
@@ -42,7 +42,8 @@ class Sent(NamedTuple):
 
     ``length`` is the announced number of bytes, None when unknown; ``hint`` is
     what the client expects it to become, and is good for an early refusal only.
-    ``expected`` are the checksums that the bytes must have, by algorithm.
+    ``expected`` are the checksums that the bytes must have, by algorithm;
+    ``at_hand`` says that all of it is in memory already.
     """
 
     length: int | None
@@ -50,6 +51,7 @@ class Sent(NamedTuple):
     mtime_ns: int | None = None
     expected: Mapping[str, bytes] = {}
     hint: int | None = None
+    at_hand: bool = False
 
 
 class Incoming(NamedTuple):
@@ -92,19 +94,38 @@ def put(files: Files, asker: Asker, address: Address, sent: Sent) -> Stored:
     def judge(connection: Connection) -> Place:
         return decide(files, connection, asker, address)
 
+    store = files.near(asker, address) if sent.at_hand else None
+    if store is not None:
+        return _put_at_hand(files, asker, judge, store, sent)
     place = decided(files, judge)
     incoming = receive(files, place, sent)
-    with unless_placed(files, place, incoming.name):
+    with unless_placed(files.store(place.space), incoming.name):
         return files.committer.run(Seal(files, judge, incoming), [place.space.id], asker.actor.user, asker.actor.device)
 
 
+def _put_at_hand(
+    files: Files, asker: Asker, judge: Callable[[Connection], Place], store: LocalStore, sent: Sent
+) -> Stored:
+    """The same when there is nothing to wait for: it is staged at once, and decided once."""
+    incoming = _stage(files, store, sent, files.settings.get("upload.max_bytes") or quota.ENDLESS)
+    seal = Seal(files, judge, incoming)
+
+    def act(tx: Transaction, places: tuple[Place, ...]) -> Stored:
+        if files.store(places[0].space) is not store:
+            raise Outrun
+        return seal.place(tx, places[0])
+
+    with unless_placed(store, incoming.name):
+        return carried_out(files, asker, lambda connection: (judge(connection),), act)
+
+
 @contextmanager
-def unless_placed(files: Files, place: Place, name: bytes) -> Iterator[None]:
+def unless_placed(store: LocalStore, name: bytes) -> Iterator[None]:
     """Remove a staged file if what is tried with it fails."""
     try:
         yield
     except BaseException:
-        files.store(place.space).remove((*STAGING, name))
+        store.remove((*STAGING, name))
         raise
 
 
@@ -137,6 +158,10 @@ def receive(files: Files, place: Place, sent: Sent) -> Incoming:
     store = files.store(place.space)
     if size > SMALL and size > store.free():
         raise InsufficientStorage("The storage is full.", condition="sufficient-disk-space")
+    return _stage(files, store, sent, most)
+
+
+def _stage(files: Files, store: LocalStore, sent: Sent, most: int) -> Incoming:
     staged = store.stage()
     try:
         values = _take_in(files, staged.write, sent, most)
@@ -198,8 +223,11 @@ class Seal:
         self._base = base
 
     def __call__(self, tx: Transaction) -> Stored:
+        return self.place(tx, self._judge(tx.connection))
+
+    def place(self, tx: Transaction, place: Place) -> Stored:
+        """The same for the place that was just given."""
         name, facts, mtime_ns, values = self._incoming
-        place = self._judge(tx.connection)
         old = place.node
         if self._base is not None and (old is None or (old.id, old.stamp) != self._base):
             raise Outrun

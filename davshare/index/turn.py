@@ -10,6 +10,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 _PROGRESS, _VERSION, _COMMITS, _INODE, _MARK, _LEARNT, _OPEN = range(7)
 #: Numbers that are raised like the version, but only by changes of one kind: of people, tokens, spaces, grants and
@@ -32,6 +33,8 @@ class Turn:
         self._words = memoryview(self._map).cast("Q")
         #: Spaces without any lock, and what the number of changes of that kind was then; see davshare.index.locks.
         self.lockless: dict[int, int] = {}
+        #: Spaces by how they were asked for, with the generation's number then; see davshare.index.spaces.
+        self.spaces: dict[tuple[str, int | str], tuple[int, Any]] = {}
 
     @contextmanager
     def held(self) -> Iterator[None]:

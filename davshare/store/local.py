@@ -175,19 +175,37 @@ class LocalStore:
         finally:
             os.close(folder)
 
-    def blocked(self, path: Path) -> bool:
-        """Whether a link, a pipe or a device stands at ``path``."""
+    def vacant(self, path: Path) -> bool:
+        """Whether nothing is at ``path``.
+
+        :raises Conflict: something is that can be no file or folder of ours.
+        """
+        mode = self._status(path)[0]
+        if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise Conflict("Something that is neither a file nor a folder is in the way.")
+        return not mode
+
+    def holds(self, path: Path, inode: int, folder: bool) -> bool:
+        """Whether the file or folder that ``inode`` names is at ``path``."""
+        mode, found = self._status(path)
+        return found == inode % _INODES and (stat.S_ISDIR(mode) if folder else stat.S_ISREG(mode))
+
+    def _status(self, path: Path) -> tuple[int, int]:
+        """Mode and inode of what is at ``path``; zeros when nothing is."""
         try:
             folder = self._folder(path[:-1])
         except Missing:
-            return False
+            return 0, 0
         try:
-            mode = os.stat(path[-1], dir_fd=folder, follow_symlinks=False).st_mode
-            return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
-        except OSError:
-            return False
+            status = os.stat(path[-1], dir_fd=folder, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise refusal(error) from error
+            self.present()
+            return 0, 0
         finally:
             os.close(folder)
+        return status.st_mode, status.st_ino
 
     def scan(self, path: Path) -> Iterator[tuple[bytes, Facts]]:
         """Members with their facts; symbolic links, devices and pipes are not members."""
@@ -251,6 +269,19 @@ class LocalStore:
                 return StagedFile(folder, name, self.durable, fresh=False)
             except OSError as error:
                 raise self._missing_or_refused(error) from error
+
+    def stage_folder(self) -> tuple[bytes, Facts]:
+        """Make an empty folder in the staging folder; its name there, and what it is."""
+        name = secrets.token_hex(12).encode()
+        with _refusals(), self._private(STAGING) as staging:
+            os.mkdir(name, 0o755, dir_fd=staging)
+            if self.durable:
+                made = os.open(name, _FOLDER, dir_fd=staging)
+                try:
+                    os.fsync(made)
+                finally:
+                    os.close(made)
+            return name, of_name(name, staging)[0]._replace(size=0)
 
     def stage_copy(
         self, sources: Sequence[tuple[LocalStore, Path, Path, bool]]
