@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
-from davshare.errors import Unavailable
+from davshare.errors import DavshareError, Unavailable
 from davshare.files.commit import Transaction
 from davshare.files.context import Asker, Connection
 from davshare.files.locate import Place
@@ -33,6 +34,16 @@ def all_decided(files: Files, decide: Decide) -> tuple[Place, ...]:
         with files.db.snapshot() as connection:
             places = decide(connection)
     return places
+
+
+@contextmanager
+def unless_refused(files: Files, decide: Callable[[Connection], Place]) -> Iterator[None]:
+    """Before anything is decided: what goes wrong is not told to those whom ``decide`` refuses."""
+    try:
+        yield
+    except DavshareError:
+        decided(files, decide)
+        raise
 
 
 def carried_out(files: Files, asker: Asker, decide: Decide, act: Callable[[Transaction, tuple[Place, ...]], T]) -> T:

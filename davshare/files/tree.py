@@ -10,7 +10,7 @@ from davshare.files import guard, locking, methods, newcomer, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place, trash_path
-from davshare.files.occupied import carried_out, decided
+from davshare.files.occupied import carried_out, decided, unless_refused
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.files.upload import Outrun, Stored, unless_placed
@@ -49,12 +49,14 @@ def make_folder(
         return (decide_new(files, connection, asker, address),)
 
     store = files.near(asker, address) or files.store(decided(files, lambda c: decide(c)[0]).space)
-    name, facts = store.stage_folder()
+    with unless_refused(files, lambda c: decide(c)[0]):
+        name, facts = store.stage_folder()
 
     def make(tx: Transaction, places: tuple[Place, ...]) -> Stored:
         here = places[0]
         if files.store(here.space) is not store:
             raise Outrun
+        tx.know(here.chain)
         node = writer.create(tx, here.chain[-1], here.name, facts, mtime_ns=mtime_ns)
         for each, value in (values or {}).items():
             properties.put(tx.connection, node.id, each, value)
@@ -99,6 +101,7 @@ def delete(files: Files, asker: Asker, address: Address, whole: bool = True) -> 
 def discard(tx: Transaction, place: Place) -> None:
     """Move what is here to the trash: rows now, the disk after the commit."""
     node = place.found()
+    tx.know(place.chain[:-1])
     writer.discard(tx, node, place.space.trash)
     tx.effect(Effect(place.space.id, place.path, trash_path(node), node.inode))
     before = tx.undo

@@ -11,7 +11,7 @@ from davshare.files import locking, methods, newcomer, quota, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
-from davshare.files.occupied import carried_out, decided
+from davshare.files.occupied import carried_out, decided, unless_refused
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index.database import Connection
@@ -107,7 +107,8 @@ def _put_at_hand(
     files: Files, asker: Asker, judge: Callable[[Connection], Place], store: LocalStore, sent: Sent
 ) -> Stored:
     """The same when there is nothing to wait for: it is staged at once, and decided once."""
-    incoming = _stage(files, store, sent, files.settings.get("upload.max_bytes") or quota.ENDLESS)
+    with unless_refused(files, judge):
+        incoming = _stage(files, store, sent, files.settings.get("upload.max_bytes") or quota.ENDLESS)
     seal = Seal(files, judge, incoming)
 
     def act(tx: Transaction, places: tuple[Place, ...]) -> Stored:
@@ -229,6 +230,7 @@ class Seal:
         """The same for the place that was just given."""
         name, facts, mtime_ns, values = self._incoming
         old = place.node
+        tx.know(place.chain if old is None else place.chain[:-1])
         if self._base is not None and (old is None or (old.id, old.stamp) != self._base):
             raise Outrun
         quota.demand(place, facts.size - (0 if old is None else old.size))

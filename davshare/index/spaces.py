@@ -150,26 +150,20 @@ def delete(connection: Connection, space: int) -> None:
     connection.execute("DELETE FROM space WHERE id=?", (space,))
 
 
-def advance_head(connection: Connection, space: int, by: int = 1) -> int:
-    """Take the space's row and return the number of its next journal entry, or of the last of the next ``by``.
+def head(connection: Connection, space: int) -> int:
+    """Number of the last entry of a space's journal.
 
-    The row stays taken until the transaction ends, so numbers come in the
-    order of commits.
+    :raises LookupError: there is no such space.
     """
-    row = connection.execute("UPDATE space SET head=head+? WHERE id=? RETURNING head", (by, space)).fetchone()
+    row = connection.execute("SELECT head FROM space WHERE id=?", (space,)).fetchone()
     if row is None:
         raise LookupError("no such space")
     return int(row[0])
 
 
-def raise_head(connection: Connection, space: int, least: int) -> None:
-    """Let a space's numbers go on above ``least``."""
-    connection.execute("UPDATE space SET head=? WHERE id=? AND head<?", (least, space, least))
-
-
-def give_back(connection: Connection, space: int, number: int) -> None:
-    """Let ``number``, which :func:`advance_head` gave and nothing has, be the next one again."""
-    connection.execute("UPDATE space SET head=? WHERE id=? AND head=?", (number - 1, space, number))
+def set_head(connection: Connection, space: int, number: int) -> None:
+    """Note the number of the last entry of a space's journal; :mod:`davshare.files.numbers` counts them."""
+    connection.execute("UPDATE space SET head=? WHERE id=?", (number, space))
 
 
 def head_and_floor(connection: Connection, space: int) -> tuple[int, int]:
