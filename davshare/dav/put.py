@@ -79,7 +79,7 @@ def content(x: Exchange) -> Sent:
         mtime(headers.get("x-oc-mtime")),
         digests.expected(headers),
         int(hint) if _LENGTH.match(hint) else None,
-        data is not None,
+        data,
     )
 
 

@@ -155,10 +155,14 @@ class _Alone(Exception):
 
 
 class Committer:
-    """Runs changes, many in one transaction."""
+    """Runs changes, many in one transaction.
 
-    def __init__(self, database: Database, redoer: Redoer) -> None:
+    :param rest: is called again and again, and soon after the last change.
+    """
+
+    def __init__(self, database: Database, redoer: Redoer, rest: Callable[[], None] = lambda: None) -> None:
         self._database = database
+        self._rest = rest
         self._redoer = redoer
         self._waiting: list[_Ticket[Any]] = []
         self._mutex = threading.Lock()
@@ -253,13 +257,14 @@ class Committer:
             self._finished += finished
             for ticket in batch:
                 ticket.done = True
-        if self._finished and self._tidier is None:
+        if self._tidier is None:
             self._tidier = threading.Thread(target=self._tidy, name="davshare-tidy", daemon=True)
             self._tidier.start()
 
     def _tidy(self) -> None:
         """Forget finished effects soon after the last change."""
         while not self._closing.wait(_TIDY_AFTER):
+            self._rest()
             if self._finished:
                 with contextlib.suppress(DavshareError):
                     self.idle()

@@ -15,7 +15,8 @@ from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index.locks import Lock
 from davshare.model.access import Permission
-from davshare.store.local import STAGING, refusal
+from davshare.store.local import STAGING
+from davshare.store.refusals import refusal
 
 __all__ = ["Granted", "Wish", "lock", "refresh", "unlock"]
 

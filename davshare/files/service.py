@@ -22,6 +22,7 @@ from davshare.index.turn import GENERATION
 from davshare.model import names
 from davshare.model.access import Rights
 from davshare.model.nodes import Node, Space, etag
+from davshare.store.handles import Handles
 from davshare.store.local import LocalStore
 
 #: Bytes of a place, with what a door has prepared of a small file.
@@ -43,7 +44,8 @@ class Files:
         self.durable = durable
         self.settings = Settings(database)
         self.redoer = Redoer(database, self.store_of)
-        self.committer = Committer(database, self.redoer)
+        self._handles = Handles()
+        self.committer = Committer(database, self.redoer, self._handles.clear)
         with database.session() as connection:
             self.epoch = count(connection, "epoch")
         self.memory = Memory(database)
@@ -57,7 +59,7 @@ class Files:
         """The bytes of a space."""
         found = self._stores.get(space.id)
         if found is None:
-            found = LocalStore(self.data / space.root, self.durable, space.anchor)
+            found = LocalStore(self.data / space.root, self.durable, space.anchor, self._handles)
             with self._mutex:
                 self._stores[space.id] = found
         return found

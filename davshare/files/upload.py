@@ -19,10 +19,13 @@ from davshare.index.digests import Digests
 from davshare.model.access import Permission
 from davshare.model.nodes import Node
 from davshare.store.base import Facts
-from davshare.store.digest import SMALL, Digester, Values, routine
-from davshare.store.local import STAGING, LocalStore, refusal
+from davshare.store.digest import SMALL, Digester, Values, of_bytes, routine
+from davshare.store.local import STAGING, LocalStore
+from davshare.store.refusals import refusal
 
 BLOCK = 1024 * 1024
+#: The checksums of every small file.
+_ROUTINE = frozenset(routine(0))
 
 Read = Callable[[int], bytes]
 
@@ -43,7 +46,7 @@ class Sent(NamedTuple):
     ``length`` is the announced number of bytes, None when unknown; ``hint`` is
     what the client expects it to become, and is good for an early refusal only.
     ``expected`` are the checksums that the bytes must have, by algorithm;
-    ``at_hand`` says that all of it is in memory already.
+    ``data`` is all of it, if that is in memory already.
     """
 
     length: int | None
@@ -51,7 +54,7 @@ class Sent(NamedTuple):
     mtime_ns: int | None = None
     expected: Mapping[str, bytes] = {}
     hint: int | None = None
-    at_hand: bool = False
+    data: bytes | None = None
 
 
 class Incoming(NamedTuple):
@@ -94,9 +97,9 @@ def put(files: Files, asker: Asker, address: Address, sent: Sent) -> Stored:
     def judge(connection: Connection) -> Place:
         return decide(files, connection, asker, address)
 
-    store = files.near(asker, address) if sent.at_hand else None
-    if store is not None:
-        return _put_at_hand(files, asker, judge, store, sent)
+    store = None if sent.data is None else files.near(asker, address)
+    if sent.data is not None and store is not None:
+        return _put_at_hand(files, asker, judge, store, sent, sent.data)
     place = decided(files, judge)
     incoming = receive(files, place, sent)
     with unless_placed(files.store(place.space), incoming.name):
@@ -104,11 +107,11 @@ def put(files: Files, asker: Asker, address: Address, sent: Sent) -> Stored:
 
 
 def _put_at_hand(
-    files: Files, asker: Asker, judge: Callable[[Connection], Place], store: LocalStore, sent: Sent
+    files: Files, asker: Asker, judge: Callable[[Connection], Place], store: LocalStore, sent: Sent, data: bytes
 ) -> Stored:
     """The same when there is nothing to wait for: it is staged at once, and decided once."""
     with unless_refused(files, judge):
-        incoming = _stage(files, store, sent, files.settings.get("upload.max_bytes") or quota.ENDLESS)
+        incoming = _stage_whole(files, store, sent, data)
     seal = Seal(files, judge, incoming)
 
     def act(tx: Transaction, places: tuple[Place, ...]) -> Stored:
@@ -159,10 +162,6 @@ def receive(files: Files, place: Place, sent: Sent) -> Incoming:
     store = files.store(place.space)
     if size > SMALL and size > store.free():
         raise InsufficientStorage("The storage is full.", condition="sufficient-disk-space")
-    return _stage(files, store, sent, most)
-
-
-def _stage(files: Files, store: LocalStore, sent: Sent, most: int) -> Incoming:
     staged = store.stage()
     try:
         values = _take_in(files, staged.write, sent, most)
@@ -171,6 +170,19 @@ def _stage(files: Files, store: LocalStore, sent: Sent, most: int) -> Incoming:
         raise refusal(error) from error
     finally:
         staged.discard()
+
+
+def _stage_whole(files: Files, store: LocalStore, sent: Sent, data: bytes) -> Incoming:
+    """The same for what is in memory."""
+    size, largest = len(data), files.settings.get("upload.max_bytes")
+    if largest and size > largest:
+        raise over(files, size)
+    if sent.length is not None and size != sent.length:
+        raise BadRequest("The body is not as long as was announced.")
+    values = of_bytes(data, _ROUTINE.union(sent.expected) if sent.expected else _ROUTINE)
+    demand_checksums(values, sent.expected)
+    name, facts = store.stage_whole(data, sent.mtime_ns)
+    return Incoming(name, facts, sent.mtime_ns, values)
 
 
 def _take_in(files: Files, write: Callable[[bytes], None], sent: Sent, most: int) -> Values:
