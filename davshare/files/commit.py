@@ -20,14 +20,14 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from davshare.errors import DavshareError, Unavailable
 from davshare.files.numbers import Numbers
 from davshare.files.redo import Effect, Redoer
 from davshare.index import journal, nodes, redo
-from davshare.index.database import Connection, Database, count, set_count
+from davshare.index.database import Connection, Database, count
 from davshare.model.journal import Entry, Kind
 from davshare.model.nodes import Node
 from davshare.store.crash import point
@@ -284,26 +284,18 @@ class Committer:
             batch, self._waiting = self._waiting[:count], self._waiting[count:]
             return batch
 
-    @contextlib.contextmanager
-    def _counted(self) -> Iterator[tuple[Connection, Numbers]]:
-        """A transaction with its numbers; its own is shared as soon as it is certain."""
-        commits = self._database.shared.commits + 1
-        with self._database.transaction() as connection:
-            set_count(connection, "commits", commits)
-            numbers = Numbers(connection, commits)
-            yield connection, numbers
-            numbers.write()
-            point("commit.begun")
-        self._database.shared.commits = commits
-
     def _decide(self, batch: list[_Ticket[Any]]) -> None:
         """One transaction for the whole batch; a refused change leaves no trace in it."""
         finished, self._finished = self._finished, []
         try:
-            with self._counted() as (connection, numbers):
+            with self._database.transaction() as connection:
+                numbers = Numbers(connection, self._database.shared.commits + 1)
                 redo.drop(connection, finished)
                 for ticket in batch:
                     self._decide_one(connection, ticket, numbers, len(batch) == 1)
+                numbers.write()
+                point("commit.begun")
+            self._database.shared.commits += 1
         except BaseException as error:
             self._finished = finished
             for ticket in batch:
@@ -358,10 +350,13 @@ class Committer:
         assert before is not None
         for effect in reversed(done):
             self._redoer.reverse(effect)
-        with self._counted() as (connection, numbers):
+        with self._database.transaction() as connection:
+            numbers = Numbers(connection, self._database.shared.commits + 1)
             redo.drop(connection, [effect.id for effect in before.effects])
             if before.undo is not None:
                 before.undo(Transaction(connection, self._redoer, numbers))
+            numbers.write()
+        self._database.shared.commits += 1
 
     def _settle(self, made: list[_Ticket[Any]]) -> list[int]:
         """Sync every folder that changed, once; ids of the redo rows that are history now."""

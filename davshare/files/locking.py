@@ -112,7 +112,9 @@ def _shows(connection: Connection, place: Place, lock: Lock) -> bool:
 
 def root(connection: Connection, place: Place, lock: Lock) -> str:
     """The URL of the resource that a lock was taken on."""
-    chain: Sequence[Node] = nodes.chain(connection, lock.node)
+    chain: Sequence[Node] = place.chain
+    if chain[-1].id != lock.node:
+        chain = nodes.chain(connection, lock.node)
     folder = bool(chain) and chain[-1].is_folder
     return names.href((*place.mount.base, *[node.name for node in chain[1:]]), folder)
 
@@ -124,9 +126,10 @@ def grant(connection: Connection, place: Place, asker: Asker, wish: Wish) -> Loc
     """
     node = place.found()
     now = int(time.time())
-    if locks.count(connection, place.space.id, node.id, now) >= MOST_ON_NODE:
+    here, held = locks.counts(connection, place.space.id, node.id, asker.actor.user, now)
+    if here >= MOST_ON_NODE:
         raise Forbidden("There are too many locks on this resource.")
-    if locks.count_of(connection, asker.actor.user, now) >= MOST_OF_USER:
+    if held >= MOST_OF_USER:
         raise Forbidden("You hold too many locks.")
     others = covering(connection, place.chain, now)
     if wish.infinite:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from davshare.index import spaces
-from davshare.index.database import Connection
+from davshare.index.database import Connection, set_count
 
 
 class Numbers:
@@ -14,10 +14,11 @@ class Numbers:
     :param commits: the number of this commit, greater than that of every one before.
     """
 
-    __slots__ = ("_connection", "_effect", "_heads", "_read")
+    __slots__ = ("_commits", "_connection", "_effect", "_heads", "_read")
 
     def __init__(self, connection: Connection, commits: int) -> None:
         self._connection = connection
+        self._commits = commits
         self._effect = commits << 20
         #: Numbers of the last entries of spaces: as they were read, and as they are now.
         self._read: dict[int, int] = {}
@@ -53,7 +54,8 @@ class Numbers:
         self._heads = so_far
 
     def write(self) -> None:
-        """Write the numbers of the last entries down."""
+        """Write down the number of the commit and those of the last entries."""
+        set_count(self._connection, "commits", self._commits)
         for space, head in self._heads.items():
             if head != self._read.get(space):
                 spaces.set_head(self._connection, space, head)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TypeVar
 
-from davshare.errors import DavshareError, Unavailable
+from davshare.errors import Unavailable
 from davshare.files.commit import Transaction
 from davshare.files.context import Asker, Connection
 from davshare.files.locate import Place
@@ -36,16 +35,6 @@ def all_decided(files: Files, decide: Decide) -> tuple[Place, ...]:
     return places
 
 
-@contextmanager
-def unless_refused(files: Files, decide: Callable[[Connection], Place]) -> Iterator[None]:
-    """Before anything is decided: what goes wrong is not told to those whom ``decide`` refuses."""
-    try:
-        yield
-    except DavshareError:
-        decided(files, decide)
-        raise
-
-
 def carried_out(files: Files, asker: Asker, decide: Decide, act: Callable[[Transaction, tuple[Place, ...]], T]) -> T:
     """Decide and act in one transaction; if the index is behind the disk there, once more after it has learnt."""
 
@@ -54,8 +43,9 @@ def carried_out(files: Files, asker: Asker, decide: Decide, act: Callable[[Trans
 
     def work_if_current(tx: Transaction) -> T:
         places = decide(tx.connection)
-        if any(differs(files, place) for place in places):
-            raise _Behind
+        for place in places:
+            if differs(files, place):
+                raise _Behind
         return act(tx, places)
 
     actor = asker.actor

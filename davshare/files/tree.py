@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from davshare.errors import BadRequest, Forbidden, MethodNotAllowed
+from davshare.errors import BadRequest, DavshareError, Forbidden, MethodNotAllowed
 from davshare.files import guard, locking, methods, newcomer, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place, trash_path
-from davshare.files.occupied import carried_out, decided, unless_refused
+from davshare.files.occupied import carried_out, decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.files.upload import Outrun, Stored, unless_placed
@@ -49,8 +49,11 @@ def make_folder(
         return (decide_new(files, connection, asker, address),)
 
     store = files.near(asker, address) or files.store(decided(files, lambda c: decide(c)[0]).space)
-    with unless_refused(files, lambda c: decide(c)[0]):
+    try:
         name, facts = store.stage_folder()
+    except DavshareError:
+        decided(files, lambda c: decide(c)[0])  # what goes wrong is not told to those whom the place itself refuses
+        raise
 
     def make(tx: Transaction, places: tuple[Place, ...]) -> Stored:
         here = places[0]

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from davshare.errors import BadRequest, InsufficientStorage, MethodNotAllowed, TooLarge, Unavailable
+from davshare.errors import BadRequest, DavshareError, InsufficientStorage, MethodNotAllowed, TooLarge, Unavailable
 from davshare.files import locking, methods, newcomer, quota, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
-from davshare.files.occupied import carried_out, decided, unless_refused
+from davshare.files.occupied import carried_out, decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index.database import Connection
@@ -110,8 +110,11 @@ def _put_at_hand(
     files: Files, asker: Asker, judge: Callable[[Connection], Place], store: LocalStore, sent: Sent, data: bytes
 ) -> Stored:
     """The same when there is nothing to wait for: it is staged at once, and decided once."""
-    with unless_refused(files, judge):
+    try:
         incoming = _stage_whole(files, store, sent, data)
+    except DavshareError:
+        decided(files, judge)  # what goes wrong is not told to those whom the place itself refuses
+        raise
     seal = Seal(files, judge, incoming)
 
     def act(tx: Transaction, places: tuple[Place, ...]) -> Stored:
@@ -119,8 +122,11 @@ def _put_at_hand(
             raise Outrun
         return seal.place(tx, places[0])
 
-    with unless_placed(store, incoming.name):
+    try:
         return carried_out(files, asker, lambda connection: (judge(connection),), act)
+    except BaseException:
+        store.remove((*STAGING, incoming.name))
+        raise
 
 
 @contextmanager

@@ -77,18 +77,14 @@ def on_nodes(connection: Connection, nodes: Sequence[int], now: int) -> list[Loc
     return [_make(row) for row in rows]
 
 
-def count(connection: Connection, space: int, node: int, now: int) -> int:
-    """How many live locks have a node as their root."""
+def counts(connection: Connection, space: int, node: int, creator: int, now: int) -> tuple[int, int]:
+    """How many live locks have a node as their root, and how many a principal has made."""
     row = connection.execute(
-        "SELECT count(*) FROM lock WHERE node=? AND space=? AND expires>?", (node, space, now)
+        "SELECT (SELECT count(*) FROM lock WHERE node=? AND space=? AND expires>?),"
+        " (SELECT count(*) FROM lock WHERE creator=? AND expires>?)",
+        (node, space, now, creator, now),
     ).fetchone()
-    return int(row[0])
-
-
-def count_of(connection: Connection, creator: int, now: int) -> int:
-    """How many live locks a principal has made."""
-    row = connection.execute("SELECT count(*) FROM lock WHERE creator=? AND expires>?", (creator, now)).fetchone()
-    return int(row[0])
+    return int(row[0]), int(row[1])
 
 
 def get(connection: Connection, token: str, now: int) -> Lock | None:

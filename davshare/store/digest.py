@@ -15,6 +15,7 @@ _ONE = ("sha256",)
 #: Everything that can be asked for.
 KNOWN = frozenset({"sha256", "sha512", "sha1", "md5", "adler32", "crc32"})
 _BLOCK = 1024 * 1024
+_HASHES = {"sha256": hashlib.sha256, "sha512": hashlib.sha512, "sha1": hashlib.sha1, "md5": hashlib.md5}
 
 Values = dict[str, bytes]
 
@@ -59,7 +60,7 @@ def of_bytes(data: bytes, algorithms: Iterable[str]) -> Values:
         if name.endswith("32"):
             found[name] = (zlib.adler32 if name == "adler32" else zlib.crc32)(data).to_bytes(4, "big")
         else:
-            found[name] = hashlib.new(name, data).digest()
+            found[name] = _HASHES[name](data).digest()
     return found
 
 

@@ -319,19 +319,23 @@ class LocalStore:
             is another thing than ``inode`` names.
         """
         try:
-            here = self._kept_staging() if source[:-1] == STAGING else Handle(self._folder(source[:-1]))
+            here = self._kept_staging() if source[:-1] == STAGING else None
+            source_folder = self._folder(source[:-1]) if here is None else here.fd
         except Missing:
             return False
         try:
-            if not _is(source[-1], here.fd, inode):
+            if not _is(source[-1], source_folder, inode):
                 return False
             there = self._target_folder(target)
             try:
-                os.rename(source[-1], target[-1], src_dir_fd=here.fd, dst_dir_fd=there)
+                os.rename(source[-1], target[-1], src_dir_fd=source_folder, dst_dir_fd=there)
             finally:
                 os.close(there)
         except OSError as error:
             raise refusal(error) from error
+        finally:
+            if here is None:
+                os.close(source_folder)
         return True
 
     def _target_folder(self, target: Path) -> int:
