@@ -146,7 +146,7 @@ class _Ticket(Generic[T]):
         self.transaction: Transaction | None = None
 
 
-def _refused(error: Exception) -> DavshareError:
+def _refused(error: BaseException) -> DavshareError:
     return error if isinstance(error, DavshareError) else Unavailable("The change could not be completed.")
 
 
@@ -230,10 +230,11 @@ class Committer:
             self.idle()
 
     def _lead(self) -> None:
-        batch = self._next_batch()
+        batch: list[_Ticket[Any]] = []
         finished: list[int] = []
         try:
             with self._database.turn():
+                batch = self._next_batch()  # not earlier: more have come while others had the turn
                 if self._database.shared.open or not self._caught_up:
                     self._catch_up()
                 self._database.shared.open = True
@@ -242,17 +243,14 @@ class Committer:
                 made = [t for t in batch if t.transaction is not None and self._carry_out(t)]
                 self._database.shared.open = False
             finished = self._settle(made)
-        except DavshareError as error:
+        except BaseException as error:
+            batch = batch or self._next_batch()
             for ticket in batch:
-                ticket.error = ticket.error or error
-        except Exception:
-            log.exception("a change failed")
-            for ticket in batch:
-                ticket.error = ticket.error or Unavailable("The change could not be completed.")
-        except BaseException:
-            for ticket in batch:
-                ticket.error = ticket.error or Unavailable("The change could not be completed.")
-            raise
+                ticket.error = ticket.error or _refused(error)
+            if not isinstance(error, Exception):
+                raise
+            if not isinstance(error, DavshareError):
+                log.exception("a change failed")
         finally:
             self._finished += finished
             for ticket in batch:
