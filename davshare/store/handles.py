@@ -10,24 +10,20 @@ from collections import OrderedDict
 class Handle:
     """An open folder; closed when nobody has it any more."""
 
-    __slots__ = ("_known", "fd")
+    __slots__ = ("fd",)
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        status = os.fstat(fd)
-        self._known = (status.st_dev, status.st_ino)
 
     def is_at(self, path: str) -> bool:
         """Whether this very folder still is at ``path``: never write to one that was moved away or replaced."""
         try:
-            status = os.lstat(path)
+            return os.path.samestat(os.lstat(path), os.fstat(self.fd))
         except OSError:
             return False
-        return (status.st_dev, status.st_ino) == self._known
 
     def __del__(self) -> None:
-        with contextlib.suppress(OSError):
-            os.close(self.fd)
+        os.close(self.fd)
 
 
 class Handles:

@@ -51,14 +51,14 @@ class LocalStore:
     ``anchor`` is the inode of a root in which no marker can be written.
     """
 
-    __slots__ = ("_anchor", "_handles", "_marker", "_staging_path", "durable", "root")
+    __slots__ = ("_anchor", "_handles", "_marker", "_own", "durable", "root")
 
     def __init__(
         self, root: FolderPath, durable: bool = True, anchor: int | None = None, handles: Handles | None = None
     ) -> None:
         self.root = os.fspath(root)
         self._handles = handles or Handles(1)
-        self._staging_path = os.path.join(self.root, *map(os.fsdecode, STAGING))
+        self._own = {path: self.full(path) for path in (STAGING, TRASH)}
         self.durable = durable
         self._anchor = anchor
         self._marker = os.path.join(self.root, PRIVATE, _MARKER)
@@ -275,20 +275,22 @@ class LocalStore:
         :raises Unavailable: it is not there.
         """
         try:
-            return self._kept_staging()
+            return self._opened(STAGING)
         except Missing:
             raise Unavailable("The storage of this space is incomplete at the moment.") from None
 
-    def _kept_staging(self) -> Handle:
-        """The staging folder, kept open: what is staged next costs one look at whether it still is there.
+    def _opened(self, path: Path) -> Handle:
+        """The folder at ``path``; two of our own are kept open: then it costs one look whether they still are there.
 
         :raises Missing: it is not.
         """
-        path = self._staging_path
-        known = self._handles.get(path)
-        if known is None or not known.is_at(path):
-            known = Handle(self._folder(STAGING))
-            self._handles.put(path, known)
+        full = self._own.get(path)
+        if full is None:
+            return Handle(self._folder(path))
+        known = self._handles.get(full)
+        if known is None or not known.is_at(full):
+            known = Handle(self._folder(path))
+            self._handles.put(full, known)
         return known
 
     def stage_copy(
@@ -319,28 +321,21 @@ class LocalStore:
             is another thing than ``inode`` names.
         """
         try:
-            here = self._kept_staging() if source[:-1] == STAGING else None
-            source_folder = self._folder(source[:-1]) if here is None else here.fd
+            here = self._opened(source[:-1])
         except Missing:
             return False
         try:
-            if not _is(source[-1], source_folder, inode):
+            if not _is(source[-1], here.fd, inode):
                 return False
             there = self._target_folder(target)
-            try:
-                os.rename(source[-1], target[-1], src_dir_fd=source_folder, dst_dir_fd=there)
-            finally:
-                os.close(there)
+            os.rename(source[-1], target[-1], src_dir_fd=here.fd, dst_dir_fd=there.fd)
         except OSError as error:
             raise refusal(error) from error
-        finally:
-            if here is None:
-                os.close(source_folder)
         return True
 
-    def _target_folder(self, target: Path) -> int:
+    def _target_folder(self, target: Path) -> Handle:
         try:
-            return self._folder(target[:-1])
+            return self._opened(target[:-1])
         except Missing:
             raise Conflict("A folder on the way is not on disk any more.") from None
 
