@@ -87,6 +87,13 @@ class Config:
     ldap_id_attribute: str = "entryUUID"
     ldap_group_filter: str = "(objectClass=groupOfNames)"
     ldap_group_member: str = "member"
+    mail_host: str = ""
+    mail_port: int = 587
+    mail_security: str = "starttls"
+    mail_user: str = ""
+    mail_password_file: str = ""
+    mail_from: str = ""
+    mail_timeout: int = 30
     log_level: str = "info"
 
     @property
@@ -214,6 +221,38 @@ KEYS: tuple[Key, ...] = (
         "ldap_group_member", Config.ldap_group_member, values.attribute, "the name of an attribute",
         "The attribute of a group with the DNs of its members, or memberUid with their login names.",
         "memberUid",
+    ),
+    Key(
+        "mail_host", Config.mail_host, values.line, "the name of a host, or nothing",
+        "The SMTP server that takes our mail; empty means that no mail is sent.",
+        "smtp.example.org",
+    ),
+    Key(
+        "mail_port", Config.mail_port, values.whole(1, 65535), "a whole number from 1 to 65535",
+        "The port of the SMTP server.",
+    ),
+    Key(
+        "mail_security", Config.mail_security, values.one_of("none", "starttls", "tls"), "none, starttls or tls",
+        "How connections to the SMTP server are encrypted: not at all, by STARTTLS, or from the beginning.",
+    ),
+    Key(
+        "mail_user", Config.mail_user, values.line, "a name, or nothing",
+        "Who signs in at the SMTP server; empty means nobody.",
+        "davshare",
+    ),
+    Key(
+        "mail_password_file", Config.mail_password_file, values.line, "a file name, or nothing",
+        "File with the password of mail_user, and nothing else.",
+        "/etc/davshare/mail-password",
+    ),
+    Key(
+        "mail_from", Config.mail_from, values.mailbox, "an e-mail address, or nothing",
+        "The sender of our mail; empty means davshare at the host of public_url.",
+        "files@example.org",
+    ),
+    Key(
+        "mail_timeout", Config.mail_timeout, values.whole(1, 600), "a whole number of seconds from 1 to 600",
+        "How long the SMTP server may take for each of its answers.",
     ),
     Key(
         "log_level", Config.log_level, values.one_of(*_LEVELS), "debug, info, warning or error",

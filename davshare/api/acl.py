@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Annotated, Literal, cast
 
 from davshare.api.call import Call, Route, Who
 from davshare.api.moments import future, moment
+from davshare.api.pages import Next, Paging
 from davshare.api.rights import PermissionName, RoleName, names_of, rights_of, role_of
 from davshare.api.schema import Says
 from davshare.errors import NotFound, Unprocessable
 from davshare.files import access, explain
 from davshare.files.access import Rule
-from davshare.files.context import Address, Asker
+from davshare.files.context import Address, Asker, Connection
 from davshare.files.explain import Considered
 from davshare.files.locate import Place
 from davshare.model import names
 from davshare.model.access import Permission, Rights
+from davshare.model.people import Actor
 
 _PATH = Says("The address of a file or folder, such as /dav/spaces/NAME/folder or /dav/home/folder.", 0, 4096)
 _WHO = Says("The name of the user or group.", 1, 64)
@@ -92,6 +95,35 @@ class Explanation:
     considered: list[Reason]
 
 
+@dataclass(frozen=True)
+class Sight(Paging):
+    """Whose sight of which folder, and which part of it; one's own by default."""
+
+    path: Annotated[str, _PATH] = ""
+    user: Annotated[str | None, Says("A user.", 1, 64)] = None
+    group: Annotated[str | None, Says("A group instead of a user.", 1, 64)] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member that they see."""
+
+    name: str
+    kind: Literal["file", "folder"]
+    permissions: list[PermissionName]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What somebody sees in a folder, by the order of names; of a file there are no members."""
+
+    path: Annotated[str, Says("The address.")]
+    visible: Annotated[bool, Says("Whether they may know of it at all.")]
+    permissions: list[PermissionName]
+    items: list[Member]
+    next_offset: Next
+
+
 def _address(call: Call) -> Address:
     return explain.address_of(call.query.path)
 
@@ -163,17 +195,23 @@ def allow(call: Call) -> None:
     _drop(call, True)
 
 
-def tell(call: Call) -> Explanation:
-    """Explain."""
-    question: Question = call.query
+def _whose(call: Call, connection: Connection, place: Place) -> Actor:
+    """Who is asked about: the caller, or whom the query names, if the caller may read the access list."""
+    question: Question | Sight = call.query
     if question.user is not None and question.group is not None:
         raise Unprocessable("group", "group: expected either a user or a group.")
-    place, actor = _place(call), call.actor
+    if _own(call):
+        return call.actor
+    place.demand(Permission.READ_ACL)
+    name, kind = (question.user, "user") if question.group is None else (question.group, "group")
+    return explain.actor_named(connection, name or "", kind)
+
+
+def tell(call: Call) -> Explanation:
+    """Explain."""
+    place = _place(call)
     with call.files.db.snapshot() as connection:
-        if not _own(call):
-            place.demand(Permission.READ_ACL)
-            name, kind = (question.user, "user") if question.group is None else (question.group, "group")
-            actor = explain.actor_named(connection, name or "", kind)
+        actor = _whose(call, connection, place)
         found = explain.explain(connection, place, actor)
     reasons = [Reason(_entry(each), _names(each.decides), each.expired) for each in found.considered]
     return Explanation(
@@ -182,9 +220,29 @@ def tell(call: Call) -> Explanation:
     )  # fmt: skip
 
 
+def see_as(call: Call) -> View:
+    """What somebody sees in a folder."""
+    question: Sight = call.query
+    place = _place(call)
+    with call.files.db.snapshot() as connection:
+        actor = _whose(call, connection, place)
+        have = explain.explain(connection, place, actor)
+        start = question.offset
+        members = (
+            []
+            if not have.visible
+            else list(islice(explain.seen(connection, place, actor), start, start + question.limit + 1))
+        )
+    items = [
+        Member(each.node.name, "folder" if each.node.is_folder else "file", _names(each.rights)) for each in members
+    ]
+    after = start + question.limit if len(items) > question.limit else None
+    return View(place.href, have.visible, _names(have.rights), items[: question.limit], after)
+
+
 def _own(call: Call) -> bool:
     """Whether somebody asks about their own access."""
-    question: Question = call.query
+    question: Question | Sight = call.query
     return question.group is None and (question.user is None or names.key(question.user) == call.actor.name)
 
 
@@ -210,4 +268,5 @@ ROUTES = (
     Route("DELETE", _DENY, "Take a denial back.", CHANGER, allow, query=At, errors=(NotFound,)),
     Route("GET", "/explain", "What somebody may do with a file or folder, and why.", ASKER, tell,
           Explanation, query=Question, errors=(NotFound,)),
+    Route("GET", "/see-as", "A folder as somebody sees it.", ASKER, see_as, View, query=Sight, errors=(NotFound,)),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from davshare.api.call import Call, Route
 from davshare.api.listening import EventSocket, EventStream, LongPoll, changes_told
 from davshare.api.schema import Says
 from davshare.errors import Expired, Forbidden, NotFound, Unavailable, Unprocessable
-from davshare.files import changes
+from davshare.files import changes, placing
 from davshare.files.changes import Page
 from davshare.files.following import MOST, Follower
 from davshare.http import websocket
@@ -103,6 +103,7 @@ def _address(asked: Followed) -> tuple[str, ...]:
 
 
 def _page(call: Call, address: tuple[str, ...], asked: Asked) -> Page:
+    placing.settle(call.files, call.actor)
     with call.files.db.snapshot() as connection:
         if not asked.token and not asked.all:
             return changes.now(call.files, connection, call.actor, address)

@@ -98,7 +98,7 @@ def change(call: Call) -> Me:
         if not (call.actor.admin or call.files.settings.get(setting)):
             raise Forbidden("Only administrators may change this here.")
         wanted[name] = value
-    people.set_user(call.files, call.actor.name, **wanted)
+    people.set_user(call.files, call.actor.name, **wanted, by=call.actor)
     return get(call)
 
 

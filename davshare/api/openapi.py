@@ -65,7 +65,7 @@ def errors_of(route: Route) -> list[type[DavshareError]]:
     if route.who.signed_in:
         found |= {NotAuthenticated, Forbidden, TooManyAttempts, Unavailable}
     if "{" in route.path:
-        found.add(NotFound)
+        found |= {BadRequest, NotFound}
     if route.query is not None:
         found |= {BadRequest, Unprocessable}
     if route.takes is not None:

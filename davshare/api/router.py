@@ -16,6 +16,7 @@ from davshare.api.schema import plain
 from davshare.api.table import ROUTES
 from davshare.errors import BodyCut, DavshareError, Forbidden, MethodNotAllowed, NotAuthenticated, NotFound
 from davshare.files.following import Listener
+from davshare.files.record import came_from
 from davshare.files.service import Files
 from davshare.http import origins
 from davshare.http.request import Request
@@ -94,6 +95,7 @@ class Router:
         if guarded and origins.is_foreign(request, self._public_url):
             raise Forbidden("Pages of other sites may not change anything here.")
         actor = self._who(request) if route.who.signed_in else NOBODY
+        actor = came_from(actor, request.peer, request.headers.get("user-agent", ""))
         demand_reach(route, actor)
         site = self._public_url or f"{request.scheme}://{request.host}"
         call = Call(self._files, actor, path, site.rstrip("/"), headers=request.headers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,7 +12,8 @@ from davshare.api.call import Call, Route
 from davshare.api.schema import MOST, Says
 from davshare.errors import Unprocessable
 from davshare.files import settings as service
-from davshare.model.settings import BY_NAME, SETTINGS, Setting
+from davshare.model.settings import LONGEST, SETTINGS, Setting
+from davshare.model.settings import MOST as LONGEST_LIST
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,27 +24,38 @@ class Server:
     version: Annotated[str, Says("Version of the server.")]
 
 
+def _text(setting: Setting) -> dict[str, Any]:
+    return {"type": "string", "maxLength": LONGEST}
+
+
+_TYPES: dict[str, Callable[[Setting], dict[str, Any]]] = {
+    "flag": lambda setting: {"type": "boolean"},
+    "number": lambda setting: {"type": "integer", "minimum": setting.least, "maximum": min(setting.most, MOST)},
+    "text": _text,
+    "list": lambda setting: {"type": "array", "items": _text(setting), "maxItems": LONGEST_LIST},
+}
+
+
 class Values:
     """Settings by name, as the table in the handbook describes them.
 
     :param changes: only those that are to be changed; null sets one back to the default.
     """
 
-    def __init__(self, changes: bool) -> None:
+    def __init__(self, changes: bool, personal: bool = False) -> None:
         self._changes = changes
+        self._known = {each.name: each for each in SETTINGS if each.personal or not personal}
 
     def schema(self) -> dict[str, Any]:
         """An object with a property for each setting."""
         return {
             "type": "object",
-            "properties": {each.name: self._one(each) for each in SETTINGS},
+            "properties": {each.name: self._one(each) for each in self._known.values()},
             "additionalProperties": False,
         }
 
     def _one(self, setting: Setting) -> dict[str, Any]:
-        described: dict[str, Any] = {"type": "boolean"}
-        if not setting.is_flag:
-            described = {"type": "integer", "minimum": setting.least, "maximum": min(setting.most, MOST)}
+        described = _TYPES[setting.kind](setting)
         if self._changes:
             described = {"anyOf": [described, {"type": "null"}]}
         return {**described, "default": setting.default, "description": setting.doc}
@@ -56,12 +68,11 @@ class Values:
         if not isinstance(value, dict):
             raise Unprocessable("body", "body: expected an object.")
         for name, each in value.items():
-            setting = BY_NAME.get(name)
+            setting = self._known.get(name)
             if setting is None:
                 raise Unprocessable("body", "body: holds a setting that is not known.")
             if each is not None and not setting.fits(each):
-                limits = f"a whole number from {setting.least} to {setting.most}"
-                expected = "true or false" if setting.is_flag else limits
+                expected = "true or false" if setting.kind == "flag" else setting.expected
                 raise Unprocessable(setting.name, f"{setting.name}: expected {expected}.")
         return value
 
@@ -102,10 +113,27 @@ def change(call: Call) -> Mapping[str, Any]:
     return call.files.settings.all()
 
 
+def get_of(call: Call) -> Mapping[str, Any]:
+    """What holds for one person of all that can be set for single people."""
+    user = service.person(call.files.db, call.path["user"])
+    with call.files.db.session() as connection:
+        return call.files.settings.of_person(connection, user)
+
+
+def change_of(call: Call) -> Mapping[str, Any]:
+    """Change what holds for one person."""
+    service.put_of(call.files.db, service.person(call.files.db, call.path["user"]), call.body)
+    return get_of(call)
+
+
 ROUTES = (
     Route("GET", "/openapi.json", "This document.", who.ANYONE, document, Document()),
     Route("GET", "/server", "Name and version of the server.", who.SIGNED_IN, server, Server, partial=True),
     Route("GET", "/settings", "All settings with their values.", who.ADMIN, get, Values(changes=False)),
     Route("PATCH", "/settings", "Change settings, at once and in every worker; null sets one back to the default.",
           who.ADMIN, change, Values(changes=False), Values(changes=True)),
+    Route("GET", "/users/{user}/settings", "Settings that people can have of their own, for one of them.",
+          who.SELF_OR_ADMIN, get_of, Values(changes=False, personal=True)),
+    Route("PATCH", "/users/{user}/settings", "Change what holds for one person; null: what holds for the site.",
+          who.SELF_OR_ADMIN, change_of, Values(changes=False, personal=True), Values(changes=True, personal=True)),
 )  # fmt: skip

@@ -12,7 +12,8 @@ from davshare.api import who
 from davshare.api.call import Call, Made, Route
 from davshare.api.pages import Next, Search, page
 from davshare.api.schema import Says
-from davshare.errors import Conflict, Forbidden, NotFound
+from davshare.errors import Conflict, Forbidden, InsufficientStorage, NotFound
+from davshare.files import handover
 from davshare.identity import apptokens, people, reset
 from davshare.identity.people import Account
 from davshare.model import names
@@ -21,7 +22,7 @@ _NAME = Says("The name, which is a part of addresses.", 1, 64)
 _DISPLAY_NAME = Says("The name that others see.", 0, 200)
 _EMAIL = Says("E-mail address.", 0, 200)
 _ADMIN = Says("Whether they administer the server.")
-_GUEST = Says("Whether they have no home, and see only what others granted.")
+_GUEST = Says("Whether they can make nothing in their home, and see only what others granted.")
 _FACTOR = Says("Whether a password alone is not enough to sign in.")
 _QUOTA = Says("Most bytes in the home; null for no limit.", 0)
 _PORTABLE = Says("Whether new names in the home have to be such as Windows and macOS can hold.")
@@ -91,6 +92,27 @@ class Link:
     expires: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Who gets what somebody has."""
+
+    to: Annotated[str, _NAME]
+    force: Annotated[bool, Says("Also if it is more than their quota allows.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """What went over."""
+
+    folder: Annotated[str, Says("The folder in the other home; empty: there were no files.")]
+    size: Annotated[int, Says("Bytes in it.", 0)]
+    shares: Annotated[int, Says("How many shares.", 0)]
+    links: Annotated[int, Says("How many public links.", 0)]
+    left: Annotated[int, Says("How many of both the other one may not share on, of things of others.", 0)]
+    groups: Annotated[int, Says("How many groups the other one manages now.", 0)]
+    spaces: Annotated[int, Says("How many project spaces the other one manages now.", 0)]
+
+
 def told(account: Account) -> User:
     """An account as everybody sees it who may see it."""
     user = account.user
@@ -146,6 +168,7 @@ def add(call: Call) -> Made:
         guest=new.guest,
         second_factor=new.second_factor,
         quota=new.quota,
+        by=call.actor,
     )
     return Made(_one(call, user.name), ("users", user.name))
 
@@ -163,25 +186,32 @@ def change(call: Call) -> User:
         "quota": changes.quota,
         "portable": changes.portable,
     }
-    people.set_user(call.files, call.path["user"], **wanted)
+    people.set_user(call.files, call.path["user"], **wanted, by=call.actor)
     return _one(call, call.path["user"])
+
+
+def hand_over(call: Call) -> HandedOver:
+    """Give what somebody has to somebody else."""
+    wanted: HandOver = call.body
+    done = handover.hand_over(call.files, call.path["user"], wanted.to, force=wanted.force, by=call.actor)
+    return HandedOver(*done)
 
 
 def remove(call: Call) -> None:
     """Remove an account."""
     _demand_other(call)
-    people.remove_user(call.files, call.path["user"])
+    people.remove_user(call.files, call.path["user"], by=call.actor)
 
 
 def disable(call: Call) -> None:
     """Let nobody sign in."""
     _demand_other(call)
-    people.disable(call.files.db, call.path["user"])
+    people.disable(call.files.db, call.path["user"], by=call.actor)
 
 
 def enable(call: Call) -> None:
     """Let somebody sign in again."""
-    people.enable(call.files, call.path["user"])
+    people.enable(call.files, call.path["user"], by=call.actor)
 
 
 def reset_password(call: Call) -> Link:
@@ -207,6 +237,8 @@ ROUTES = (
     Route("PATCH", _USER, "Change an account.", who.ADMIN, change, User, UserChanges, errors=(Conflict,)),
     Route("DELETE", _USER, "Remove an account; the files of its home stay on disk.", who.ADMIN, remove,
           errors=(Conflict,)),
+    Route("POST", _USER + "/handover", "Give their files, shares, groups and spaces to somebody else.", who.ADMIN,
+          hand_over, HandedOver, HandOver, errors=(Conflict, NotFound, InsufficientStorage)),
     Route("POST", _USER + "/disable", "Let nobody sign in as them.", who.ADMIN, disable, errors=(Conflict,)),
     Route("POST", _USER + "/enable", "Let them sign in again.", who.ADMIN, enable),
     Route("POST", _USER + "/password-reset", "Make a link with which they choose a new password, once.", who.ADMIN,

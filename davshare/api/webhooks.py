@@ -13,8 +13,8 @@ from davshare.api.moments import moment
 from davshare.api.pages import Next, Paging, page
 from davshare.api.schema import Says
 from davshare.errors import Conflict, NotFound
+from davshare.files.sitekey import read_secret
 from davshare.identity import webhooks
-from davshare.identity.gate import read_secret
 
 _URL = Says(
     "Where messages are sent: POST of a list as /changes gives it, signed as standardwebhooks.com says.", 1, 2000

@@ -24,7 +24,8 @@ def command(folder: Path, name: str, url: str, password_stdin: bool, as_json: bo
     Without --password-stdin a password is made up and printed, once.
     """
     names.check_account(names.key(name))
-    least = int(BY_NAME["password.min_length"].default)
+    least = BY_NAME["password.min_length"].default
+    assert isinstance(least, int)
     password, made_up = asking.new_password(password_stdin, least, ask=False)
     user = admin.make_data_folder(folder, name, password, url)
     if as_json:

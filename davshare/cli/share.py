@@ -12,6 +12,7 @@ from davshare.model.access import privileges_of, spoken
 from davshare.server import admin
 
 if TYPE_CHECKING:
+    from davshare.sharing.links import Found as Linked
     from davshare.sharing.shares import Found
 
 
@@ -25,12 +26,15 @@ def command() -> None:
 @output.page_options
 @output.json_option
 def list_(user: str | None, offset: int, limit: int | None, as_json: bool) -> None:
-    """List what USER or everybody shares with whom, the oldest first."""
-    from davshare.sharing import shares
+    """List what USER or everybody shares with whom, and then public links, each the oldest first."""
+    from davshare.sharing import links, shares
 
     with admin.files(data_folder()) as files:
         found = [_told(each) for each in shares.listed(files, user, offset, limit)]
-    output.rows(found, as_json, ("id", "by", "space", "path", "with", "role", "expires"))
+        before = shares.count(files, user)
+        left = None if limit is None else limit - max(0, min(limit, before - offset))
+        found += [_link_told(each) for each in links.listed(files, user, max(0, offset - before), left)]
+    output.rows(found, as_json, ("id", "by", "space", "path", "with", "link", "role", "expires"))
 
 
 def _told(found: Found) -> dict[str, Any]:
@@ -41,6 +45,7 @@ def _told(found: Found) -> dict[str, Any]:
         "space": f"{share.space_kind}:{share.space_name}",
         "path": "/".join(found.way),
         "with": f"{share.kind}:{share.name}",
+        "link": "",
         "rights": privileges_of(share.rights),
         "role": spoken(share.rights),
         "created": output.moment(share.created),
@@ -49,11 +54,33 @@ def _told(found: Found) -> dict[str, Any]:
     }
 
 
+def _link_told(found: Linked) -> dict[str, Any]:
+    """Without its token, which is for its maker only."""
+    link = found.link
+    return {
+        "id": link.id,
+        "by": link.creator_name,
+        "space": f"{link.space_kind}:{link.space_name}",
+        "path": "/".join(found.way),
+        "with": "everybody",
+        "link": found.state.value,
+        "rights": privileges_of(link.rights),
+        "role": spoken(link.rights),
+        "created": output.moment(link.created),
+        "expires": output.moment(link.expires),
+        "note": link.note,
+        "label": link.label,
+        "password": link.password is not None,
+        "uses": link.uses,
+        "max_uses": link.max_uses,
+    }
+
+
 @command.command("expire")
 @click.argument("number", metavar="ID", type=int)
 def expire(number: int) -> None:
-    """Let the share of that id end now, and with it what was shared on the strength of it."""
-    from davshare.sharing import shares
+    """Let the share or public link of that id end now, and with it what was shared on the strength of it."""
+    from davshare.sharing import links, shares
 
     with admin.files(data_folder()) as files:
-        shares.expire(files, number)
+        (links if links.is_link(number) else shares).expire(files, number)

@@ -31,7 +31,7 @@ def command() -> None:
 @click.option("--email", default="", metavar="ADDRESS", help="E-mail address.")
 @click.option("--group", "member_of", multiple=True, metavar="GROUP", help="Put into this group; may be repeated.")
 @click.option("--admin", is_flag=True, help="May administer the server.")
-@click.option("--guest", is_flag=True, help="Has no home, and sees only what others granted.")
+@click.option("--guest", is_flag=True, help="Can make nothing in the home, and sees only what others granted.")
 @click.option("--second-factor", is_flag=True, help=_FACTOR)
 @click.option("--quota", type=Size(), help=_QUOTA)
 @click.option("--portable", is_flag=True, help=_PORTABLE)
@@ -154,6 +154,19 @@ def set_(name: str, quota: int | None, **values: Any) -> None:
         set_user(files, name, **changes)
 
 
+@command.command("handover")
+@click.argument("old", metavar="FROM")
+@click.argument("new", metavar="TO")
+@click.option("--force", is_flag=True, help="Also if it is more than the quota of TO allows.")
+@output.json_option
+def handover(old: str, new: str, force: bool, as_json: bool) -> None:
+    """Give the files, shares, groups and spaces of FROM, who leaves, to TO; both accounts stay as they are."""
+    from davshare.files.handover import hand_over
+
+    with admin.files(data_folder()) as files:
+        output.facts(hand_over(files, old, new, force=force)._asdict(), as_json)
+
+
 @command.command("disable")
 @click.argument("name")
 def disable(name: str) -> None:
@@ -236,8 +249,8 @@ def totp(name: str, remove: bool, as_json: bool) -> None:
 
     From then on the user signs in with the password directly followed by the code, or with app tokens.
     """
+    from davshare.files.sitekey import read_secret
     from davshare.identity import second_factor
-    from davshare.identity.gate import read_secret
 
     with admin.index(data_folder()) as database:
         if remove:
@@ -254,7 +267,7 @@ def totp(name: str, remove: bool, as_json: bool) -> None:
 @click.argument("name")
 def unlock(name: str) -> None:
     """Forget the failed sign-ins of a user: nobody waits because of them any more."""
-    from davshare.identity.gate import read_secret
+    from davshare.files.sitekey import read_secret
     from davshare.identity.people import user_named
     from davshare.identity.throttle import Throttle
 

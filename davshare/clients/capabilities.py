@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from davshare.clients import push, status
+from davshare.clients import ocs_notifications, push, sharing_capability, status
 from davshare.clients.call import OcsCall, OcsRoute
 from davshare.clients.ocs import Result
 
@@ -52,17 +52,19 @@ def get(call: OcsCall) -> Result:
         "extendedSupport": facts["extendedSupport"],
     }
     agent = call.headers.get("user-agent", "")
-    return Result({"version": version, "capabilities": _capabilities(facts, agent, call.site)})
+    return Result({"version": version, "capabilities": _capabilities(call, facts, agent)})
 
 
-def _capabilities(facts: dict[str, Any], agent: str, site: str) -> dict[str, Any]:
+def _capabilities(call: OcsCall, facts: dict[str, Any], agent: str) -> dict[str, Any]:
     return {
         "core": {"pollinterval": POLL, "webdav-root": "remote.php/webdav", "status": facts},
         "spaces": {"enabled": True, "version": "1.0.0", "projects": True, "share_jail": False},
         "dav": {"chunking": "1.0", **({"bulkupload": "1.0"} if sends_in_bulk(agent) else {})},
         "files": {"bigfilechunking": True, **({"tus_support": TUS} if speaks_tus(agent) else {})},
         "checksums": {"supportedTypes": ["SHA1", "MD5", "ADLER32", "SHA256"], "preferredUploadType": "SHA1"},
-        "notify_push": push.capability(site),
+        "notifications": ocs_notifications.CAPABILITY,
+        "notify_push": push.capability(call.site),
+        "files_sharing": sharing_capability.capability(call.files.settings),
     }
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from davshare.errors import DavshareError
-from davshare.files import directory, listing, view
+from davshare.files import directory, listing, placing, view
 from davshare.files.context import Connection
 from davshare.files.locate import Place
 from davshare.files.service import Files
@@ -30,6 +30,7 @@ def listed(files: Files, actor: Actor, site: str) -> list[dict[str, Any]]:
 
     :param site: scheme and host as people know them.
     """
+    placing.settle(files, actor)
     with files.db.snapshot() as connection:
         places = view.drives(connection, actor)
         owners = _owners(connection, places)
@@ -47,7 +48,7 @@ def _drive(files: Files, actor: Actor, place: Place, owner: User | None, site: s
     name = space.name if owner is None else owner.display_name or owner.name
     kind = PERSONAL if mine else PROJECT
     above = "spaces" if owner is None else "users"
-    etag = files.etag(node)
+    etag = files.etag_of(place)
     here = f"{site}{place.href}"
     found: dict[str, Any] = {
         "id": number,

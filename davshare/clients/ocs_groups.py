@@ -120,7 +120,7 @@ def join(call: OcsCall) -> Result:
     if user is None:
         raise Refused(103)
     if group.name == ADMINS:
-        people.set_user(call.files, user.name, admin=True)
+        people.set_user(call.files, user.name, admin=True, by=call.actor)
     else:
         groups.join(call.files, group.name, user.name)
     return Result()
@@ -137,7 +137,7 @@ def leave(call: OcsCall) -> Result:
         raise Refused(103)
     _demand_leaving(call, group, user)
     if group.name == ADMINS:
-        people.set_user(call.files, user.name, admin=False)
+        people.set_user(call.files, user.name, admin=False, by=call.actor)
     else:
         groups.leave(call.files, group.name, user.name)
     return Result()

@@ -10,6 +10,8 @@ from davshare.clients.call import NOBODY, OcsCall
 from davshare.clients.ocs import Refused, Result
 from davshare.clients.table import ROUTES
 from davshare.errors import BodyCut, DavshareError, Forbidden, MethodNotAllowed, NotAuthenticated, NotFound
+from davshare.files import placing
+from davshare.files.record import came_from
 from davshare.files.service import Files
 from davshare.http import origins
 from davshare.http.request import Request
@@ -78,6 +80,7 @@ class Ocs:
         return response
 
     def _carry_out(self, request: Request, segments: tuple[str, ...]) -> Result:
+        self._files.generation()  # settings count from the next call on, whoever makes it
         here = [(route, found) for there, route in self._routes if (found := matched(there, segments)) is not None]
         if not here:
             raise Refused(ocs.NOT_FOUND, _NO_CALL)
@@ -90,10 +93,13 @@ class Ocs:
             raise Forbidden("Pages of other sites may not change anything here.")
         known_by_name = not route.public or "authorization" in request.headers
         actor = self._who(request) if known_by_name else NOBODY
+        actor = came_from(actor, request.peer, request.headers.get("user-agent", ""))
         site = self._public_url or f"{request.scheme}://{request.host}"
         call = OcsCall(self._files, actor, path, arguments.read(request), request.headers, site.rstrip("/"))
         if call.limited and not route.partial:
             raise Forbidden("This app token cannot do this: it is limited to a part of what its owner may do.")
+        if known_by_name:
+            placing.settle(self._files, actor)
         return route.handler(call)
 
 

@@ -9,10 +9,13 @@ from typing import Any
 
 from davshare.clients.call import OcsCall, OcsRoute
 from davshare.clients.ocs import Refused, Result
+from davshare.files.settings import Settings
 from davshare.model.people import Group, User
-from davshare.sharing import sharees
+from davshare.sharing import guests, sharees
 
 USER, GROUP = 0, 1
+#: Shares with e-mail addresses.
+EMAIL = "4"
 _PAGE, _MOST = 200, 1000
 #: Every list that clients look for, with what there is of it here or not.
 _LISTS = ("users", "groups", "remotes", "remote_groups", "emails", "circles", "rooms")
@@ -35,20 +38,35 @@ def find(call: OcsCall) -> Result:
     kinds = [kind for number, kind in (("0", "user"), ("1", "group")) if not wanted or number in wanted]
     limit = min(int(size[:6]), _MOST)
     found = sharees.find(call.files, call.actor, given.text("search") or "", kinds, (int(page[:6]) - 1) * limit, limit)
-    return Result({"exact": _sorted(found.exact), **_sorted(found.partial)})
+    settings = call.files.settings
+    exact = _sorted(settings, found.exact)
+    if not wanted or EMAIL in wanted:
+        exact["emails"] = _invited(call, (given.text("search") or "").strip())
+    return Result({"exact": exact, **_sorted(settings, found.partial)})
 
 
-def _sorted(found: list[User | Group]) -> dict[str, list[dict[str, Any]]]:
+def _invited(call: OcsCall, text: str) -> list[dict[str, Any]]:
+    """The address that was typed, where whoever has it can be invited."""
+    if not guests.can_invite(call.files, call.actor, text):
+        return []
+    return [{"label": text, "value": {"shareType": int(EMAIL), "shareWith": text}}]
+
+
+def _sorted(settings: Settings, found: list[User | Group]) -> dict[str, list[dict[str, Any]]]:
     """Users and groups apart, and every other list."""
     return {
         **{name: [] for name in _LISTS},
-        "users": [_told(each, USER) for each in found if isinstance(each, User)],
-        "groups": [_told(each, GROUP) for each in found if isinstance(each, Group)],
+        "users": [_told(settings, each, USER) for each in found if isinstance(each, User)],
+        "groups": [_told(settings, each, GROUP) for each in found if isinstance(each, Group)],
     }
 
 
-def _told(who: User | Group, kind: int) -> dict[str, Any]:
-    return {"label": who.display_name or who.name, "value": {"shareType": kind, "shareWith": who.name}}
+def _told(settings: Settings, who: User | Group, kind: int) -> dict[str, Any]:
+    value: dict[str, Any] = {"shareType": kind, "shareWith": who.name}
+    told = sharees.additional_info(settings, who.name, who.email) if isinstance(who, User) else None
+    if told is not None:
+        value["shareWithAdditionalInfo"] = told
+    return {"label": who.display_name or who.name, "value": value}
 
 
 ROUTES = (OcsRoute("GET", "apps/files_sharing/api/v1/sharees", find),)

@@ -8,76 +8,21 @@ Where something is, is told as its way in its space: the home of ``uid_file_owne
 
 from __future__ import annotations
 
-import calendar
-import time
 from collections.abc import Sequence
-from types import EllipsisType
 
-from davshare.clients import share_told
+from davshare.clients import ocs_guests, ocs_links, share_told
 from davshare.clients.call import OcsCall, OcsRoute
 from davshare.clients.ocs import Refused, Result
+from davshare.clients.share_given import NO_PATH, NO_SHARE, address_of, expires_of, flag, number_of, rights_of, said_of
 from davshare.errors import DavshareError, Forbidden, MethodNotAllowed, NotFound
-from davshare.files import explain
-from davshare.files.context import Address, Asker
-from davshare.model.access import Rights
+from davshare.files.context import Asker
 from davshare.model.people import Group, User
-from davshare.sharing import bits, shares
+from davshare.sharing import links, shares
 from davshare.sharing.rules import BadExpiry
 from davshare.sharing.shares import Found, New, State
 
 _API = "apps/files_sharing/api/v1"
 _KINDS = {"0": "user", "1": "group"}
-_DAY = 86400
-_NO_PATH = "Wrong path, file/folder doesn't exist"
-_NO_SHARE = "Wrong share ID, share doesn't exist"
-
-
-# what was given
-
-
-def _address(call: OcsCall, path: str) -> Address:
-    """Where the path leads; from the home of the caller unless ``space_ref`` says otherwise."""
-    try:
-        return explain.address_of(f"{call.given.text('space_ref') or 'home'}/{path}")
-    except NotFound:
-        raise Refused(404, _NO_PATH) from None
-
-
-def _number(call: OcsCall) -> int:
-    text = call.path["share"]
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise Refused(404, _NO_SHARE)
-    return int(text)
-
-
-def _rights(call: OcsCall) -> Rights | None:
-    """The permissions that were given; None where none were."""
-    text = call.given.text("permissions")
-    if text is None or text == "":
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 4 and int(text) <= bits.ALL):
-        raise Refused(404, "invalid permissions")
-    if not int(text):
-        raise Refused(400, "Cannot remove all permissions")
-    return bits.rights_of(int(text))
-
-
-def _expires(call: OcsCall) -> int | EllipsisType | None:
-    """The end of the day that was given; None for an empty one, ``...`` where none was given."""
-    text = call.given.text("expireDate")
-    if text is None:
-        return ...
-    if not text:
-        return None
-    try:
-        day = time.strptime(text.partition("T")[0].partition(" ")[0], "%Y-%m-%d")
-    except ValueError:
-        raise Refused(404, "Invalid date, date format must be YYYY-MM-DD") from None
-    return calendar.timegm(day) + _DAY
-
-
-def _flag(call: OcsCall, name: str) -> bool:
-    return (call.given.text(name) or "").lower() in ("true", "1")
 
 
 # making
@@ -91,21 +36,26 @@ def create(call: OcsCall) -> Result:
     path = call.given.text("path")
     if not path:
         raise Refused(404, "Please specify a file or folder path")
-    kind = _KINDS.get(call.given.text("shareType") or "0")
+    number = call.given.text("shareType") or "0"
+    if number == "3":
+        return ocs_links.create(call, address_of(call, path))
+    if number in ocs_guests.NUMBERS:
+        return ocs_guests.create(call, address_of(call, path))
+    kind = _KINDS.get(number)
     if kind is None:
         raise Refused(400, "Unknown share type")
-    address, rights, expires = _address(call, path), _rights(call), _expires(call)
+    address, rights, expires = address_of(call, path), rights_of(call), expires_of(call)
     receiver = _receiver(call, kind)
     note = call.given.text("note") or ""
     try:
         made = shares.create(call.files, Asker(call.actor), address, New(receiver, rights, expires, note))
     except (NotFound, MethodNotAllowed):
-        raise Refused(404, _NO_PATH) from None
+        raise Refused(404, NO_PATH) from None
     except BadExpiry as error:
         raise Refused(404, error.message) from None
     except Forbidden as error:
-        raise Refused(403, _said(error)) from None
-    return Result(share_told.told(made, call.actor))
+        raise Refused(403, said_of(error)) from None
+    return Result(share_told.told(made, call))
 
 
 def _receiver(call: OcsCall, kind: str) -> User | Group:
@@ -118,11 +68,6 @@ def _receiver(call: OcsCall, kind: str) -> User | Group:
         raise Refused(404, f"Please specify a valid {kind}") from None
 
 
-def _said(error: Forbidden) -> str:
-    """The reason; where only a permission is missing, in the words that clients show."""
-    return "You are not allowed to share this" if error.condition == "need-privileges" else error.message
-
-
 # finding
 
 
@@ -132,39 +77,43 @@ def list_(call: OcsCall) -> Result:
     :raises Refused: the path leads nowhere.
     """
     path = call.given.text("path")
-    if _flag(call, "shared_with_me"):
+    linked: list[dict[str, object]] = []
+    if flag(call, "shared_with_me"):
         found = shares.received(call.files, call.actor, _states(call))
         if path:
             node = _node(call, path)
             found = [each for each in found if each.share.node == node]
     elif path:
         found = _shared(call, path)
+        linked = ocs_links.shared(call, address_of(call, path), flag(call, "subfiles"), flag(call, "reshares"))
     else:
         found = shares.made(call.files, call.actor)
+        linked = ocs_links.made(call)
     wanted = {each.strip() for each in (call.given.text("share_types") or "").split(",") if each.strip()}
     return Result(
         [
-            share_told.told(each, call.actor)
+            share_told.told(each, call)
             for each in found
             if not wanted or ("0" if each.share.kind == "user" else "1") in wanted
         ]
+        + (linked if not wanted or "3" in wanted else [])
     )
 
 
 def _shared(call: OcsCall, path: str) -> list[Found]:
-    members, everybodys = _flag(call, "subfiles"), _flag(call, "reshares")
+    members, everybodys = flag(call, "subfiles"), flag(call, "reshares")
     try:
-        return shares.shared(call.files, Asker(call.actor), _address(call, path), members, everybodys)
+        return shares.shared(call.files, Asker(call.actor), address_of(call, path), members, everybodys)
     except (NotFound, Forbidden, MethodNotAllowed):
-        raise Refused(404, _NO_PATH) from None
+        raise Refused(404, NO_PATH) from None
 
 
 def _node(call: OcsCall, path: str) -> int:
     try:
         with call.files.db.snapshot() as connection:
-            return call.files.place(connection, Asker(call.actor), _address(call, path)).found().id
+            return call.files.place(connection, Asker(call.actor), address_of(call, path)).found().id
     except (NotFound, MethodNotAllowed):
-        raise Refused(404, _NO_PATH) from None
+        raise Refused(404, NO_PATH) from None
 
 
 def _states(call: OcsCall) -> Sequence[State]:
@@ -178,7 +127,9 @@ def _states(call: OcsCall) -> Sequence[State]:
 
 def get(call: OcsCall) -> Result:
     """One share, in a list."""
-    return Result([share_told.told(shares.get(call.files, call.actor, _number(call)), call.actor)])
+    if links.is_link(number_of(call)):
+        return ocs_links.get(call, number_of(call))
+    return Result([share_told.told(shares.get(call.files, call.actor, number_of(call)), call)])
 
 
 # changing
@@ -189,7 +140,9 @@ def update(call: OcsCall) -> Result:
 
     :raises Refused: nothing is given, or it may not be.
     """
-    number, rights, expires, note = _number(call), _rights(call), _expires(call), call.given.text("note")
+    if links.is_link(number_of(call)):
+        return ocs_links.update(call, number_of(call))
+    number, rights, expires, note = number_of(call), rights_of(call), expires_of(call), call.given.text("note")
     shares.get(call.files, call.actor, number)
     if rights is None and expires is ... and note is None:
         raise Refused(400, "Wrong or no update parameter given")
@@ -198,13 +151,15 @@ def update(call: OcsCall) -> Result:
     except BadExpiry as error:
         raise Refused(404, error.message) from None
     except Forbidden as error:
-        raise Refused(403, _said(error)) from None
-    return Result(share_told.told(found, call.actor))
+        raise Refused(403, said_of(error)) from None
+    return Result(share_told.told(found, call))
 
 
 def remove(call: OcsCall) -> Result:
     """Take a share back; who has received it declines it."""
-    number = _number(call)
+    number = number_of(call)
+    if links.is_link(number):
+        return ocs_links.remove(call, number)
     share = shares.get(call.files, call.actor, number).share
     try:
         shares.revoke(call.files, Asker(call.actor), number)
@@ -226,9 +181,9 @@ def decline(call: OcsCall) -> Result:
 
 
 def _answer(call: OcsCall, state: State) -> Result:
-    number = _number(call)
+    number = number_of(call)
     shares.answer(call.files, call.actor, number, state)
-    return Result([share_told.told(shares.get(call.files, call.actor, number), call.actor)])
+    return Result([share_told.told(shares.get(call.files, call.actor, number), call)])
 
 
 # shares of other servers: there are none
@@ -244,7 +199,7 @@ def none(call: OcsCall) -> Result:
 
     :raises Refused: always.
     """
-    raise Refused(404, _NO_SHARE)
+    raise Refused(404, NO_SHARE)
 
 
 ROUTES = (

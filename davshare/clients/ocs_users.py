@@ -74,6 +74,7 @@ def add(call: OcsCall) -> Result:
             member_of=[group for group in wanted or () if group != ADMINS],
             admin=ADMINS in (wanted or ()),
             quota=limit,
+            by=call.actor,
         )
     return Result({"id": user.name})
 
@@ -165,28 +166,30 @@ def edit(call: OcsCall) -> Result:
 
 
 def _display_name(call: OcsCall, user: User, value: str) -> None:
-    people.set_user(call.files, user.name, display_name=value or user.name)
+    people.set_user(call.files, user.name, display_name=value or user.name, by=call.actor)
 
 
 def _email(call: OcsCall, user: User, value: str) -> None:
     if value and not _EMAIL(value):
         raise Refused(102)
-    people.set_user(call.files, user.name, email=value)
+    people.set_user(call.files, user.name, email=value, by=call.actor)
 
 
 def _set_quota(call: OcsCall, user: User, value: str) -> None:
-    people.set_user(call.files, user.name, quota=_quota(value))
+    people.set_user(call.files, user.name, quota=_quota(value), by=call.actor)
 
 
 def _password(call: OcsCall, user: User, value: str) -> None:
     if user.id == call.actor.user and apptokens.is_limited(call.actor):
         raise Refused(403, "A token cannot change the password of its owner.")
     with standing.answering(403):
-        people.set_password(call.files.db, user.name, value, call.files.settings.get("password.min_length"))
+        people.set_password(
+            call.files.db, user.name, value, call.files.settings.get("password.min_length"), by=call.actor
+        )
 
 
 def _second_factor(call: OcsCall, user: User, value: str) -> None:
-    people.set_user(call.files, user.name, second_factor=value.lower() in ("true", "1"))
+    people.set_user(call.files, user.name, second_factor=value.lower() in ("true", "1"), by=call.actor)
 
 
 _CHANGES: dict[str, Callable[[OcsCall, User, str], None]] = {
@@ -209,19 +212,19 @@ _ADMINS_ONLY = frozenset({"two_factor_auth_enabled"})
 
 def remove(call: OcsCall) -> Result:
     """Remove an account."""
-    people.remove_user(call.files, standing.ward_of(call, 101).name)
+    people.remove_user(call.files, standing.ward_of(call, 101).name, by=call.actor)
     return Result()
 
 
 def enable(call: OcsCall) -> Result:
     """Let somebody sign in again."""
-    people.enable(call.files, standing.ward_of(call, 101).name)
+    people.enable(call.files, standing.ward_of(call, 101).name, by=call.actor)
     return Result()
 
 
 def disable(call: OcsCall) -> Result:
     """Let nobody sign in as them."""
-    people.disable(call.files.db, standing.ward_of(call, 101).name)
+    people.disable(call.files.db, standing.ward_of(call, 101).name, by=call.actor)
     return Result()
 
 

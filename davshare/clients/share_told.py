@@ -4,36 +4,60 @@ from __future__ import annotations
 
 import mimetypes
 import time
+from collections.abc import Sequence
 from typing import Any
 
-from davshare.model.people import Actor
+from davshare.clients.call import OcsCall
 from davshare.sharing import bits
-from davshare.sharing.shares import Found
+from davshare.sharing.links import Link
+from davshare.sharing.sharees import additional_info
+from davshare.sharing.shares import Found, Share
 
 _FOLDER = "httpd/unix-directory"
 
 
-def told(found: Found, actor: Actor) -> dict[str, Any]:
+def told(found: Found, call: OcsCall) -> dict[str, Any]:
     """Everything that clients look for, with the state for whoever asks."""
-    share = found.share
-    folder = bool(share.is_folder)
+    share, actor, settings = found.share, call.actor, call.files.settings
+    receiver = additional_info(settings, share.name, share.email) if share.kind == "user" else None
     mine = actor.user in (share.sharer, share.owner)
-    path = "/" + "/".join(found.way)
     return {
-        "id": str(share.id),
+        **common(share, found.way),
         "share_type": 0 if share.kind == "user" else 1,
-        "uid_owner": share.sharer_name,
-        "displayname_owner": share.sharer_display_name or share.sharer_name,
-        "additional_info_owner": None,
-        "permissions": bits.bits_of(share.rights, folder),
+        "additional_info_owner": additional_info(settings, share.sharer_name, share.sharer_email),
+        "permissions": bits.bits_of(share.rights, bool(share.is_folder)),
         "can_edit": mine,
         "can_delete": mine,
+        "share_with": share.name,
+        "share_with_displayname": share.display_name or share.name,
+        "share_with_additional_info": receiver,
+        "state": int(found.state),
+    }
+
+
+def common(share: Share | Link, way: Sequence[str]) -> dict[str, Any]:
+    """What is told of everything that is shared, in the order in which it is told."""
+    folder, path = bool(share.is_folder), "/" + "/".join(way)
+    sharer, shown = (
+        (share.creator_name, share.creator_display_name)
+        if isinstance(share, Link)
+        else (share.sharer_name, share.sharer_display_name)
+    )
+    return {
+        "id": str(share.id),
+        "share_type": None,
+        "uid_owner": sharer,
+        "displayname_owner": shown or sharer,
+        "additional_info_owner": None,
+        "permissions": 0,
+        "can_edit": False,
+        "can_delete": False,
         "stime": share.created,
         "parent": None,
         "expiration": day_of(share.expires),
         "token": None,
-        "uid_file_owner": share.owner_name or share.sharer_name,
-        "displayname_file_owner": share.owner_display_name or share.owner_name or share.sharer_display_name,
+        "uid_file_owner": share.owner_name or sharer,
+        "displayname_file_owner": share.owner_display_name or share.owner_name or shown,
         "note": share.note,
         "label": None,
         "path": path,
@@ -48,10 +72,10 @@ def told(found: Found, actor: Actor) -> dict[str, Any]:
         "file_target": path,
         "item_size": share.size,
         "item_mtime": share.mtime_ns // 1_000_000_000,
-        "share_with": share.name,
-        "share_with_displayname": share.display_name or share.name,
+        "share_with": None,
+        "share_with_displayname": None,
         "share_with_additional_info": None,
-        "state": int(found.state),
+        "state": 0,
         "mail_send": 0,
         "hide_download": 0,
         "attributes": None,

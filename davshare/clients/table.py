@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from davshare.clients import app_passwords, capabilities, ocs_groups, ocs_sharees, ocs_shares, ocs_users
+from davshare.clients import (
+    app_passwords,
+    capabilities,
+    ocs_groups,
+    ocs_notifications,
+    ocs_sharees,
+    ocs_shares,
+    ocs_users,
+)
 from davshare.clients.call import OcsRoute
 
 ROUTES: tuple[OcsRoute, ...] = (
@@ -12,4 +20,5 @@ ROUTES: tuple[OcsRoute, ...] = (
     *app_passwords.ROUTES,
     *ocs_shares.ROUTES,
     *ocs_sharees.ROUTES,
+    *ocs_notifications.ROUTES,
 )

@@ -1,8 +1,9 @@
 """Finished answers to PROPFIND, given again while nothing has changed.
 
 Only where nothing but a change of the index or of the folder on disk can make
-another answer: in a space that is the asker's own, without locks that run out
-and without properties that follow the clock or the disk.
+another answer: in a space that is the asker's own, without locks that run out,
+without what was received, which may end, and without properties that follow
+the clock or the disk.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from davshare.files.context import Address
 from davshare.files.locate import Place
 from davshare.files.view import Target
 from davshare.http.responses import Response
+from davshare.model.people import Visit
 
 #: Values that change without a change of the index: free space, grants that end, locks that run out.
 CLOCKED = frozenset((DAV, name) for name in ("quota-available-bytes", "acl", "inherited-acl-set"))
@@ -33,6 +35,7 @@ class Key(NamedTuple):
     admin: bool
     mask: int
     node: int | None
+    visit: Visit | None
     address: Address
     depth: str
     document: bytes
@@ -53,7 +56,7 @@ def key(x: Exchange) -> Key | None:
     if document is None or len(document) > _BODY:
         return None
     actor = x.actor
-    return Key(actor.user, actor.admin, actor.mask, actor.node, x.address, depth, document, x.preferences)
+    return Key(actor.user, actor.admin, actor.mask, actor.node, actor.visit, x.address, depth, document, x.preferences)
 
 
 def find(x: Exchange, wanted: Key) -> Response | None:
@@ -71,17 +74,15 @@ def find(x: Exchange, wanted: Key) -> Response | None:
     return Response(response.status, response.headers.copy(), response.body)
 
 
-def keep(
-    x: Exchange, wanted: Key, version: int, target: Target, asked: Asked, locked: bool, response: Response
-) -> None:
+def keep(x: Exchange, wanted: Key, version: int, target: Target, asked: Asked, loose: bool, response: Response) -> None:
     """Remember an answer that was made after ``version``.
 
-    :param locked: whether there are locks in the space.
+    :param loose: whether there are locks in the space, and the answer shows them, or something that was received.
     """
     body = response.body
     if not isinstance(target, Place) or not isinstance(body, bytes) or len(body) > _ANSWER:
         return
-    lasting = CLOCKED.isdisjoint(asked.names) and not (locked and tells_locks(asked))
+    lasting = CLOCKED.isdisjoint(asked.names) and not loose
     if lasting and target.sight is None and guard.rules(x.actor, target.space):
         x.files.memory.put(version, wanted, _Finished(target, response), len(body))
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from davshare.dav import (
     acl,
     answers,
+    archive,
     bulk,
     get,
     lock,
@@ -25,7 +26,7 @@ from davshare.dav import (
 )
 from davshare.dav.exchange import Exchange
 from davshare.errors import Conflict, DavshareError, MethodNotAllowed, NotFound, NotImplementedHere, PreconditionFailed
-from davshare.files import methods
+from davshare.files import methods, placing
 from davshare.files.locate import Place
 from davshare.files.reading import Waits
 from davshare.files.view import Target
@@ -89,6 +90,10 @@ class Dav:
             return tus.respond(x)
         if _is_for_preview(x):
             raise NotFound
+        if placing.pending(x.files, x.actor):
+            if not x.patient:
+                raise Waits
+            placing.settle(x.files, x.actor)
         try:
             return self._respond(x)
         except (NotFound, Conflict):
@@ -132,6 +137,8 @@ class Dav:
         if not isinstance(target, Place):
             return self._browse(x, target)
         node = target.found()
+        if node.is_folder and archive.is_asked(x):
+            return archive.handle(x)
         if x.header is not None and not x.patient:
             raise Waits
         if x.conditional:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from davshare.dav import if_header, xml
 from davshare.dav.if_header import Condition, IfHeader
 from davshare.errors import BadGateway, BadRequest, DavshareError, NotFound, PreconditionFailed
-from davshare.files import locking, reconcile
+from davshare.files import locking, placing, reconcile
 from davshare.files.context import Address, Asker, Connection
 from davshare.files.locate import Place
 from davshare.files.lookup import unchanged_since
@@ -23,6 +23,7 @@ from davshare.http.request import BytesBody, EmptyBody, Request
 from davshare.model import names
 from davshare.model.people import Actor
 
+_SYNC_TOKENS = ("urn:davshare:sync:", "urn:davshare:home:")
 PREFERENCES = ("return=minimal", "return=representation", "depth-noroot")
 
 
@@ -113,10 +114,12 @@ class Exchange:
         target = self.files.glimpse(self.asker, self.address)
         if isinstance(target, Place) and (target.rights or target.passages):
             reconcile.notice(self.files, target)
+        # What is real goes before what was received.
+        placing.settle(self.files, self.actor)
 
     def note_listing(self, place: Place) -> None:
         """Whoever compares ETags, and asks for no tokens, begins at the root: how far it now knows the space."""
-        if place.is_root:
+        if place.is_root and place.mount.received is None:
             root = place.chain[0]
             self.told[place.space.id] = max(root.stamp, root.seq)
 
@@ -203,7 +206,7 @@ def state(x: Exchange, connection: Connection, address: Address) -> tuple[str | 
     """ETag and time (seconds) of what is at an address; None where nothing is."""
     target = _target(x, connection, address)
     if isinstance(target, Place) and target.node is not None:
-        return x.files.etag(target.node), target.node.mtime_ns // 1_000_000_000
+        return x.files.etag_of(target), target.node.mtime_ns // 1_000_000_000
     return None, None
 
 
@@ -220,7 +223,7 @@ def _holds(x: Exchange, connection: Connection, tag: str | None, condition: Cond
     target = _target(x, connection, address)
     if not isinstance(target, Place):
         return False
-    if condition.token is not None and condition.token.startswith("urn:davshare:sync:"):
+    if condition.token is not None and condition.token.startswith(_SYNC_TOKENS):
         return unchanged_since(x.files, connection, target, condition.token)
     found = locking.covering(connection, target.chain, int(time.time()))
     return any(lock.token == condition.token for lock in found if target.node is not None or lock.infinite)

@@ -50,7 +50,7 @@ SHIELD = [
 
 def handle(x: Exchange, place: Place) -> Response:
     """The file at ``place``, or the parts of it that are asked for."""
-    plain = _SPECIAL.isdisjoint(x.headers)
+    plain = _SPECIAL.isdisjoint(x.headers) and not x.request.query
     ready = place.ready
     if plain and isinstance(ready, Ready) and x.files.store(place.space).still(ready.path, ready.facts):
         return _told(x, ready)
@@ -91,7 +91,8 @@ def _headers(x: Exchange, content: Content, kind: str) -> list[tuple[str, str]]:
         ("Cache-Control", "private, no-cache"),
         *SHIELD,
     ]
-    if not kind.startswith(_INLINE):
+    # A query that asks for a download gets one of what could be shown, too.
+    if not kind.startswith(_INLINE) or x.request.query == "download":
         headers.append(("Content-Disposition", f"attachment; filename*=UTF-8''{quote(content.node.name, safe='')}"))
     checksum = digests.oc_checksum(reading.known_checksums(x.files, content.node))
     if checksum:

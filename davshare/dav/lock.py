@@ -62,10 +62,10 @@ def _lockinfo(data: bytes) -> tuple[bool, str]:
 
 def _timeout(x: Exchange) -> int:
     """Seconds to grant: what was asked, up to the maximum (RFC 4918 section 10.7)."""
-    longest: int = x.files.settings.get("lock.max_seconds")
+    longest: int = x.files.settings.get("locks.max_timeout")
     text = x.headers.get("timeout")
     if text is None:
-        usual: int = x.files.settings.get("lock.default_seconds")
+        usual: int = x.files.settings.get("locks.default_timeout")
         return min(longest, usual)
     for part in text.split(","):
         part = part.strip()

@@ -45,6 +45,8 @@ class Page:
         """
         place, asked = self._scope.place, self._asked
         plain = place.sight is None and place.passages is None and bool(place.rights & Permission.READ)
+        # Folders above what was received change with it.
+        plain = plain and not (place.mounts is not None and place.holds_received)
         locked = bool(self._scope.locks) and tells_locks(asked)
         # Numbers of before the snapshot: one that was raised meanwhile must not stand for what is older than it.
         known = self._x.actor.generation > 0 and (self._learnt >= 0 or not self._checked)

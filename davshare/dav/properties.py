@@ -15,12 +15,17 @@ from time import gmtime, strftime
 from davshare.dav.acl_properties import acl, acl_restrictions, inherited_acl_set, supported_privilege_set
 from davshare.dav.scope import Scope, Value, principal_url, privileges
 from davshare.dav.xml import DAV, MICROSOFT, NC, OC, Name, empty, escape, href
-from davshare.files import guard, listing, lookup, methods
+from davshare.files import guard, listing, methods
+from davshare.files.context import Connection
 from davshare.files.listing import Lock
+from davshare.files.locate import Place
+from davshare.files.locking import is_of
+from davshare.files.reshares import SHARING
+from davshare.files.service import Files
 from davshare.http.conditions import http_date
-from davshare.model import names
 from davshare.model.access import Permission, Rights
 from davshare.model.nodes import FOLDER, Node
+from davshare.model.people import Actor
 from davshare.sharing.kinds import Kinds
 
 COLLECTION = "<d:collection/>"
@@ -54,7 +59,9 @@ def getlastmodified(scope: Scope) -> Value:
 
 def getetag(scope: Scope) -> Value:
     """Exactly the ETag header."""
-    epoch = scope.files.epoch
+    epoch, mounts = scope.files.epoch, scope.place.mounts
+    if mounts is not None:
+        return lambda node: mounts.etag(epoch, node)
     return lambda node: f'"{epoch:x}.{node.id:x}.{node.stamp:x}"'
 
 
@@ -101,7 +108,14 @@ def lockdiscovery(scope: Scope) -> Value:
     """All locks that cover the resource, indirect ones too."""
     if not scope.locks:
         return lambda node: ""
-    return lambda node: "".join(activelock(lock, scope.locks.root(lock)) for lock in scope.locks.on(scope.above, node))
+    actor, locks = scope.actor, scope.locks
+
+    def told(node: Node) -> str:
+        # Who comes by a link is not told who has the locks of others.
+        found = [(lock, actor.visit is None or is_of(lock, actor)) for lock in locks.on(scope.above, node)]
+        return "".join(activelock(lock if mine else lock._replace(owner=""), locks.root(lock)) for lock, mine in found)
+
+    return told
 
 
 def activelock(lock: Lock, root: str, left: int | None = None) -> str:
@@ -193,7 +207,7 @@ def add_member(scope: Scope) -> Value:
     def told(node: Node) -> str | None:
         if node.kind != FOLDER:
             return None
-        return href(names.href((*scope.place.mount.base, *listing.way(scope.connection, node)), True))
+        return href(scope.place.href_of(listing.chain(scope.connection, node)))
 
     return told
 
@@ -205,7 +219,9 @@ def win32_last_modified(scope: Scope) -> Value:
 
 def sync_token(scope: Scope) -> Value:
     """RFC 6578 section 4."""
-    token = lookup.sync_token_of(scope.files, scope.connection, scope.place)
+    if scope.place.mounts is not None:
+        return lambda node: scope.sync_token_of(node) if node.kind == FOLDER else None
+    token = scope.sync_token
     return lambda node: token if node.kind == FOLDER else None
 
 
@@ -253,23 +269,40 @@ def oc_permissions(scope: Scope) -> Value:
 
     G read; W overwrite a file; C and K make files and folders in a folder;
     D, N and V delete, rename and move, which is a right on the folder that
-    holds it.  Sharing (R) is not for these clients to do.
+    holds it: of what was received that is the receiver's.  S and M: it was
+    received, or is in something that was.  R: may be shared.
     """
     place, top = scope.place, scope.place.chain[-1]
-    held = guard.rights(scope.connection, scope.actor, place.space, place.chain[:-1]) if len(place.chain) > 1 else 0
+    held, received = rights_on_folder(scope.connection, scope.actor, place), place.mount.received is not None
+    sharing = scope.files.settings.get("sharing.enabled")
 
     def told(node: Node) -> str:
-        if node.id == top.id:
-            return letters(scope.rights(node), held, node.kind == FOLDER)
-        return letters(scope.rights(node), scope.rights_above(node), node.kind == FOLDER)
+        rights = scope.rights(node) if sharing and node.parent else scope.rights(node) & ~SHARING
+        above = held if node.id == top.id else scope.rights_above(node)
+        return letters(rights, above, node.kind == FOLDER, received)
 
     return told
 
 
-@lru_cache(maxsize=256)
-def letters(rights: Rights, above: Rights, folder: bool) -> str:
+def letters_of(files: Files, connection: Connection, actor: Actor, place: Place) -> str:
+    """The same letters for a file at a place."""
+    rights = place.rights if files.settings.get("sharing.enabled") else place.rights & ~SHARING
+    return letters(rights, rights_on_folder(connection, actor, place), False, place.mount.received is not None)
+
+
+def rights_on_folder(connection: Connection, actor: Actor, place: Place) -> Rights:
+    """What the asker may do with the folder that holds a place."""
+    if place.is_root:
+        return Permission.NONE if place.mount.outer is None else place.mount.outer.rights
+    return guard.rights(connection, actor, place.space, place.chain[:-1])
+
+
+@lru_cache(maxsize=512)
+def letters(rights: Rights, above: Rights, folder: bool, received: bool = False) -> str:
     """The letters for rights on something, and on the folder that holds it."""
-    found = "G" if rights & Permission.READ else ""
+    found = "SM" if received else ""
+    found += "R" if rights & SHARING else ""
+    found += "G" if rights & Permission.READ else ""
     if above & Permission.UNBIND:
         found += "DNV" if above & Permission.BIND else "D"
     if folder:
@@ -289,7 +322,8 @@ def oc_data_fingerprint(scope: Scope) -> Value:
 
 def oc_share_types(scope: Scope) -> Value:
     """Whether it is shared with users (0) or groups (1), for those who shared it or may see who has access."""
-    kinds, top = Kinds(scope.connection, scope.actor), scope.place.chain[-1].id
+    kinds = scope.known.kinds if scope.known is not None else None
+    kinds, top = kinds or Kinds(scope.connection, scope.actor), scope.place.chain[-1].id
 
     def told(node: Node) -> str:
         found = kinds.of(node, scope.rights(node), node.id == top)
@@ -307,7 +341,7 @@ def oc_owner_id(scope: Scope) -> Value:
 
 def oc_owner_display_name(scope: Scope) -> Value:
     """The name of that account that others see."""
-    name = listing.owner_display_name(scope.connection, scope.place)
+    name = scope.owner_display_name
     told = None if name is None else escape(name)
     return lambda node: told
 

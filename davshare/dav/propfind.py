@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from itertools import chain
 from tempfile import TemporaryFile
@@ -11,13 +12,14 @@ from typing import NamedTuple
 
 from davshare.dav import answers, xml
 from davshare.dav.exchange import Exchange
+from davshare.dav.mounted import MountPage
 from davshare.dav.page import CHECKSUMS, Page
 from davshare.dav.render import Asked, Renderer
 from davshare.dav.scope import Scope
 from davshare.dav.virtual import Describer
 from davshare.dav.xml import DAV, Name
 from davshare.errors import BadRequest, Forbidden
-from davshare.files import guard, listing, view
+from davshare.files import guard, listing, locate, view
 from davshare.files.context import Address, Connection
 from davshare.files.locate import Place
 from davshare.files.view import Virtual
@@ -96,11 +98,12 @@ def handle(x: Exchange) -> Response:
             raise Forbidden("Depth infinity is switched off here.", condition="propfind-finite-depth")
         found = Listing(x, connection, asked, depth, learnt)
         response = answer(x, pieces_of(found.parts(target)))
+        loose = (found.locked and answers.tells_locks(asked)) or (isinstance(target, Place) and target.holds_received)
     if depth != "infinity" and isinstance(target, Place):
         x.note_listing(target)
     wanted = answers.key(x)
     if wanted is not None:
-        answers.keep(x, wanted, version, target, asked, found.locked, response)
+        answers.keep(x, wanted, version, target, asked, loose, response)
     return response
 
 
@@ -217,7 +220,7 @@ class Listing:
         renderer = Renderer(scope, self._asked, self._minimal)
         if rooted:
             dead = listing.dead(self._connection, node.id) if self._asked.dead and not limited else {}
-            yield renderer.response(node, place.href, dead)
+            yield renderer.response(place.seen, place.href, dead)
         deeper = self._depth != "0" if members is None else members
         if node.is_folder and deeper and limited:
             yield from self._way(place, node)
@@ -260,7 +263,7 @@ class Listing:
             members, base, scope.above, dead, scope.checksums = stack[-1]
             for node in members:
                 if sight is not None and not sight.reads(node):
-                    way = [each.name for each in (*scope.above, node)[1:]]
+                    way = [each.name for each in (*scope.above, node)[place.mount.above + 1 :]]
                     yield from self.apart((*place.mount.base, *way), node)
                     continue
                 href = f"{base}{quoted(node.name)}/" if node.kind else base + quoted(node.name)
@@ -270,6 +273,21 @@ class Listing:
                     break
             else:
                 stack.pop()
+                yield from self._received(place, scope.above, base)
+
+    def _received(self, place: Place, above: tuple[Node, ...], base: str) -> Iterator[str]:
+        """What the asker has received and sees as members of a folder of their home."""
+        found = () if place.mounts is None else place.mounts.in_folder(above[-1].id)
+        if not found:
+            return
+        folder = replace(place, chain=above)
+        if self._depth == "infinity":
+            for each in found:
+                yield from self._real(locate.at_mount(self._connection, self._x.actor, folder, each), True, True)
+        else:
+            page = MountPage(self._x, self._connection, self._asked, self._minimal)
+            yield from page.texts(folder, found, base)
+            self.locked = self.locked or page.locked
 
     def _open(self, place: Place, folder: Node, base: str, above: tuple[Node, ...]) -> _Level:
         """What is needed to list one folder: a fixed number of statements."""

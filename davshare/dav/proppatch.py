@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from davshare.dav import xml
 from davshare.dav.exchange import Exchange
 from davshare.dav.properties import LIVE, SETTABLE
+from davshare.dav.visiting import NAMES
 from davshare.dav.xml import DAV, MICROSOFT, OC, Name
 from davshare.errors import BadRequest, DavshareError, Forbidden, InsufficientStorage, UnsupportedMediaType
 from davshare.files import properties
@@ -21,7 +22,7 @@ _CHECKSUMS = (OC, "checksums")
 #: Properties by which clients set the time of modification.
 _TIMES = frozenset({(DAV, "lastmodified"), (DAV, "getlastmodified"), (MICROSOFT, "Win32LastModifiedTime")})
 #: DAV: names that are live here or would be misleading as dead properties.
-_PROTECTED = frozenset(LIVE) - SETTABLE - _TIMES | {
+_PROTECTED = frozenset(LIVE) - SETTABLE - _TIMES | NAMES | {
     (DAV, name)
     for name in (
         "acl", "acl-restrictions", "inherited-acl-set", "group", "supported-privilege-set", "principal-URL",

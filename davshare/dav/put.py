@@ -9,7 +9,7 @@ from contextlib import suppress
 from davshare.dav import get, properties
 from davshare.dav.exchange import Exchange
 from davshare.errors import BadRequest, Conflict, MethodNotAllowed, NotFound, UnsupportedMediaType
-from davshare.files import guard, tree, upload
+from davshare.files import tree, upload
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
 from davshare.files.upload import Sent, Stored
@@ -113,8 +113,7 @@ def permissions(x: Exchange, address: Address) -> str:
             return ""
         if not isinstance(place, Place):
             return ""
-        above = guard.rights(connection, x.actor, place.space, place.chain[:-1]) if len(place.chain) > 1 else 0
-        return properties.letters(place.rights, above, False)
+        return properties.letters_of(x.files, connection, x.actor, place)
 
 
 def accepted(sent: Sent) -> list[tuple[str, str]]:

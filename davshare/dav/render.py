@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from davshare.dav import visiting
 from davshare.dav.properties import ALLPROP, BY_KIND, LIVE, SETTABLE, VARYING, WAY
 from davshare.dav.scope import REFUSED, Scope, Value
 from davshare.dav.xml import DAV, Name, empty, escape, tag
@@ -62,17 +63,19 @@ class Renderer:
             names = tuple(LIVE)
         self._columns = [self._column(name, scope) for name in dict.fromkeys(names)]
         self._names = frozenset(names)
-        self._quick = asked.kind != "propname" and VARYING.isdisjoint(names)
+        self._quick = asked.kind != "propname" and VARYING.isdisjoint(names) and visiting.NAMES.isdisjoint(names)
         self._plans: dict[int, _Plan] = {}
         self._constant = BY_KIND if scope.locks else BY_KIND | {(DAV, "lockdiscovery")}
         if scope.place.sight is not None:
             self._constant -= {(DAV, "current-user-privilege-set")}
+        if scope.place.mounts is not None:
+            self._constant -= {(DAV, "sync-token")}
         #: What allprop implies is not missing where it is not defined.
         self._implied = frozenset(empty(name) for name in ALLPROP if name not in asked.names)
 
     @staticmethod
     def _column(name: Name, scope: Scope) -> _Column:
-        factory = None if scope.limited and name not in WAY else LIVE.get(name)
+        factory = None if scope.limited and name not in WAY else visiting.live(scope, name)
         start, end = tag(name)
         return _Column(name, None if factory is None else factory(scope), f"<{start}>", f"</{end}>", empty(name))
 

@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 from davshare.dav import principals, propfind, xml
 from davshare.dav.exchange import Exchange
+from davshare.dav.homesync import HomeReport
 from davshare.dav.render import Asked
 from davshare.dav.treesync import TreeReport
 from davshare.dav.viewsync import ViewReport
 from davshare.dav.xml import DAV
 from davshare.errors import BadRequest, Forbidden, MethodNotAllowed, UnsupportedMediaType
-from davshare.files import lookup, methods
+from davshare.files import lookup, methods, mountsync
 from davshare.files.locate import Place
 from davshare.files.sync import Changes
 from davshare.files.view import Virtual
@@ -61,7 +62,7 @@ def handle(x: Exchange) -> Response:
         target = x.files.target(connection, x.asker, x.address)
         if isinstance(target, Place):
             target.found()
-        if xml.name_of(root) in principals.REPORTS:
+        if xml.name_of(root) in principals.REPORTS and x.actor.visit is None:
             return principals.handle(x, connection, target, root, depth)
         if xml.name_of(root) != (DAV, "sync-collection"):
             raise Forbidden("This report is not known here.", condition="supported-report")
@@ -73,11 +74,18 @@ def handle(x: Exchange) -> Response:
                 raise MethodNotAllowed(methods.of(target.node, target.space), "Only collections have this report.")
             propfind.readable(target)
         x.asker.check(connection)
+        if isinstance(target, Virtual) and x.actor.visit is not None:
+            raise Forbidden("There is nothing to be followed here.", condition="supported-report")
         if isinstance(target, Virtual):
             view_parts = ViewReport(x, connection, target, question.asked).parts(
                 question.token, question.deep, question.limit
             )
             return propfind.answer(x, propfind.pieces_of(view_parts))
+        if mountsync.concerns(target, question.token):
+            home_parts = HomeReport(x, connection, target, question.asked).parts(
+                question.token, question.deep, question.limit
+            )
+            return propfind.answer(x, propfind.pieces_of(home_parts))
         since = tokens.parse(question.token) if question.token else None
         if question.token and since is None:
             raise Forbidden("The sync token is none of ours.", condition="valid-sync-token")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from davshare.dav.xml import privilege
-from davshare.files import access, listing
+from davshare.files import access, listing, lookup, mountsync
 from davshare.files.access import Told
 from davshare.files.context import Connection
 from davshare.files.listing import Locks
@@ -18,6 +18,8 @@ from davshare.model import names
 from davshare.model.access import PRIVILEGES, Permission, Rights
 from davshare.model.nodes import Node
 from davshare.model.people import Actor
+from davshare.model.tokens import SyncToken
+from davshare.sharing.kinds import Kinds
 
 #: The content of a property's element; None where it is not defined.
 Value = Callable[[Node], str | None]
@@ -25,6 +27,14 @@ Value = Callable[[Node], str | None]
 REFUSED: Final = "\0"
 #: Folders whose members' grants are remembered at a time.
 _REMEMBERED = 256
+
+
+class Known(NamedTuple):
+    """What was read for many places at once: by the ids of their spaces."""
+
+    owners: Mapping[int, tuple[str, str]] = {}
+    kinds: Kinds | None = None
+    heads: Mapping[int, int] = {}
 
 
 @dataclass(slots=True)
@@ -42,6 +52,7 @@ class Scope:
     locks: Locks
     above: tuple[Node, ...] = ()
     checksums: Mapping[int, Mapping[str, bytes]] = field(default_factory=dict)
+    known: Known | None = None
     _said: dict[int, dict[int, list[Told]]] = field(default_factory=dict)
 
     @property
@@ -61,7 +72,32 @@ class Scope:
     @property
     def owner(self) -> str | None:
         """The account that owns the space, if it has an owner."""
+        if self.known is not None:
+            return self.known.owners.get(self.place.space.id, (None, None))[0]
         return listing.owner_name(self.connection, self.place)
+
+    @property
+    def owner_display_name(self) -> str | None:
+        """The name of that account that others see."""
+        if self.known is not None:
+            return self.known.owners.get(self.place.space.id, (None, None))[1]
+        return listing.owner_display_name(self.connection, self.place)
+
+    @property
+    def sync_token(self) -> str:
+        """The sync token of the collection at the place."""
+        head = None if self.known is None else self.known.heads.get(self.place.space.id)
+        if head is not None:
+            return str(SyncToken(self.files.epoch, self.place.space.id, head))
+        return lookup.sync_token_of(self.files, self.connection, self.place)
+
+    def sync_token_of(self, node: Node) -> str:
+        """The same of a folder at or below a place in whose folders something was received."""
+        chain = self.place.chain if node.id == self.place.chain[-1].id else (*self.way(node), node)
+        folder = replace(self.place, chain=tuple(chain))
+        if folder.holds_received and folder.mount.received is None:
+            return mountsync.present(self.files, self.connection, folder)
+        return lookup.sync_token_of(self.files, self.connection, folder)
 
     def way(self, node: Node) -> Sequence[Node]:
         """The folders that hold a node, the root of the space first."""
@@ -73,7 +109,7 @@ class Scope:
 
     def url(self, way: Sequence[Node]) -> str:
         """The URL of the last of some folders that lie in each other, the root of the space first."""
-        return names.href((*self.place.mount.base, *[each.name for each in way[1:]]), True)
+        return self.place.href_of(way)
 
     def said(self, node: Node) -> list[Told]:
         """What a node itself says about people: one statement for all members of a folder."""

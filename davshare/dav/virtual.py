@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
+from davshare.dav import visiting
 from davshare.dav.acl_properties import RESTRICTIONS, supported_privileges
 from davshare.dav.properties import COLLECTION, REPORTS, SUPPORTED_LOCK, live_told, methods_told
 from davshare.dav.render import NOT_FOUND, OK, Asked
@@ -73,6 +75,8 @@ class Describer:
             (DAV, "supported-method-set"): lambda: methods_told(methods.VIRTUAL),
             (DAV, "sync-token"): lambda: token(self.files, self.connection, self.actor, virtual),
         }
+        if self.actor.visit is not None:
+            values |= {name: partial(str, text) for name, text in visiting.top(self.actor).items()}
         values[DAV, "supported-live-property-set"] = lambda: live_told(tuple(values))
         if virtual.principal is not None:
             values[DAV, "principal-URL"] = lambda: href(virtual.href)

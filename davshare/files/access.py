@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, Forbidden, NotFound
-from davshare.files import guard, locking, reshares, writer
+from davshare.files import guard, locking, record, reshares, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
@@ -118,6 +118,7 @@ def _cut(tx: Transaction, found: Iterable[Share]) -> list[int]:
     for share, node, rights, expires in reshares.fallen(tx.connection, found):
         old = grants.get(tx.connection, node.id, share.principal)
         if not rights or (expires is not None and expires <= time.time()):
+            record.share(tx.connection, "end", None, node, share.principal)
             _drop(tx, node, share.principal, False)
         elif old is not None:
             grants.put(tx.connection, Grant(node.id, share.principal, False, rights, expires))
@@ -131,6 +132,7 @@ def forget_sharer(tx: Transaction, user: int) -> None:
     for share in shares.sharing(tx.connection, user):
         node = nodes.get(tx.connection, share.node)
         if share.sharer == user and node is not None:
+            record.share(tx.connection, "end", None, node, share.principal)
             drop(tx, node, share.principal)
 
 
@@ -261,6 +263,7 @@ def expire(files: Files) -> bool:
             for grant in over:
                 node = nodes.get(tx.connection, grant.node)
                 if node is not None and node.space == number and grant in grants.of_node(tx.connection, node.id):
+                    record.share_ends(tx.connection, node, grant.principal)
                     drop(tx, node, grant.principal, grant.deny)
 
         files.committer.run(work, [number])

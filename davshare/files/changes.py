@@ -7,9 +7,10 @@ from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 from davshare.errors import Forbidden, NotFound
-from davshare.files import lookup, view
+from davshare.files import lookup, mountsync, view
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
+from davshare.files.mountsync import Above, Gone, HomeChanges, Shown
 from davshare.files.service import Files
 from davshare.files.steps import Change
 from davshare.files.sync import Changes
@@ -85,6 +86,9 @@ def now(files: Files, connection: Connection, actor: Actor, address: tuple[str, 
     :raises NotFound: nothing is there that the actor may follow.
     """
     target = _target(files, connection, actor, address)
+    if isinstance(target, Place) and mountsync.concerns(target, ""):
+        heads = spaces.heads(connection, mountsync.spaces_of(target))
+        return Page([], mountsync.present(files, connection, target), False, heads)
     if isinstance(target, Place):
         return Page([], lookup.sync_token_of(files, connection, target), False, _heads(connection, [target]))
     token = present(files, connection, actor, target)
@@ -98,6 +102,10 @@ def since(files: Files, connection: Connection, actor: Actor, address: tuple[str
     :raises Forbidden: the token is not usable (``valid-sync-token``); the follower has to begin anew.
     """
     target = _target(files, connection, actor, address)
+    if isinstance(target, Place) and mountsync.concerns(target, text):
+        home = HomeChanges(files, connection, actor, target, text, limit=limit)
+        told = list(_at_home(files, target, home))
+        return Page(told, home.token, home.truncated, spaces.heads(connection, tuple(home.spaces)))
     if isinstance(target, Place):
         token = tokens.parse(text) if text else None
         if text and token is None:
@@ -138,6 +146,21 @@ def _everywhere(files: Files, changes: ViewChanges) -> Iterator[Told]:
             yield from _present(files, "created" if item.new else "modified", place, (), node, whole)
 
 
+def _at_home(files: Files, place: Place, changes: HomeChanges) -> Iterator[Told]:
+    """What has changed in a folder of a home, and in what was received."""
+    for item in changes:
+        if isinstance(item, Gone):
+            reason: Literal["moved", "gone"] = "moved" if changes.seen(item.node) else "gone"
+            yield Told("removed", _space(place), _path(place, item.path), item.node, item.folder, reason=reason)
+        elif isinstance(item, Shown):
+            kind: Happened = "created" if item.new else "modified"
+            yield from _present(files, kind, item.place, (), item.place.seen, True)
+        elif isinstance(item, Above):
+            yield from _present(files, "modified", place, item.path, item.node, True)
+        else:
+            yield from _inside(files, item.place, item.changes, item.told)
+
+
 def _inside(files: Files, place: Place, changes: Changes, told: Iterable[Change]) -> Iterator[Told]:
     """What has changed below a place."""
     sight = place.sight
@@ -157,13 +180,15 @@ def _present(
     """What is there.  That something has changed in a folder that only leads somewhere is nobody's business."""
     told = Told(kind, _space(place), _path(place, path), node.id, node.is_folder)
     if whole:
-        yield told._replace(etag=files.etag(node), size=node.size)
+        etag = files.etag(node) if place.mounts is None else place.mounts.etag(files.epoch, node)
+        yield told._replace(etag=etag, size=node.size)
     elif kind != "modified":
         yield told
 
 
 def _space(place: Place) -> str:
-    return "/".join(place.mount.base[1:])
+    outer = place.mount.outer
+    return "/".join((place if outer is None else outer).mount.base[1:])
 
 
 def _path(place: Place, below: Sequence[str]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
 from davshare.errors import BadRequest, NotFound
-from davshare.files import access, directory, guard
+from davshare.files import access, directory, guard, listing
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
 from davshare.files.service import Files
@@ -15,6 +15,7 @@ from davshare.index import people
 from davshare.index.database import Connection
 from davshare.model import names
 from davshare.model.access import BY_PRIVILEGE, ROLES, Permission, Rights, rights_of
+from davshare.model.nodes import Node
 from davshare.model.people import Actor, Group, User
 
 
@@ -118,8 +119,7 @@ def _told(place: Place, reason: guard.Reason, who: dict[int, User | Group]) -> C
 def _where(place: Place, node: int) -> tuple[str, bool]:
     """The address of one of the nodes of a place's chain, and whether it is above the place."""
     depth = [each.id for each in place.chain].index(node)
-    way = [each.name for each in place.chain[1 : depth + 1]]
-    return names.href((*place.mount.base, *way), place.chain[depth].is_folder), depth < len(place.chain) - 1
+    return place.href_of(place.chain[: depth + 1]), depth < len(place.chain) - 1
 
 
 def listed(connection: Connection, place: Place) -> list[Considered]:
@@ -130,6 +130,27 @@ def listed(connection: Connection, place: Place) -> list[Considered]:
         for node in reversed(place.chain)
         for told in said.get(node.id, [])
     ]
+
+
+class Seen(NamedTuple):
+    """A member of a folder that somebody sees, and what they may do with it."""
+
+    node: Node
+    rights: Rights
+
+
+def seen(connection: Connection, place: Place, actor: Actor) -> Iterator[Seen]:
+    """The members of the folder at a place that somebody else has found, as ``actor`` sees them.
+
+    Nothing is told that who has found it does not see.
+    """
+    have = guard.rights(connection, actor, place.space, place.chain)
+    sight = guard.sight(connection, actor, place.space, place.chain)
+    ways: frozenset[int] = frozenset() if have & Permission.READ else guard.passages(connection, actor, place.space)
+    for node in listing.members(connection, place, place.chain[-1]):
+        rights = have if sight is None else sight.rights(node)
+        if rights & Permission.READ or node.id in ways or (sight is not None and sight.shows(node)):
+            yield Seen(node, rights)
 
 
 def rights_named(words: Sequence[str]) -> Rights:

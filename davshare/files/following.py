@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from davshare.errors import DavshareError, Forbidden
-from davshare.files import changes, view
+from davshare.files import changes, placing, view
 from davshare.files.changes import Page
 from davshare.files.service import Files
 from davshare.model.people import Actor
@@ -42,6 +42,7 @@ class Follower:
 
         :raises NotFound: nothing is there that the actor may follow.
         """
+        placing.settle(self._files, self.actor)
         with self._files.db.snapshot() as connection:
             self._reach = view.reach(connection, self.actor)
             return self._took(changes.now(self._files, connection, self.actor, self.address))
@@ -52,6 +53,7 @@ class Follower:
         :raises NotFound: nothing is there any more that the actor may follow.
         :raises Forbidden: the token is not usable (``valid-sync-token``); the follower has to begin anew.
         """
+        placing.settle(self._files, self.actor)
         with self._files.db.snapshot() as connection:
             self._reach = view.reach(connection, self.actor)
             return self._took(changes.since(self._files, connection, self.actor, self.address, self.token, MOST))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from davshare.errors import Forbidden, NotFound
 from davshare.index import grants, nodes
@@ -87,7 +87,12 @@ def granted(connection: Connection, actor: Actor, space: Space, chain: Sequence[
     """Rights on the last node of ``chain`` (a space's root first) before the limits of token and space."""
     if rules(actor, space):
         return Permission.ALL
-    known, now, have = _said_on(connection, actor, chain), time.time(), Permission.NONE
+    return _decided(_said_on(connection, actor, chain), chain)
+
+
+def _decided(known: Said, chain: Sequence[Node]) -> Rights:
+    """What somebody of whom ``known`` is said was given on the last node of a chain."""
+    now, have = time.time(), Permission.NONE
     for node in chain:
         here = known.get(node.id)
         if here is not None:
@@ -95,11 +100,34 @@ def granted(connection: Connection, actor: Actor, space: Space, chain: Sequence[
     return have
 
 
+def rights_by(known: Said, actor: Actor, space: Space, chain: Sequence[Node]) -> Rights:
+    """The same as :func:`rights` for one of many nodes, when what is said of the actor was read before."""
+    if actor.node is not None and all(node.id != actor.node for node in chain):
+        return Permission.NONE
+    return limited(actor, space, Permission.ALL if rules(actor, space) else _decided(known, chain))
+
+
 def rights(connection: Connection, actor: Actor, space: Space, chain: Sequence[Node]) -> Rights:
     """What ``actor`` may do with the last node of ``chain`` (a space's root first)."""
     if actor.node is not None and all(node.id != actor.node for node in chain):
         return Permission.NONE
     return limited(actor, space, granted(connection, actor, space, chain))
+
+
+class Member(Protocol):
+    """As much of a node as decides about it."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+
+    @property
+    def parent(self) -> int:
+        """The number of the folder that it is in."""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it can have members."""
 
 
 class Sight:
@@ -121,15 +149,15 @@ class Sight:
         self._ways: bool | None = None
         self._led: frozenset[int] | None = None
 
-    def rights(self, node: Node) -> Rights:
+    def rights(self, node: Member) -> Rights:
         """What the actor may do with a node; costs no statement when its folder was asked about before."""
         return limited(self._actor, self._space, self._of(node))
 
-    def reads(self, node: Node) -> bool:
+    def reads(self, node: Member) -> bool:
         """Whether the actor may read a node."""
         return bool(self.rights(node) & Permission.READ)
 
-    def shows(self, node: Node) -> bool:
+    def shows(self, node: Member) -> bool:
         """Whether the actor may know of a node: by reading it, or on the way to something that can be read."""
         return self.reads(node) or node.id in self.passages
 
@@ -171,7 +199,7 @@ class Sight:
             self._passages = passages(self._connection, self._actor, self._space)
         return self._passages
 
-    def _of(self, node: Node) -> Rights:
+    def _of(self, node: Member) -> Rights:
         found = self._granted.get(node.id)
         if found is None:
             above = self._granted.get(node.parent)

@@ -13,7 +13,8 @@ from davshare.files.service import Files
 from davshare.index import digests, locks, nodes, people, properties
 from davshare.index.locks import Lock
 from davshare.index.properties import Name
-from davshare.model.nodes import Node
+from davshare.model import names
+from davshare.model.nodes import Node, Space
 from davshare.model.people import Group, User
 from davshare.store.digest import Values
 
@@ -22,11 +23,26 @@ __all__ = ["Lock", "Locks", "Name"]
 
 def members(connection: Connection, place: Place, folder: Node) -> Iterator[Node]:
     """Members of a folder that the asker of ``place`` may see, in the order of their names, row by row."""
-    found = nodes.each_child(connection, folder.id)
+    return members_after(connection, place, folder, "")
+
+
+def members_after(connection: Connection, place: Place, folder: Node, name: str) -> Iterator[Node]:
+    """The same, from behind a name on; empty: from the first."""
+    found = nodes.children_after(connection, folder.id, names.key(name))
     if place.passages is not None:
         passages = place.passages
         return (node for node in found if node.id in passages)
     return found if place.sight is None else filter(place.sight.shows, found)
+
+
+def named(connection: Connection, place: Place, folder: Node, wanted: Sequence[str]) -> dict[str, Node]:
+    """Of some names those members that the asker of ``place`` may see: one statement."""
+    found = nodes.named(connection, [(folder.id, names.key(name)) for name in wanted])
+    return {
+        node.name: node
+        for node in found.values()
+        if node.name in wanted and (place.sight is None or place.sight.shows(node))
+    }
 
 
 def folders(connection: Connection, folder: Node) -> list[Node]:
@@ -84,13 +100,16 @@ def checksums_of_members(connection: Connection, folder: int) -> dict[int, Value
 
 
 class Locks:
-    """The live locks around one place."""
+    """The live locks around one place.
 
-    def __init__(self, connection: Connection, place: Place) -> None:
+    :param found: those that can matter, if they were read before.
+    """
+
+    def __init__(self, connection: Connection, place: Place, found: Iterable[Lock] | None = None) -> None:
         self._connection = connection
         self._place = place
         self._by_node: dict[int, list[Lock]] = {}
-        for lock in locks.in_space(connection, place.space.id, int(time.time())):
+        for lock in locks.in_space(connection, place.space.id, int(time.time())) if found is None else found:
             self._by_node.setdefault(lock.node, []).append(lock)
         self._roots: dict[str, str] = {}
 
@@ -109,6 +128,11 @@ class Locks:
         if lock.token not in self._roots:
             self._roots[lock.token] = locking.root(self._connection, self._place, lock)
         return self._roots[lock.token]
+
+
+def locks_on(connection: Connection, numbers: Iterable[int]) -> list[Lock]:
+    """The live locks on some nodes: one statement."""
+    return locks.on_nodes(connection, sorted(numbers), int(time.time()))
 
 
 def groups_of(connection: Connection, user: int) -> list[Group]:
@@ -133,6 +157,17 @@ def owner_display_name(connection: Connection, place: Place) -> str | None:
     """The name that others see of the account that owns the space of a place, if it has an owner."""
     user = None if place.space.owner is None else people.user_by_id(connection, place.space.owner)
     return None if user is None else user.display_name or user.name
+
+
+def owners(connection: Connection, of: Iterable[Space]) -> dict[int, tuple[str, str]]:
+    """Name and display name of the accounts that own some spaces, by the ids of the spaces: one statement."""
+    owned = {space.id: space.owner for space in of if space.owner is not None}
+    found = people.principals(connection, sorted(set(owned.values())))
+    return {
+        number: (who.name, who.display_name or who.name)
+        for number, owner in owned.items()
+        if (who := found.get(owner)) is not None
+    }
 
 
 def free_bytes(files: Files, place: Place) -> int:

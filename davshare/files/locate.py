@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from davshare.errors import Forbidden, NotFound
-from davshare.files import guard
+from davshare.files import guard, mounts
+from davshare.files.mounts import Mounted, Mounts
 from davshare.index import nodes
 from davshare.index.database import Connection
 from davshare.model import names
@@ -23,10 +24,17 @@ DEEPEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A node as the root of what is seen below the URL ``base`` (decoded segments)."""
+    """A node as the root of what is seen below the URL ``base`` (decoded segments).
+
+    ``above``: how many folders there are above that node in its space.
+    Something that was ``received`` has an ``outer`` place, the folder in the home of its receiver that holds it there.
+    """
 
     base: tuple[str, ...]
     space: Space
+    above: int = 0
+    received: Mounted | None = None
+    outer: Place | None = None
 
 
 @dataclass(slots=True)
@@ -50,6 +58,8 @@ class Place:
     sight: guard.Sight | None = None
     #: What a door has prepared for the next reader of the same place.
     ready: object = None
+    #: What the asker has received and sees in this folder of their home, or below it.
+    mounts: Mounts | None = None
 
     @property
     def space(self) -> Space:
@@ -63,8 +73,25 @@ class Place:
 
     @property
     def is_root(self) -> bool:
-        """Whether this is the root of its space."""
-        return not self.missing and len(self.chain) == 1
+        """Whether this is the root of its space, or of what was received."""
+        return not self.missing and len(self.chain) == self._top
+
+    @property
+    def _top(self) -> int:
+        """How many nodes lead to the root of the space, or of what was received."""
+        return 1 if self.mount.received is None else self.mount.above + 1
+
+    @property
+    def received(self) -> Mounted | None:
+        """What was received, if just that is here."""
+        return self.mount.received if self.is_root else None
+
+    @property
+    def holds_received(self) -> bool:
+        """Whether it is, or holds anywhere in it, something that the asker has received."""
+        if self.mount.received is not None:
+            return True
+        return self.mounts is not None and not self.missing and bool(self.mounts.below(self.chain[-1].id))
 
     @property
     def folder(self) -> Node | None:
@@ -72,23 +99,40 @@ class Place:
         if self.missing:
             last = self.chain[-1]
             return last if len(self.missing) == 1 and last.is_folder else None
-        return self.chain[-2] if len(self.chain) > 1 else None
+        return self.chain[-2] if len(self.chain) > self._top else None
 
     @property
     def name(self) -> str:
         """The last segment; as it is stored where it exists."""
-        return self.missing[-1] if self.missing else self.chain[-1].name
+        return self.missing[-1] if self.missing else self.seen.name
+
+    @property
+    def seen(self) -> Node:
+        """The last node that exists, under the name by which the asker sees it."""
+        received = self.mount.received
+        return received.shown if received is not None and len(self.chain) == self._top else self.chain[-1]
 
     @property
     def segments(self) -> tuple[str, ...]:
         """The decoded segments of the URL."""
-        return (*self.mount.base, *[node.name for node in self.chain[1:]], *self.missing)
+        return (*self.mount.base, *[node.name for node in self.chain[self.mount.above + 1 :]], *self.missing)
 
     @property
     def href(self) -> str:
         """The path for hrefs; folders with a slash at the end."""
         node = self.node
         return names.href(self.segments, node is not None and node.is_folder)
+
+    def href_of(self, chain: Sequence[Node]) -> str:
+        """The href of a node of the same space, by the nodes from the root of the space down to it.
+
+        What is not in what was received stands for all that it is in.
+        """
+        received, depth = self.mount.received, self.mount.above
+        if received is not None and (len(chain) <= depth or chain[depth].id != received.node.id):
+            return names.href(self.mount.base, received.node.is_folder)
+        folder = bool(chain) and chain[-1].is_folder
+        return names.href((*self.mount.base, *[node.name for node in chain[depth + 1 :]]), folder)
 
     @property
     def path(self) -> Path:
@@ -126,8 +170,50 @@ def disk_path(segments: Sequence[str]) -> Path:
     return tuple([os.fsencode(segment) for segment in segments])
 
 
+def enter(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[str], slash: bool) -> Place:
+    """Follow ``segments`` below the root of a space, and in one's own home through what one has received.
+
+    :raises NotFound: the space has lost its root.
+    """
+    place = walk(connection, actor, mount, segments, slash)
+    seen = mounts.of(connection, actor, mount.space)
+    if seen is None:
+        return place
+    if not place.missing:
+        place.mounts = seen if place.chain[-1].is_folder else None
+        return place
+    if place.twin or place.missing[1:] == ("",):
+        return place
+    first, *rest = place.missing
+    found = seen.at(place.chain[-1].id, names.key(first))
+    if found is None:
+        return place
+    if found.name != first:
+        place.twin = True
+        return place
+    folder = replace(place, missing=(), slash=True)
+    if slash and not rest and not found.node.is_folder:
+        rest = [""]  # no file has an address that ends in a slash
+    return walk_from(connection, actor, _mount(folder, found), found.chain, rest, slash)
+
+
+def at_mount(connection: Connection, actor: Actor, folder: Place, received: Mounted) -> Place:
+    """What was received, as a member of a folder in the receiver's home."""
+    return walk_from(connection, actor, _mount(folder, received), received.chain, (), received.node.is_folder)
+
+
+def mount_root(folder: Place, received: Mounted) -> Place:
+    """The same as far as a member of a listing needs it: nothing is known of what is below."""
+    mount = _mount(folder, received)
+    return Place(mount, received.chain, (), received.node.is_folder, False, received.rights, None)
+
+
+def _mount(folder: Place, received: Mounted) -> Mount:
+    return Mount((*folder.segments, received.name), received.space, len(received.chain) - 1, received, folder)
+
+
 def walk(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[str], slash: bool) -> Place:
-    """Follow ``segments`` below a mount.
+    """Follow ``segments`` below a mount of the root of a space.
 
     :raises NotFound: the space has lost its root.
     """
@@ -136,13 +222,46 @@ def walk(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[
         raise NotFound
     if segments and names.is_private(segments[0]):
         return _hidden(mount, found[0], tuple(segments), slash)
+    return _placed(connection, actor, mount, (), found, segments, slash)
+
+
+def walk_from(
+    connection: Connection, actor: Actor, mount: Mount, chain: Sequence[Node], segments: Sequence[str], slash: bool
+) -> Place:
+    """The same below a mount of any node: the last of ``chain``, whose first is the root of the space."""
+    found = nodes.way(connection, chain[-1].id, [names.key(segment) for segment in segments]) if segments else []
+    return _placed(connection, actor, mount, chain[:-1], found or [chain[-1]], segments, slash)
+
+
+def walk_file(
+    connection: Connection, actor: Actor, mount: Mount, chain: Sequence[Node], segments: Sequence[str], slash: bool
+) -> Place:
+    """A file that is the only member of what is seen below a mount, or what would be below it.
+
+    Its folder is not asked for anything.
+    """
+    end = ("",) if slash and not segments else ()
+    return _placed(connection, actor, mount, chain[:-1], [chain[-1]], (*segments, *end), slash)
+
+
+def _placed(
+    connection: Connection,
+    actor: Actor,
+    mount: Mount,
+    above: Sequence[Node],
+    found: Sequence[Node],
+    segments: Sequence[str],
+    slash: bool,
+) -> Place:
+    """The place at the end of ``segments``, of which ``found`` is what there is below ``above``."""
     taken = 0
     while taken < len(found) - 1 and found[taken + 1].name == segments[taken]:
         taken += 1
     twin = taken < len(found) - 1
-    chain = found[: taken + 1]
+    above = () if mount.received is None else mount.received.chain[:-1]
+    chain = [*above, *found[: taken + 1]]
     missing = tuple(segments[taken:])
-    if slash and not missing and not chain[-1].is_folder:
+    if slash and segments and not missing and not chain[-1].is_folder:
         missing = (chain.pop().name, "")
     have = guard.rights(connection, actor, mount.space, chain)
     sight = guard.sight(connection, actor, mount.space, chain)
@@ -152,7 +271,7 @@ def walk(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[
         if chain[-1].id not in passages:
             passages = frozenset()
             shown = _shown(connection, actor, mount.space, chain)
-            if shown:
+            if shown > (0 if mount.received is None else mount.above):
                 # As if nothing were there; and nothing can be made in its place.
                 missing = (*[node.name for node in chain[shown:]], *missing)
                 chain, passages = chain[:shown], None

@@ -14,9 +14,9 @@ from davshare.files.service import Files
 from davshare.index import locks, nodes, people, spaces
 from davshare.index.database import Connection
 from davshare.index.locks import Lock
-from davshare.model import names
 from davshare.model.access import Permission
 from davshare.model.nodes import Node
+from davshare.model.people import Actor
 
 #: Most locks on one resource (shared ones), and most that one person can hold.
 MOST_ON_NODE = 32
@@ -94,7 +94,12 @@ def _demand(connection: Connection, place: Place, asker: Asker, found: Sequence[
 
 
 def _may_use(lock: Lock, asker: Asker, place: Place) -> bool:
-    return lock.creator == asker.actor.user or bool(place.rights & Permission.UNLOCK)
+    return is_of(lock, asker.actor) or bool(place.rights & Permission.UNLOCK)
+
+
+def is_of(lock: Lock, actor: Actor) -> bool:
+    """Whether a lock is the actor's; who came by a link has taken no lock but by that link."""
+    return lock.creator == actor.user and (actor.visit is None or lock.link == actor.visit.link)
 
 
 def roots(connection: Connection, place: Place, found: Iterable[Lock]) -> list[str]:
@@ -111,12 +116,11 @@ def _shows(connection: Connection, place: Place, lock: Lock) -> bool:
 
 
 def root(connection: Connection, place: Place, lock: Lock) -> str:
-    """The URL of the resource that a lock was taken on."""
-    chain: Sequence[Node] = place.chain
-    if chain[-1].id != lock.node:
-        chain = nodes.chain(connection, lock.node)
-    folder = bool(chain) and chain[-1].is_folder
-    return names.href((*place.mount.base, *[node.name for node in chain[1:]]), folder)
+    """The URL of the resource that a lock was taken on; of what is above all that can be seen here, the top of that."""
+    for depth, node in enumerate(place.chain):
+        if node.id == lock.node:
+            return place.href_of(place.chain[: depth + 1])
+    return place.href_of(nodes.chain(connection, lock.node))
 
 
 def grant(connection: Connection, place: Place, asker: Asker, wish: Wish) -> Lock:
@@ -126,7 +130,8 @@ def grant(connection: Connection, place: Place, asker: Asker, wish: Wish) -> Loc
     """
     node = place.found()
     now = int(time.time())
-    here, held = locks.counts(connection, place.space.id, node.id, asker.actor.user, now)
+    link = 0 if asker.actor.visit is None else asker.actor.visit.link
+    here, held = locks.counts(connection, place.space.id, node.id, asker.actor.user, link, now)
     if here >= MOST_ON_NODE:
         raise Forbidden("There are too many locks on this resource.")
     if held >= MOST_OF_USER:
@@ -143,7 +148,7 @@ def grant(connection: Connection, place: Place, asker: Asker, wish: Wish) -> Loc
         )
     lock = Lock(
         f"urn:uuid:{uuid.uuid4()}", place.space.id, node.id, wish.exclusive, wish.infinite,
-        asker.actor.user, wish.owner, wish.timeout, now + wish.timeout,
+        asker.actor.user, wish.owner, wish.timeout, now + wish.timeout, link,
     )  # fmt: skip
     locks.insert(connection, lock)
     return lock
@@ -174,7 +179,7 @@ def refresh(connection: Connection, place: Place, asker: Asker, timeout: int) ->
     if len(found) != 1:
         raise PreconditionFailed(condition="lock-token-matches-request-uri")
     lock = found[0]
-    if lock.creator != asker.actor.user:
+    if not is_of(lock, asker.actor):
         raise Forbidden("This lock belongs to someone else.")
     place.demand(Permission.WRITE_CONTENT)
     locks.refresh(connection, lock.token, timeout, now + timeout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from davshare.errors import Forbidden
-from davshare.files import guard
+from davshare.files import guard, mounttoken
 from davshare.files.locate import Place
 from davshare.files.service import Files
 from davshare.index import journal, spaces
@@ -32,6 +32,11 @@ def heads(files: Files, wanted: Collection[int]) -> dict[int, int]:
         return spaces.heads(connection, tuple(wanted))
 
 
+def heads_of(connection: Connection, wanted: Collection[int]) -> dict[int, int]:
+    """The same on a snapshot."""
+    return spaces.heads(connection, tuple(wanted))
+
+
 def followed(connection: Connection, actor: Actor, place: Place, since: SyncToken) -> guard.Sight | None:
     """What a follower may see below a collection, and could all the time since a sync token was given out.
 
@@ -53,6 +58,8 @@ def followed(connection: Connection, actor: Actor, place: Place, since: SyncToke
 
 def unchanged_since(files: Files, connection: Connection, place: Place, text: str) -> bool:
     """Whether a collection is as it was when a sync token was given out (RFC 6578 section 5)."""
+    if mounttoken.is_one(text):
+        return place.node is not None and mounttoken.digest_of(text) == mounttoken.short(files.etag_of(place))
     token = tokens.parse(text)
     node = place.node
     if node is None or token is None or token.cursor is not None:

@@ -27,7 +27,7 @@ from davshare.store.staging import StagedFile
 MOST_OPEN = 200
 _METHODS = "OPTIONS, PROPFIND, DELETE"
 _TO_WRITE = Permission.WRITE_CONTENT | Permission.BIND
-#: Grants that are looked at to find a place for what somebody without a home sends.
+#: Grants that are looked at to find a place for what somebody sends who can make nothing in a home.
 _FEW = 300
 #: Seconds for which the end of an upload waits for others who work on it.
 _PATIENCE = 5.0
@@ -79,7 +79,8 @@ def demand_writer(actor: Actor) -> None:
 def place_of(files: Files, connection: Connection, actor: Actor, target: tuple[str, ...]) -> Place:
     """Where what comes waits: in the space of its destination, or of its sender's home while that is not known.
 
-    For somebody without a home it is a space in which they were granted something to write.
+    For somebody without a home, or with a read-only one, it is a space in which they were granted something
+    to write.
 
     :raises NotFound: there is no such place.
     :raises Forbidden: they may write nothing there.
@@ -89,7 +90,7 @@ def place_of(files: Files, connection: Connection, actor: Actor, target: tuple[s
         place.demand(Permission.BIND if place.node is None else Permission.WRITE_CONTENT)
         return place
     home = spaces.home(connection, actor.user)
-    space = home or _granted(connection, actor)
+    space = home if home is not None and not home.read_only else _granted(connection, actor) or home
     if space is None:
         raise NotFound
     demand_writer(actor)

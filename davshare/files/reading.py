@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from davshare.errors import NotFound, Unavailable
+from davshare.errors import DavshareError, NotFound, Unavailable
 from davshare.files import guard
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
@@ -85,6 +85,20 @@ def open_content(
             refresh(files, node.id)
         place = None
     raise Unavailable("The file keeps changing; try again.", 1)
+
+
+def beginning(files: Files, asker: Asker, address: Address, most: int) -> bytes | None:
+    """The first bytes of a file, None where it cannot be read (now)."""
+    try:
+        content = open_content(files, asker, address)
+    except DavshareError:
+        return None
+    try:
+        return os.pread(content.fd, most, 0)
+    except OSError:
+        return None
+    finally:
+        os.close(content.fd)
 
 
 def checksums(files: Files, content: Content, algorithms: Collection[str]) -> Values:

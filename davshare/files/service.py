@@ -22,13 +22,17 @@ from davshare.index.turn import GENERATION
 from davshare.model import names
 from davshare.model.access import Rights
 from davshare.model.nodes import Node, Space, etag
+from davshare.model.people import Visit
+from davshare.model.site import Site
 from davshare.store.handles import Handles
 from davshare.store.local import LocalStore
 
 #: Bytes of a place, with what a door has prepared of a small file.
 _PLACE = 2048
-#: Who asks, by everything that can make a difference, and for what: user, administrator or not, mask, node, address.
-_Key = tuple[int, bool, Rights, int | None, Address]
+_NOWHERE = Site()
+#: Who asks, by everything that can make a difference, and for what: user, administrator or not, mask, node, link,
+#: address.
+_Key = tuple[int, bool, Rights, int | None, Visit | None, Address]
 
 
 class Files:
@@ -38,10 +42,11 @@ class Files:
     :param durable: sync content and folders to disk before answering.
     """
 
-    def __init__(self, data: Path, database: Database, durable: bool) -> None:
+    def __init__(self, data: Path, database: Database, durable: bool, site: Site = _NOWHERE) -> None:
         self.data = data
         self.db = database
         self.durable = durable
+        self.site = site
         self.settings = Settings(database)
         self.redoer = Redoer(database, self.store_of)
         self._handles = Handles()
@@ -93,20 +98,22 @@ class Files:
     def glimpse(self, asker: Asker, address: Address) -> view.Target:
         """The same as :meth:`target` for a reader who opens the file anyway: remembered while nothing changes.
 
-        Only in spaces that are the asker's own: grants of others may end with time.
+        Only in spaces that are the asker's own, and without what they have received: grants of others may end with
+        time.
 
         :raises NotFound: nowhere.
         """
         version = self.memory.version()
         actor = asker.actor
-        key = (actor.user, actor.admin, actor.mask, actor.node, address)
+        key = (actor.user, actor.admin, actor.mask, actor.node, actor.visit, address)
         found: view.Target | None = self.memory.get(version, key)
         if found is None:
             with self.db.session() as connection:
                 found = self._beside(connection, version, key) or view.locate(
                     connection, actor, address.segments, address.slash
                 )
-            if isinstance(found, Place) and guard.rules(actor, found.space):
+                plain = isinstance(found, Place) and guard.rules(actor, found.space) and not found.holds_received
+            if plain and isinstance(found, Place):
                 self.memory.put(version, key, found, _PLACE)
                 self._remember_folder(version, key, found)
         if isinstance(found, Place) and found.missing and (found.rights or found.passages):
@@ -174,5 +181,11 @@ class Files:
             raise
 
     def etag(self, node: Node) -> str:
-        """The strong entity tag of a node."""
+        """The strong entity tag of a node, as everybody sees it who has received nothing in it."""
         return etag(self.epoch, node.id, node.stamp)
+
+    def etag_of(self, place: Place) -> str:
+        """The strong entity tag of what is at a place, as the asker sees it."""
+        if place.mounts is not None:
+            return place.mounts.etag(self.epoch, place.chain[-1])
+        return self.etag(place.chain[-1])

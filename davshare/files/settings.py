@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from davshare.config import suggestion
-from davshare.errors import NotFound
+from davshare.errors import BadRequest, NotFound
+from davshare.index import people
 from davshare.index import settings as rows
 from davshare.index.database import Connection, Database
+from davshare.model import names
 from davshare.model.settings import BY_NAME, SETTINGS, Setting, Value
 
 
@@ -29,6 +31,19 @@ class Settings:
         if values is None:
             values = self._load()
         return values[name]
+
+    def of(self, connection: Connection, name: str, user: int) -> Any:
+        """The value for one person: their own, or the site's.  One statement."""
+        return self.of_person(connection, user).get(name, self.get(name))
+
+    def of_person(self, connection: Connection, user: int) -> dict[str, Value]:
+        """What holds for one person of all that can be set for single people."""
+        stored = rows.of_user(connection, user)
+        personal = [each for each in SETTINGS if each.personal]
+        return {
+            each.name: stored[each.name] if each.fits(stored.get(each.name)) else self.get(each.name)
+            for each in personal
+        }
 
     def all(self) -> dict[str, Value]:
         """Every setting with its value."""
@@ -83,6 +98,53 @@ def put(database: Database, values: Mapping[str, Value | None]) -> None:
                 rows.remove(connection, name)
             else:
                 rows.put(connection, name, value)
+
+
+def person(database: Database, name: str) -> int:
+    """The id of the user of that name.
+
+    :raises NotFound: there is none.
+    """
+    with database.session() as connection:
+        found = people.user(connection, names.key(name))
+    if found is None:
+        raise NotFound("There is no such user.")
+    return found.id
+
+
+def values(database: Database, user: str | None) -> dict[str, Value]:
+    """Everything that is set for the site, or what can be set for single people as it holds for one.
+
+    :raises NotFound: there is no such user.
+    """
+    found = Settings(database)
+    if user is None:
+        return found.all()
+    number = person(database, user)
+    with database.session() as connection:
+        return found.of_person(connection, number)
+
+
+def put_of(database: Database, user: int, values: Mapping[str, Value | None]) -> None:
+    """Set many for one person at once, or none; None: the site's value holds.  The caller has looked whether they fit.
+
+    :raises BadRequest: one of them is for everybody.
+    """
+    if not all(BY_NAME[name].personal for name in values):
+        raise BadRequest("This setting is the same for everybody.")
+    with database.write() as connection:
+        for name, value in values.items():
+            rows.put_of_user(connection, user, name, value)
+
+
+def reset_of(database: Database, user: int, name: str | None) -> None:
+    """Let the site's value of one, or of all, hold for one person.
+
+    :raises NotFound: there is no such setting.
+    :raises BadRequest: it is for everybody.
+    """
+    known = [each.name for each in SETTINGS if each.personal] if name is None else [find(name).name]
+    put_of(database, user, dict.fromkeys(known))
 
 
 def reset(database: Database, name: str | None) -> None:

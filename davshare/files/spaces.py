@@ -39,9 +39,10 @@ class SpaceInfo(NamedTuple):
 
 
 def make_home(files: Files, user: User) -> Space:
-    """The home of a user: ``homes/NAME`` in the data folder, adopted if it is there already."""
+    """The home of a user: ``homes/NAME`` in the data folder, adopted if it is there already; a guest's is read-only."""
     root = os.fspath(Path("homes") / user.name)
-    return _make(files, Space(0, "home", user.name, user.id, root, 0, 0, user.quota, False, ""))
+    quota = 0 if user.guest else user.quota
+    return _make(files, Space(0, "home", user.name, user.id, root, 0, 0, quota, user.guest, ""))
 
 
 def add_space(
@@ -272,7 +273,8 @@ def remove_space(files: Files, name: str, delete_files: bool = False) -> None:
 
 
 def drop_home(files: Files, user: int) -> None:
-    """Forget the home of a user who is being removed; the folder is kept as ``NAME.removed-ID``."""
+    """Forget the home of a user who is being removed; the folder is kept as ``NAME.removed-ID``, a guest's only if
+    there is something in it."""
     with files.db.write() as connection:
         space = spaces.home(connection, user)
         if space is None:
@@ -280,7 +282,9 @@ def drop_home(files: Files, user: int) -> None:
         spaces.delete(connection, space.id)
         changed(connection)
         root = files.data / space.root
-        if root.is_dir():
+        if space.read_only and root.is_dir() and not _holds_files(root):
+            files.store(space).remove_root()
+        elif root.is_dir():
             os.rename(root, root.with_name(f"{root.name}.removed-{space.id}"))
 
 

@@ -9,7 +9,7 @@ from davshare.errors import DavshareError, Unavailable
 from davshare.files import pending
 from davshare.files.locate import trash_path
 from davshare.files.service import Files
-from davshare.index import journal, locks, nodes, redo, spaces, trash, uploads
+from davshare.index import deposits, journal, locks, nodes, redo, spaces, trash, uploads
 from davshare.index.database import Connection
 from davshare.index.trash import TrashItem
 from davshare.model.nodes import Space
@@ -23,6 +23,8 @@ _ROUND = 500
 _ROUNDS = 200
 #: Seconds after which a staged file that nobody finished is litter.
 _LITTER = 2 * _DAY
+#: Seconds for which a receipt can be read at least.
+_RECEIPTS = 30 * _DAY
 
 
 def settle_effects(files: Files, now: int) -> int:
@@ -134,6 +136,16 @@ def end_uploads(files: Files, now: int) -> int:
         pending.end(files, each)
     with files.db.write() as connection:
         return len(found) + uploads.forget(connection, before)
+
+
+def forget_deposits(files: Files, now: int) -> int:
+    """Forget what visitors have left so long ago that they cannot take it back any more; the files stay."""
+    before = now - max(_RECEIPTS, files.settings.get("sharing.link.withdraw_hours") * 3600)
+    with files.db.session() as connection:
+        if not deposits.any_before(connection, before):
+            return 0
+    with files.db.write() as connection:
+        return deposits.forget(connection, before)
 
 
 def remove_litter(files: Files, now: int) -> int:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, Conflict, DavshareError, Forbidden, NotFound, PreconditionFailed, Unavailable
-from davshare.files import access, guard, locking, newcomer, quota, tree, writer
+from davshare.files import access, guard, locking, mounts, newcomer, quota, rearranging, tree, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.guard import Sight
@@ -22,6 +22,7 @@ from davshare.index.database import Connection
 from davshare.model import names
 from davshare.model.access import Permission
 from davshare.model.nodes import Node
+from davshare.model.people import Actor
 from davshare.store.base import Facts, Missing, Path
 from davshare.store.local import STAGING, LocalStore
 
@@ -44,6 +45,11 @@ class Moved(NamedTuple):
     node: Node
     created: bool
     etag: str
+
+
+#: Decides on a COPY or MOVE; see :func:`decide`.
+First = Callable[[Transaction], None] | None
+Judge = Callable[[Files, Connection, Asker, Order], tuple[Place, Place]]
 
 
 class _Elsewhere(Unavailable):
@@ -132,25 +138,34 @@ def _demand_apart(source: Place, target: Place) -> None:
         raise Forbidden("The source is inside the destination.")
 
 
-def transfer(files: Files, asker: Asker, order: Order) -> Moved:
+def transfer(files: Files, asker: Asker, order: Order, judge: Judge | None = None, first: First = None) -> Moved:
     """Carry out a COPY or MOVE.
+
+    :param judge: who decides instead of :func:`decide`; for moves between spaces that nobody could ask for.
+    :param first: what happens before that in the same transaction.
 
     A move within a space is one rename.  Everything else is staged beside its
     target first, so that old or new is there at any moment, never a part.
 
     :raises Unavailable: the source changes faster than it can be copied.
     """
+    judge = decide if judge is None else judge
+    gifted = order.move and not mounts.nothing(asker.actor)
+    if gifted and rearranging.is_received(files, asker, order.source):
+        done = rearranging.move(files, asker, order.source, order.target, order.overwrite)
+        return Moved(done.node, done.created, files.etag(done.node))
     if order.move:
         with contextlib.suppress(_Elsewhere):
-            return carried_out(files, asker, partial(_within, files, asker, order), partial(_rename, files))
+            rename = partial(_rename, files, asker.actor)
+            return carried_out(files, asker, partial(_within, files, asker, order, judge), rename)
     for _ in range(_TRIES):
-        source, target = all_decided(files, lambda connection: decide(files, connection, asker, order))
+        source, target = all_decided(files, lambda connection: judge(files, connection, asker, order))
         if order.members or order.move:
             refresh_tree(files, source.chain[-1])
         with files.db.snapshot() as connection:
             originals = _originals(connection, order, source)
         try:
-            return _staged(files, asker, order, source, target, originals)
+            return _staged(files, asker, order, source, target, originals, judge, first)
         except (_Changed, Missing):
             files.redoer.catch_up()
     raise Unavailable("The source keeps changing; try again later.", 2)
@@ -192,24 +207,24 @@ def _run(
     return files.committer.run(work, sorted(ids), asker.actor.user, asker.actor.device)
 
 
-def _within(files: Files, asker: Asker, order: Order, connection: Connection) -> tuple[Place, Place]:
+def _within(files: Files, asker: Asker, order: Order, judge: Judge, connection: Connection) -> tuple[Place, Place]:
     """Source and target of a move within a space.
 
     :raises _Elsewhere: the target is in another one.
     """
-    source, target = decide(files, connection, asker, order)
+    source, target = judge(files, connection, asker, order)
     if source.space.id != target.space.id:
         raise _Elsewhere
     return source, target
 
 
-def _rename(files: Files, tx: Transaction, places: tuple[Place, ...]) -> Moved:
+def _rename(files: Files, actor: Actor, tx: Transaction, places: tuple[Place, ...]) -> Moved:
     """A move within a space: the node keeps its id, and everything below it stays as it is."""
     source, target = places
     node = source.found()
     replaced = target.node
     if replaced is not None:
-        tree.discard(tx, target)
+        tree.discard_whole(tx, actor, target)
     parent = target.chain[-1] if replaced is None else target.chain[-2]
     tx.know(source.chain[:-1])
     tx.know(target.chain if replaced is None else target.chain[:-1])
@@ -224,10 +239,20 @@ def _rename(files: Files, tx: Transaction, places: tuple[Place, ...]) -> Moved:
             before(later)
 
     tx.undo = undo
-    return Moved(moved, replaced is None, files.etag(moved))
+    etag = files.etag(moved) if source.mounts is None else source.mounts.etag(files.epoch, moved)
+    return Moved(moved, replaced is None, etag)
 
 
-def _staged(files: Files, asker: Asker, order: Order, source: Place, target: Place, originals: list[Node]) -> Moved:
+def _staged(
+    files: Files,
+    asker: Asker,
+    order: Order,
+    source: Place,
+    target: Place,
+    originals: list[Node],
+    judge: Judge,
+    first: First,
+) -> Moved:
     """A copy, or a move between spaces: bytes first, then one transaction."""
     here, there = files.store(source.space), files.store(target.space)
     name, made = there.stage_copy(_sources(here, source, originals))
@@ -238,12 +263,14 @@ def _staged(files: Files, asker: Asker, order: Order, source: Place, target: Pla
                 raise _Changed
 
         def work(tx: Transaction) -> Moved:
-            source, target = decide(files, tx.connection, asker, order)
+            if first is not None:
+                first(tx)
+            source, target = judge(files, tx.connection, asker, order)
             if source.chain[-1].stamp != originals[0].stamp or source.chain[-1].id != originals[0].id:
                 raise _Stale
             if files.store(target.space) is not there:
                 raise _Stale
-            return _place_staged(files, tx, order, source, target, originals, facts, name)
+            return _place_staged(files, tx, asker.actor, order, source, target, originals, facts, name)
 
         moved = _run(files, asker, order, source, target, work)
     except _Stale:
@@ -294,6 +321,7 @@ def _sources(store: LocalStore, place: Place, originals: list[Node]) -> list[tup
 def _place_staged(
     files: Files,
     tx: Transaction,
+    actor: Actor,
     order: Order,
     source: Place,
     target: Place,
@@ -305,7 +333,7 @@ def _place_staged(
     node = source.found()
     replaced = target.node
     if replaced is not None:
-        tree.discard(tx, target)
+        tree.discard_whole(tx, actor, target)
     before = tx.undo
     parent = target.chain[-1] if replaced is None else target.chain[-2]
     path, old_path = target.path, source.path

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from davshare.errors import BadRequest, DavshareError, Forbidden, MethodNotAllowed
-from davshare.files import guard, locking, methods, newcomer, writer
+from davshare.files import guard, locking, methods, newcomer, receiving, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place, trash_path
 from davshare.files.occupied import carried_out, decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
-from davshare.files.upload import Outrun, Stored, unless_placed
+from davshare.files.upload import Elsewhere, Stored, unless_placed
 from davshare.index import nodes, properties, trash
 from davshare.index.database import Connection
 from davshare.index.properties import Name
 from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node
-from davshare.store.local import STAGING
+from davshare.model.people import Actor
+from davshare.store.local import STAGING, LocalStore
 
 
 def decide_new(files: Files, connection: Connection, asker: Asker, address: Address) -> Place:
     """Judge the making of something that must not exist yet."""
     place = files.new_place(connection, asker, address)
     if place.node is not None:
-        place.demand(Permission.BIND)
+        if place.received is None:
+            place.demand(Permission.BIND)
         raise MethodNotAllowed(methods.of(place.node, place.space), "Something is here already.")
     newcomer.demand(files, connection, asker, place, file=False)
     return place
@@ -48,17 +51,39 @@ def make_folder(
     def decide(connection: Connection) -> tuple[Place]:
         return (decide_new(files, connection, asker, address),)
 
-    store = files.near(asker, address) or files.store(decided(files, lambda c: decide(c)[0]).space)
+    def place() -> LocalStore:
+        return files.store(decided(files, lambda connection: decide(connection)[0]).space)
+
+    near = files.near(asker, address)
+    with suppress(Elsewhere):
+        return _make_folder(files, asker, near or place(), decide, mtime_ns, values)
+    return _make_folder(files, asker, place(), decide, mtime_ns, values)
+
+
+def _make_folder(
+    files: Files,
+    asker: Asker,
+    store: LocalStore,
+    decide: Callable[[Connection], tuple[Place]],
+    mtime_ns: int | None,
+    values: Mapping[Name, str] | None,
+) -> Stored:
+    """The same in the space of a store.
+
+    :raises Elsewhere: it is to be in another one.
+    """
     try:
         name, facts = store.stage_folder()
     except DavshareError:
-        decided(files, lambda c: decide(c)[0])  # what goes wrong is not told to those whom the place itself refuses
+        # What goes wrong is not told to those whom the place itself refuses.
+        if files.store(decided(files, lambda connection: decide(connection)[0]).space) is not store:
+            raise Elsewhere from None
         raise
 
     def make(tx: Transaction, places: tuple[Place, ...]) -> Stored:
         here = places[0]
         if files.store(here.space) is not store:
-            raise Outrun
+            raise Elsewhere
         tx.know(here.chain)
         node = writer.create(tx, here.chain[-1], here.name, facts, mtime_ns=mtime_ns)
         for each, value in (values or {}).items():
@@ -76,6 +101,11 @@ def decide_removal(files: Files, connection: Connection, asker: Asker, address: 
     place = files.place(connection, asker, address)
     if place.found().is_folder and not whole:
         raise BadRequest("A folder is removed with Depth infinity only.")
+    if place.received is not None:
+        outer = demand_outer(place)
+        asker.check(connection)
+        locking.demand_content(connection, outer, asker)
+        return place
     if place.is_root:
         raise Forbidden("The root of a space cannot be removed.")
     demand_parent(connection, asker, place, Permission.UNBIND)
@@ -83,6 +113,17 @@ def decide_removal(files: Files, connection: Connection, asker: Asker, address: 
     asker.check(connection)
     locking.demand_member(connection, place, asker)
     return place
+
+
+def demand_outer(place: Place) -> Place:
+    """The folder that holds something received, whose receiver is about to take it from there.
+
+    :raises Forbidden: they may not, with what they have shown.
+    """
+    outer = place.mount.outer
+    assert outer is not None
+    outer.demand(Permission.UNBIND)
+    return outer
 
 
 def demand_parent(connection: Connection, asker: Asker, place: Place, want: Rights) -> None:
@@ -93,12 +134,35 @@ def demand_parent(connection: Connection, asker: Asker, place: Place, want: Righ
 
 
 def delete(files: Files, asker: Asker, address: Address, whole: bool = True) -> None:
-    """Remove a file or a folder with everything in it; it goes to the trash of its space."""
+    """Remove a file or a folder with everything in it; it goes to the trash of its space.
+
+    What was received is declined, and stays where its owner has it.
+    """
 
     def decide(connection: Connection) -> tuple[Place]:
         return (decide_removal(files, connection, asker, address, whole),)
 
-    carried_out(files, asker, decide, lambda tx, places: discard(tx, places[0]))
+    carried_out(files, asker, decide, lambda tx, places: discard_whole(tx, asker.actor, places[0]))
+
+
+def discard_whole(tx: Transaction, actor: Actor, place: Place) -> None:
+    """Move what is here to the trash, and decline what the actor has received and sees here."""
+    if place.received is not None:
+        receiving.decline(tx, actor, [place.received])
+        return
+    received = () if place.mounts is None else place.mounts.below(place.chain[-1].id)
+    discard(tx, place)
+    if received:
+        receiving.decline(tx, actor, received)
+        before = tx.undo
+
+        def undo(later: Transaction) -> None:
+            if before is not None:
+                before(later)
+            for each in received:
+                receiving.answer(later, actor, each.node.id, receiving.ACCEPTED)
+
+        tx.undo = undo
 
 
 def discard(tx: Transaction, place: Place) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, DavshareError, InsufficientStorage, MethodNotAllowed, TooLarge, Unavailable
@@ -99,7 +99,8 @@ def put(files: Files, asker: Asker, address: Address, sent: Sent) -> Stored:
 
     store = None if sent.data is None else files.near(asker, address)
     if sent.data is not None and store is not None:
-        return _put_at_hand(files, asker, judge, store, sent, sent.data)
+        with suppress(Elsewhere):
+            return _put_at_hand(files, asker, judge, store, sent, sent.data)
     place = decided(files, judge)
     incoming = receive(files, place, sent)
     with unless_placed(files.store(place.space), incoming.name):
@@ -113,13 +114,15 @@ def _put_at_hand(
     try:
         incoming = _stage_whole(files, store, sent, data)
     except DavshareError:
-        decided(files, judge)  # what goes wrong is not told to those whom the place itself refuses
+        # What goes wrong is not told to those whom the place itself refuses.
+        if files.store(decided(files, judge).space) is not store:
+            raise Elsewhere from None
         raise
     seal = Seal(files, judge, incoming)
 
     def act(tx: Transaction, places: tuple[Place, ...]) -> Stored:
         if files.store(places[0].space) is not store:
-            raise Outrun
+            raise Elsewhere
         return seal.place(tx, places[0])
 
     try:
@@ -263,6 +266,10 @@ class Seal:
             tx.undo = lambda later: _put_back(later, new, before, old.mtime_ns)
         tx.effect(Effect(place.space.id, (*STAGING, name), place.path, facts.inode))
         return Stored(new, old is None, self._files.etag(new), values, place.segments)
+
+
+class Elsewhere(Unavailable):
+    """What was staged in one space belongs into another: the way there leads through something received."""
 
 
 class Outrun(Unavailable):

@@ -9,12 +9,13 @@ from typing import TypeVar
 
 from davshare.errors import NotFound
 from davshare.files import guard
-from davshare.files.locate import Mount, Place, walk
-from davshare.index import grants, people, spaces
+from davshare.files.locate import Mount, Place, enter, walk_file, walk_from
+from davshare.index import grants, nodes, people, spaces
 from davshare.index.database import Connection
 from davshare.model import names
+from davshare.model.access import Permission
 from davshare.model.nodes import Space
-from davshare.model.people import Actor, Group, User
+from davshare.model.people import Actor, Group, User, Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Virtual:
 
     ``kind`` says which members it has: root, spaces, users, principals,
     people, groups, remote, accounts, trees (every tree that can be seen, once;
-    no URL leads there), or empty for a principal, which has none.
+    no URL leads there), file (the one that a public link shows), or empty for
+    a principal and a link by which things come in only, which have none.
     """
 
     segments: tuple[str, ...]
@@ -47,9 +49,11 @@ def locate(connection: Connection, actor: Actor, segments: Sequence[str], slash:
     :raises NotFound: it leads nowhere that the asker may know of.
     """
     segments = tuple(segments)
+    if actor.visit is not None:
+        return _visited(connection, actor, actor.visit, segments, slash)
     found = mount(connection, actor, segments)
     if found is not None:
-        return walk(connection, actor, found, segments[len(found.base) :], slash)
+        return enter(connection, actor, found, segments[len(found.base) :], slash)
     first = segments[0] if segments else ""
     if first == "dav":
         return _dav(connection, actor, segments)
@@ -59,10 +63,12 @@ def locate(connection: Connection, actor: Actor, segments: Sequence[str], slash:
 
 
 def mount(connection: Connection, actor: Actor, segments: tuple[str, ...]) -> Mount | None:
-    """The home or space that a path leads into; None for all other paths.
+    """The home or space that a path leads into, and may lead out of again; None for all other paths, and for visitors.
 
     :raises NotFound: there is no such home or space.
     """
+    if actor.visit is not None:
+        return None
     kind = segments[1:2]
     if segments[:1] == ("dav",):
         if kind == ("home",):
@@ -79,6 +85,29 @@ def mount(connection: Connection, actor: Actor, segments: tuple[str, ...]) -> Mo
         if segments[1:3] == ("dav", "spaces") and len(segments) > 3:
             return Mount(segments[:4], _space(connection, segments[3]))
     return None
+
+
+def _visited(connection: Connection, actor: Actor, visit: Visit, segments: tuple[str, ...], slash: bool) -> Target:
+    """What somebody sees who came by a public link: its node, and nothing outside, whatever the path says."""
+    depth = len(visit.base)
+    if segments[:depth] != visit.base or actor.node is None:
+        raise NotFound
+    if not actor.mask & Permission.READ:
+        if len(segments) == depth:
+            return Virtual(segments, "")
+        raise NotFound
+    chain = nodes.chain(connection, actor.node)
+    space = spaces.get(connection, chain[0].space) if chain else None
+    if space is None or chain[0].id != space.node:
+        raise NotFound
+    top, below = chain[-1], segments[depth:]
+    if top.is_folder or visit.whole:
+        return walk_from(connection, actor, Mount(visit.base, space, len(chain) - 1), chain, below, slash)
+    if not below:
+        return Virtual(segments, "file")
+    if below[0] != top.name:
+        raise NotFound  # nobody asks for its neighbours
+    return walk_file(connection, actor, Mount(visit.base, space, len(chain) - 2), chain, below[1:], slash)
 
 
 def _dav(connection: Connection, actor: Actor, segments: tuple[str, ...]) -> Target:
@@ -140,7 +169,7 @@ def members(connection: Connection, actor: Actor, virtual: Virtual) -> list[Targ
             return _visible(connection, actor, [((*base, space.name), space) for space in known])
         case "trees":
             reached = _reachable(connection, actor)
-            return _visible(connection, actor, [((*base, *_way(space, actor.user)), space) for space in reached])
+            return _visible(connection, actor, [((*base, *way(space, actor.user)), space) for space in reached])
         case "principals":
             return [Virtual((*base, "groups"), "groups"), Virtual((*base, "users"), "people")]
         case "people":
@@ -148,6 +177,12 @@ def members(connection: Connection, actor: Actor, virtual: Virtual) -> list[Targ
         case "groups":
             mine = people.groups_of(connection, actor.user)
             return [Virtual((*base, group.name), "", group) for group in mine if knows_group(actor, group)]
+        case "file" if actor.visit is not None:
+            assert actor.node is not None
+            file = nodes.get(connection, actor.node)
+            if file is None:
+                return []
+            return [_visited(connection, actor, actor.visit, (*base, file.name), False)]
         case "remote":
             return [Virtual((*base, "files"), "accounts")]
         case "accounts":
@@ -156,7 +191,7 @@ def members(connection: Connection, actor: Actor, virtual: Virtual) -> list[Targ
     return []
 
 
-def _way(space: Space, user: int) -> tuple[str, ...]:
+def way(space: Space, user: int) -> tuple[str, ...]:
     """Where a tree is for a user: one's own home has a name that is the same for everybody."""
     if space.kind == "home":
         return ("home",) if space.owner == user else ("users", space.name)
@@ -167,7 +202,7 @@ def _visible(connection: Connection, actor: Actor, known: list[tuple[tuple[str, 
     found: list[Target] = []
     for base, space in known:
         if guard.may_enter(actor, space) or guard.passages(connection, actor, space):
-            found.append(walk(connection, actor, Mount(base, space), (), True))
+            found.append(enter(connection, actor, Mount(base, space), (), True))
     return found
 
 

@@ -90,7 +90,7 @@ def _state(files: Files, connection: Connection, actor: Actor, members: Iterable
     parts: list[str] = []
     for member in members:
         if isinstance(member, Place):
-            parts.append(f"{member.href} {files.etag(member.chain[-1])}")
+            parts.append(f"{member.href} {files.etag_of(member)}")
         else:
             parts.append(f"{member.href} {state(files, connection, actor, member)}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -69,11 +70,36 @@ class FileBody:
 
     def close(self) -> None:
         """Give the descriptor back; safe to call twice."""
-        import os
-
         if self.fd >= 0:
             fd, self.fd = self.fd, -1
             os.close(fd)
+
+
+class BrokenAnswer(Exception):
+    """The body ended in its middle: the connection must be reset, never closed as if all were well."""
+
+
+def blocks(pieces: Iterator[bytes | FileBody], size: int = 512 * 1024) -> Iterator[bytes]:
+    """The same bytes, with spans of files read; for who cannot send these.
+
+    :raises BrokenAnswer: a file is shorter than announced.
+    """
+    try:
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                yield piece
+                continue
+            at, end = piece.offset, piece.offset + piece.length
+            while at < end:
+                data = os.pread(piece.fd, min(size, end - at), at)
+                if not data:
+                    raise BrokenAnswer("a file is shorter than announced")
+                yield data
+                at += len(data)
+    finally:
+        close = getattr(pieces, "close", None)
+        if close is not None:
+            close()
 
 
 @dataclass(slots=True)
@@ -102,11 +128,13 @@ class Response:
     :class:`FileBody`, Content-Length.  An iterator is sent in chunks unless
     ``headers`` holds a Content-Length; if it raises, the connection is broken
     so that nobody takes the torso for the whole (RFC 9112 section 8).
+    With a Content-Length it may give spans of open files as well, which stay
+    its own and open until it is asked for the next piece.
     For HEAD the door leaves ``body`` empty and sets Content-Length itself;
     statuses 204 and 304 never carry a body or a length.
     """
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes | FileBody | Iterator[bytes] | Handover = b""
+    body: bytes | FileBody | Iterator[bytes | FileBody] | Iterator[bytes] | Handover = b""
     close: bool = False

@@ -10,8 +10,6 @@ proven, so that such a change does not cost every active user a verification.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import os
 import threading
@@ -20,16 +18,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
-from davshare.errors import DavshareError, Forbidden, NotAuthenticated, UsageError
+from davshare.errors import DavshareError, Forbidden, NotAuthenticated
 from davshare.files.settings import Settings
+from davshare.files.sitekey import read_secret
 from davshare.identity import apptokens
+from davshare.identity.basic import Basic, parse
 from davshare.identity.bearers import Bearers
 from davshare.identity.line import SEATS, Lines, too_many
 from davshare.identity.proof import Account, Directory, Proofs, SecondFactorNeeded, state_of
 from davshare.identity.throttle import Throttle, network_of
 from davshare.index import people
 from davshare.index.database import Connection, Database
-from davshare.model import names
 from davshare.model.memo import Memo
 from davshare.model.people import Actor, User
 
@@ -80,11 +79,6 @@ class Lasting(NamedTuple):
     state: str = ""
     device: int | None = None
     bearer: str = ""
-
-
-class _Basic(NamedTuple):
-    name: str
-    password: str
 
 
 class Gate:
@@ -165,7 +159,7 @@ class Gate:
         scheme, _, value = authorization.partition(" ")
         match scheme.lower():
             case "basic":
-                basic = _parse_basic(value.strip())
+                basic = _named(value.strip())
                 if "@" in basic.name and not self._settings.get("auth.login_by_name_only"):
                     basic = basic._replace(name=self._proofs.login_name(basic.name))
                 return self._basic(authorization, basic, peer, generation)
@@ -238,7 +232,7 @@ class Gate:
         if not secure and not self._open:
             raise Forbidden("Passwords are accepted over HTTPS only; open this address with https://.")
 
-    def _basic(self, authorization: str, basic: _Basic, peer: str, generation: int) -> Actor:
+    def _basic(self, authorization: str, basic: Basic, peer: str, generation: int) -> Actor:
         actor = self._again(authorization, generation, basic.name)
         actor = actor or self._by_token(authorization, basic.password, basic.name, generation)
         if actor is None and apptokens.looks_like(basic.password):
@@ -270,7 +264,7 @@ class Gate:
             self._known.pop(key, None)
         return None
 
-    def _refuse_repeated(self, authorization: str, basic: _Basic, peer: str) -> None:
+    def _refuse_repeated(self, authorization: str, basic: Basic, peer: str) -> None:
         """Raise what wrong credentials raise if these are known to be wrong."""
         account = self._proofs.account(basic.name)
         wrong = self._wrong.get(self._guess(account.state, authorization))
@@ -278,7 +272,7 @@ class Gate:
             raise SecondFactorNeeded if wrong.enough else _refusal(self._throttle.delay(basic.name, peer))
 
     def _by_password(
-        self, authorization: str, basic: _Basic, peer: str, generation: int, pause: Callable[[float], None]
+        self, authorization: str, basic: Basic, peer: str, generation: int, pause: Callable[[float], None]
     ) -> Actor:
         self._refuse_repeated(authorization, basic, peer)
         delay = self._throttle.delay(basic.name, peer)
@@ -368,20 +362,6 @@ def actor_of(connection: Connection, user: User, token: people.AppToken | None =
     return actor if token is None else replace(actor, mask=token.mask, node=token.node, device=token.id)
 
 
-def read_secret(database: Database) -> bytes:
-    """The site's key.
-
-    :raises UsageError: it is missing or too short to be one.
-    """
-    try:
-        secret = (database.folder / "secret.key").read_bytes()
-    except OSError:
-        secret = b""
-    if len(secret) < 32:
-        raise UsageError("secret.key is missing in the data folder, or cannot be read.")
-    return secret
-
-
 def _digest(state: str) -> str:
     return hashlib.sha256(state.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -391,15 +371,12 @@ def _refusal(delay: float) -> DavshareError:
     return too_many() if delay > 0 else NotAuthenticated()
 
 
-def _parse_basic(value: str) -> _Basic:
-    """Name and password of Basic credentials (RFC 7617 section 2)."""
-    try:
-        name, colon, password = base64.b64decode(value, validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        raise NotAuthenticated from None
-    if not colon or not name or "\0" in name:
+def _named(value: str) -> Basic:
+    """Credentials with a name (RFC 7617 section 2)."""
+    basic = parse(value)
+    if not basic.name:
         raise NotAuthenticated
-    return _Basic(names.key(name), password)
+    return basic
 
 
 def _put(memory: dict[bytes, _V], key: bytes, value: _V) -> None:

@@ -46,7 +46,7 @@ class Begun(NamedTuple):
 class Done(NamedTuple):
     """A sign-in that has succeeded: the token for the cookie, and where the person wanted to go.
 
-    ``next`` is empty when that was not said; guests have no home to go to.
+    ``next`` is empty when that was not said; guests can do nothing in their home.
     """
 
     opened: Opened

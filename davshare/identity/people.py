@@ -8,7 +8,7 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from davshare.errors import BadRequest, Conflict
-from davshare.files import access
+from davshare.files import access, record
 from davshare.identity import passwords
 from davshare.identity.groups import PAGE, change_membership
 from davshare.identity.lookup import check_text, find_group, find_user
@@ -16,11 +16,15 @@ from davshare.index import identities, members, people, sessions, spaces
 from davshare.index.database import Connection, Database
 from davshare.index.members import Membership
 from davshare.model import names
-from davshare.model.people import User
+from davshare.model.people import Actor, User
 
 if TYPE_CHECKING:
     from davshare.files.commit import Transaction
     from davshare.files.service import Files
+
+
+#: The source of accounts that were made because somebody shares with an e-mail address.
+INVITED = "invited"
 
 
 class Account(NamedTuple):
@@ -107,14 +111,16 @@ def add_user(
     second_factor: bool = False,
     source: str = "",
     identity: tuple[str, str] | None = None,
+    by: Actor | None = None,
 ) -> User:
-    """A new account with its home; guests have none, and see only what others granted.
+    """A new account with its home; in that of a guest nothing can be made, so they have only what others granted.
 
     The account is of no use to anybody until its home exists: a crash in
     between leaves a disabled one, and :func:`enable` makes up for it.
 
     :param password: None makes an account that cannot sign in with a password.
     :param source: who keeps the account; empty: we do.
+    :param by: who does this; None: the server itself, or an administrator at its console.
     :param identity: issuer and subject of the same person elsewhere.
     :raises BadRequest: name, password or another value cannot be accepted.
     :raises Conflict: the name is taken, or the identity is known already.
@@ -134,8 +140,7 @@ def add_user(
     new = new._replace(guest=guest, second_factor=second_factor, source=source)
     new = _insert(files, new, member_of, identity)
     try:
-        if not guest:
-            make_home(files, new)
+        make_home(files, new)
     except BaseException:
         with files.db.write() as connection:
             people.remove(connection, new.id)
@@ -143,6 +148,7 @@ def add_user(
     new = new._replace(disabled=False)
     with files.db.write() as connection:
         people.update_user(connection, new)
+        record.note(connection, "user.add", by, whom=new, guest=guest, admin=admin)
     return new
 
 
@@ -174,6 +180,7 @@ def set_user(
     second_factor: bool | EllipsisType = ...,
     quota: int | EllipsisType | None = ...,
     portable: bool | EllipsisType = ...,
+    by: Actor | None = None,
 ) -> User:
     """Change what is given; quota and portable are those of the home.
 
@@ -192,6 +199,7 @@ def set_user(
         if user.guest and user.admin:
             raise BadRequest("A guest cannot be an administrator.")
         people.update_user(connection, user)
+        record.note(connection, "user.change", by, whom=user, changed=sorted(changes))
         return user
 
     def work(tx: Transaction) -> User:
@@ -209,7 +217,7 @@ def set_user(
     return user
 
 
-def set_password(database: Database, name: str, password: str, min_length: int) -> User:
+def set_password(database: Database, name: str, password: str, min_length: int, by: Actor | None = None) -> User:
     """Give a user another password; sessions and remembered sign-ins end at once.
 
     :raises NotFound: there is no such user.
@@ -224,10 +232,11 @@ def set_password(database: Database, name: str, password: str, min_length: int) 
         user = user._replace(password=hashed)
         people.update_user(connection, user)
         sessions.remove_of_user(connection, user.id)
+        record.note(connection, "user.password", by, whom=user)
     return user
 
 
-def disable(database: Database, name: str) -> User:
+def disable(database: Database, name: str, by: Actor | None = None) -> User:
     """Nobody signs in as this user any more, with password or token; nothing is deleted.
 
     :raises NotFound: there is no such user.
@@ -235,10 +244,11 @@ def disable(database: Database, name: str) -> User:
     with database.write() as connection:
         user = find_user(connection, name)._replace(disabled=True)
         people.update_user(connection, user)
+        record.note(connection, "user.disable", by, whom=user)
     return user
 
 
-def enable(files: Files, name: str) -> User:
+def enable(files: Files, name: str, by: Actor | None = None) -> User:
     """The opposite of :func:`disable`; makes the home if it is missing.
 
     :raises NotFound: there is no such user.
@@ -247,29 +257,31 @@ def enable(files: Files, name: str) -> User:
 
     with files.db.session() as connection:
         user = find_user(connection, name)
-        homeless = not user.guest and spaces.home(connection, user.id) is None
+        homeless = spaces.home(connection, user.id) is None
     if homeless:
         make_home(files, user)
     user = user._replace(disabled=False)
     with files.db.write() as connection:
         people.update_user(connection, user)
+        record.note(connection, "user.enable", by, whom=user)
     return user
 
 
-def remove_user(files: Files, name: str) -> User:
+def remove_user(files: Files, name: str, by: Actor | None = None) -> User:
     """Remove an account with its tokens and grants; the files of its home stay on disk under another name.
 
     :raises NotFound: there is no such user.
     """
     from davshare.files.spaces import drop_home
 
-    user = disable(files.db, name)
+    user = disable(files.db, name, by)
     drop_home(files, user.id)
 
     def work(tx: Transaction) -> User:
         access.forget_sharer(tx, user.id)
         change_membership(tx, leaving=members.touching(tx.connection, user.id))
         people.remove(tx.connection, user.id)
+        record.note(tx.connection, "user.remove", by, whom=user)
         return user
 
     return files.committer.run(work, [])

@@ -123,7 +123,7 @@ FIELDS: tuple[Field, ...] = (
         "accounts", DOMESTIC, _kind, "domestic or remote",
         "domestic: new accounts are called as at the provider; remote: they end in `@` and the host of the issuer.",
     ),
-    Field("guests", False, to_bool, "true or false", "New accounts are those of guests: without a home."),
+    Field("guests", False, to_bool, "true or false", "New accounts are those of guests, with a read-only home."),
     Field("auto_create", False, to_bool, "true or false", "Make an account for whoever has none yet."),
     Field(
         "link_by_email", False, to_bool, "true or false",

@@ -10,6 +10,7 @@ import secrets
 import time
 
 from davshare.errors import BadRequest, Conflict, NotFound
+from davshare.files import record
 from davshare.identity import passwords
 from davshare.identity.lookup import find_user
 from davshare.identity.people import check_ours
@@ -35,13 +36,18 @@ def create(database: Database, name: str, expires: int | None = None) -> str:
     expires = now + GOOD_FOR if expires is None else expires
     if expires <= now:
         raise BadRequest("The link would have expired already.")
-    secret = secrets.token_urlsafe(32)
     with database.write() as connection:
         user = find_user(connection, name)
         if user.disabled:
             raise Conflict("The account is disabled.")
         check_ours(user)
-        onetime.put(connection, Once(_digest(secret), _PURPOSE, user.id, "", expires), now)
+        return issue(connection, user, expires)
+
+
+def issue(connection: Connection, user: User, expires: int) -> str:
+    """The same in a transaction of the caller's, who has looked whether the user may have one."""
+    secret = secrets.token_urlsafe(32)
+    onetime.put(connection, Once(_digest(secret), _PURPOSE, user.id, "", expires), int(time.time()))
     return secret
 
 
@@ -69,6 +75,7 @@ def use(database: Database, secret: str, password: str, min_length: int) -> User
         people.update_user(connection, user)
         sessions.remove_of_user(connection, user.id)
         onetime.remove_of(connection, user.id, _PURPOSE)
+        record.note(connection, "user.password", None, whom=user, by="link")
     return user
 
 

@@ -13,11 +13,11 @@ import time
 import pyotp
 
 from davshare.identity.lookup import find_user
-from davshare.identity.sealing import seal, unseal
 from davshare.index import onetime, people
 from davshare.index.database import Connection, Database
 from davshare.index.onetime import Once
 from davshare.model.people import User
+from davshare.model.sealing import seal, unseal
 
 #: Digits of a code, and the seconds for which it is shown (RFC 6238 section 5.2).
 DIGITS, STEP = 6, 30

@@ -14,10 +14,10 @@ from davshare.files import changes
 from davshare.identity import apptokens, outbound
 from davshare.identity.gate import actor_of
 from davshare.identity.outbound import Reach
-from davshare.identity.sealing import seal, unseal
 from davshare.index import people, webhooks
 from davshare.index.webhooks import Webhook
 from davshare.model.people import Actor
+from davshare.model.sealing import seal, unseal
 
 if TYPE_CHECKING:
     from davshare.files.service import Files

@@ -62,6 +62,15 @@ def note(connection: Connection, found: Iterable[Sighting]) -> None:
     )
 
 
+def labels(connection: Connection, devices: Sequence[int]) -> list[tuple[int, str]]:
+    """What some devices are called that are still there, by their ids."""
+    found: list[tuple[int, str]] = []
+    for part in parts(devices):
+        marks = ",".join("?" * len(part))
+        found += connection.execute(f"SELECT id, label FROM apptoken WHERE id IN ({marks})", part).fetchall()
+    return found
+
+
 def last_seen(connection: Connection, devices: Sequence[int]) -> dict[int, Sighting]:
     """The last sighting of each of some devices."""
     found: dict[int, Sighting] = {}

@@ -102,6 +102,17 @@ def spaces_of(connection: Connection, principals: Sequence[int]) -> list[int]:
     return [row[0] for row in rows]
 
 
+def in_space(connection: Connection, principal: int, space: int) -> list[Grant]:
+    """What is said to one principal in one space."""
+    columns = ", ".join(f"g.{column.strip()}" for column in _COLUMNS.split(","))
+    return _grants(
+        connection.execute(
+            f'SELECT {columns} FROM "grant" g JOIN node n ON n.id=g.node WHERE g.principal=? AND n.space=?',
+            (principal, space),
+        ).fetchall()
+    )
+
+
 def expired(connection: Connection, now: int, limit: int) -> list[Grant]:
     """Grants whose time is over, the oldest first."""
     return _grants(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 from davshare.index.database import Connection
 from davshare.model.journal import Entry
@@ -39,6 +40,43 @@ def _pages(connection: Connection, space: int, seq: int) -> Iterator[list[Entry]
         if len(page) < _PAGE:
             return
         seq = page[-1].seq
+
+
+class Window(NamedTuple):
+    """A part of a space's journal: entries from ``least`` on, below ``before``."""
+
+    space: int
+    least: int
+    before: int
+
+
+#: Spaces that one statement reads of.
+_TOGETHER = 100
+
+
+def newest(
+    connection: Connection, windows: Sequence[Window], limit: int, actor: int | None = None, but: int | None = None
+) -> list[Entry]:
+    """The newest entries in each of some windows, at most ``limit`` of each, without changes of access.
+
+    One statement for every hundred windows.
+
+    :param actor: only what this one did.
+    :param but: not what this one did.
+    """
+    only, who = ("", ()) if actor is None else (" AND actor=?", (actor,))
+    if but is not None:
+        only, who = f"{only} AND coalesce(actor, 0)<>?", (*who, but)
+    found: list[Entry] = []
+    for start in range(0, len(windows), _TOGETHER):
+        part = windows[start : start + _TOGETHER]
+        one = (
+            f"SELECT * FROM (SELECT {_COLUMNS} FROM journal WHERE space=? AND seq>=? AND seq<? AND kind<>6{only}"
+            " ORDER BY seq DESC LIMIT ?) AS part"
+        )
+        values = [value for window in part for value in (*window, *who, limit)]
+        found += [Entry._make(row) for row in connection.execute(" UNION ALL ".join([one] * len(part)), values)]
+    return found
 
 
 def place_before(connection: Connection, space: int, node: int, seq: int) -> tuple[int, str] | None:

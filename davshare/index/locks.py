@@ -10,11 +10,14 @@ from davshare.index.turn import LOCKS
 
 #: Spaces without locks that are remembered.
 _REMEMBERED = 10_000
-_COLUMNS = 'token, space, node, "exclusive", infinite, creator, owner, timeout, expires'
+_COLUMNS = 'token, space, node, "exclusive", infinite, creator, owner, timeout, expires, link'
 
 
 class Lock(NamedTuple):
-    """One lock on a node; ``owner`` is the content of DAV:owner as it came, times are seconds."""
+    """One lock on a node; ``owner`` is the content of DAV:owner as it came, times are seconds.
+
+    ``link``: its creator's public link, by which somebody has taken it; 0: the creator has.
+    """
 
     token: str
     space: int
@@ -25,9 +28,10 @@ class Lock(NamedTuple):
     owner: str
     timeout: int
     expires: int
+    link: int = 0
 
 
-def _make(row: tuple[str, int, int, int, int, int, str, int, int]) -> Lock:
+def _make(row: tuple[str, int, int, int, int, int, str, int, int, int]) -> Lock:
     return Lock(row[0], row[1], row[2], bool(row[3]), bool(row[4]), *row[5:])
 
 
@@ -77,12 +81,12 @@ def on_nodes(connection: Connection, nodes: Sequence[int], now: int) -> list[Loc
     return [_make(row) for row in rows]
 
 
-def counts(connection: Connection, space: int, node: int, creator: int, now: int) -> tuple[int, int]:
-    """How many live locks have a node as their root, and how many a principal has made."""
+def counts(connection: Connection, space: int, node: int, creator: int, link: int, now: int) -> tuple[int, int]:
+    """How many live locks have a node as their root, and how many a principal has taken, or who came by their link."""
     row = connection.execute(
         "SELECT (SELECT count(*) FROM lock WHERE node=? AND space=? AND expires>?),"
-        " (SELECT count(*) FROM lock WHERE creator=? AND expires>?)",
-        (node, space, now, creator, now),
+        " (SELECT count(*) FROM lock WHERE creator=? AND link=? AND expires>?)",
+        (node, space, now, creator, link, now),
     ).fetchone()
     return int(row[0]), int(row[1])
 
@@ -96,7 +100,7 @@ def get(connection: Connection, token: str, now: int) -> Lock | None:
 def insert(connection: Connection, lock: Lock) -> None:
     """Add a lock."""
     connection.raises += (LOCKS,)
-    connection.execute(f"INSERT INTO lock ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", lock)
+    connection.execute(f"INSERT INTO lock ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)", lock)
 
 
 def refresh(connection: Connection, token: str, timeout: int, expires: int) -> None:

@@ -242,6 +242,13 @@ def group(connection: Connection, name: str) -> Group | None:
     return None if row is None else Group._make(row)
 
 
+def groups_named(connection: Connection, found: Sequence[str]) -> frozenset[int]:
+    """The ids of the groups with some names (in NFC)."""
+    marks = ",".join("?" * len(found))
+    rows = connection.execute(f"SELECT id FROM principal WHERE kind='group' AND name IN ({marks})", tuple(found))
+    return frozenset(row[0] for row in rows)
+
+
 def groups(connection: Connection) -> list[Group]:
     """Every group by name."""
     rows = connection.execute(f"SELECT {GROUP} FROM principal WHERE kind='group' ORDER BY name")

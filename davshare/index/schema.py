@@ -23,6 +23,10 @@ from davshare.index.columns import Id, String
 from davshare.index.columns import metadata as metadata
 from davshare.index.nodes import UNREAD
 from davshare.index.schema_access import grant as grant
+from davshare.index.schema_deposits import deposit as deposit
+from davshare.index.schema_events import event as event
+from davshare.index.schema_links import link as link
+from davshare.index.schema_notices import mail as mail
 
 _HAS_EMAIL = text("email <> ''")
 
@@ -55,7 +59,9 @@ principal = Table(
     Column("disabled", SmallInteger, nullable=False, server_default="0"),
     Column("quota", BigInteger, comment="bytes for the home; NULL: no limit"),
     Column("created", BigInteger, nullable=False, comment="seconds since 1970"),
-    Column("guest", SmallInteger, nullable=False, server_default="0", comment="1: no home, only what was granted"),
+    Column(
+        "guest", SmallInteger, nullable=False, server_default="0", comment="1: a read-only home, only what was granted"
+    ),
     Column("second_factor", SmallInteger, nullable=False, server_default="0", comment="1: a password is not enough"),
     Column("totp", LargeBinary, comment="secret of the second factor, encrypted; NULL: none is set up"),
     Column("source", String, nullable=False, server_default="", comment="who keeps it: empty, ldap, oidc"),
@@ -263,7 +269,7 @@ journal = Table(
     Column("old_parent", BigInteger, comment="where a moved or deleted node was"),
     Column("old_name", String),
     Column("actor", BigInteger, comment="principal; NULL: the server itself"),
-    Column("device", BigInteger, comment="app token"),
+    Column("device", BigInteger, comment="app token, or the link by which somebody came"),
     Column("version", BigInteger, comment="stamp of the replaced content; of ACCESS: whose (NULL: anybody's)"),
     Column("at", BigInteger, nullable=False, comment="seconds since 1970"),
     Index("journal_left", "node", "seq", sqlite_where=text("old_parent > 0"), postgresql_where=text("old_parent > 0")),
@@ -311,6 +317,7 @@ lock = Table(
     Column("owner", String, nullable=False, comment="content of DAV:owner as it came"),
     Column("timeout", BigInteger, nullable=False, comment="seconds that were granted"),
     Column("expires", BigInteger, nullable=False, comment="seconds since 1970"),
+    Column("link", BigInteger, nullable=False, server_default="0", comment="by which its maker came; 0: by none"),
     Index("lock_space", "space"),
     Index("lock_node", "node"),
 )

@@ -49,5 +49,17 @@ receipt = Table(
     Column("share", ForeignKey("share.id", ondelete="CASCADE"), primary_key=True),
     Column("user", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
     Column("state", SmallInteger, nullable=False, comment="0 accepted, 1 pending, 2 declined"),
+    Column("parent", BigInteger, comment="the folder in the user's home where it is seen; NULL: it has no place yet"),
+    Column("name", String, comment="under which name"),
+    Column("name_key", String, comment="the name in NFC"),
     Index("receipt_user", "user"),
+)
+
+user_setting = Table(
+    "user_setting",
+    metadata,
+    Column("user", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False, comment="JSON"),
+    Index("user_setting_name", "name"),
 )

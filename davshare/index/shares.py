@@ -31,6 +31,7 @@ class Share(NamedTuple):
     email: str
     sharer_name: str
     sharer_display_name: str
+    sharer_email: str
     space: int
     space_kind: str
     space_name: str
@@ -48,7 +49,8 @@ class Share(NamedTuple):
 
 _SELECT = (
     "SELECT s.id, s.node, s.principal, s.sharer, s.note, s.created, g.rights, g.expires, p.kind, p.name,"
-    " p.display_name, p.email, q.name, q.display_name, n.space, space.kind, space.name, space.node, space.owner,"
+    " p.display_name, p.email, q.name, q.display_name, q.email, n.space, space.kind, space.name, space.node,"
+    " space.owner,"
     " o.name, o.display_name, coalesce(n.spelling, n.name), n.kind, n.parent, n.size, n.mtime_ns,"
     " coalesce(r.state, 1-s.accepted)"
     " FROM share s"
@@ -87,6 +89,12 @@ def page(connection: Connection, sharer: int | None, offset: int, limit: int) ->
     where, who = ("", ()) if sharer is None else ("WHERE s.sharer=? ", (sharer,))
     rows = connection.execute(f"{_SELECT} {where}ORDER BY s.id LIMIT ? OFFSET ?", (0, *who, limit, offset))
     return [Share._make(row) for row in rows]
+
+
+def count(connection: Connection, sharer: int | None) -> int:
+    """How many shares a user has made, or everybody."""
+    where, who = ("", ()) if sharer is None else (" WHERE sharer=?", (sharer,))
+    return int(connection.execute(f"SELECT count(*) FROM share{where}", who).fetchone()[0])
 
 
 def to(connection: Connection, user: int, principals: Sequence[int], limit: int) -> list[Share]:
@@ -140,6 +148,15 @@ _ALIVE = "(g.expires IS NULL OR g.expires>?)"
 def kinds_on(connection: Connection, node: int, now: int) -> list[Kind]:
     """With whom a node is shared."""
     return [Kind._make(row) for row in connection.execute(f"{_KINDS} WHERE s.node=? AND {_ALIVE}", (node, now))]
+
+
+def kinds_of(connection: Connection, numbers: Sequence[int], now: int) -> list[Kind]:
+    """The same of many nodes: one statement for thousands."""
+    return [
+        Kind._make(row)
+        for part in parts(numbers)
+        for row in connection.execute(f"{_KINDS} WHERE s.node IN ({_marks(part)}) AND {_ALIVE}", (*part, now))
+    ]
 
 
 def kinds_in(connection: Connection, folder: int, now: int) -> list[Kind]:
@@ -203,6 +220,17 @@ def renew(connection: Connection, number: int, sharer: int, note: str) -> None:
     """Somebody shares again what was shared with the same receiver."""
     connection.execute("UPDATE share SET sharer=?, note=? WHERE id=?", (sharer, note, number))
     changed(connection)
+
+
+def set_sharer(connection: Connection, numbers: Sequence[int], sharer: int) -> None:
+    """Let shares be somebody else's."""
+    connection.executemany("UPDATE share SET sharer=? WHERE id=?", [(sharer, number) for number in numbers])
+    changed(connection)
+
+
+def states(connection: Connection, number: int) -> dict[int, int]:
+    """What those receivers of a share have made of it who have said something, by user."""
+    return dict(connection.execute('SELECT "user", state FROM receipt WHERE share=?', (number,)).fetchall())
 
 
 def set_state(connection: Connection, number: int, user: int, state: int) -> None:

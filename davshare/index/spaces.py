@@ -46,6 +46,16 @@ def get(connection: Connection, space: int) -> Space | None:
     return None if row is None else _make(row)
 
 
+def some(connection: Connection, wanted: Sequence[int]) -> dict[int, Space]:
+    """Spaces by their ids: one statement for very many."""
+    found: dict[int, Space] = {}
+    for part in parts(wanted):
+        marks = ",".join("?" * len(part))
+        for row in connection.execute(f"SELECT {_COLUMNS} FROM space WHERE id IN ({marks})", part):
+            found[row[0]] = _make(row)
+    return found
+
+
 def named(connection: Connection, kind: str, name: str) -> Space | None:
     """One space by kind and name."""
     return _remembered(connection, (kind, name), _NAMED, (kind, name))
@@ -100,6 +110,16 @@ def homes_of(connection: Connection, owners: Sequence[int]) -> dict[int, tuple[s
     return found
 
 
+def with_roots(connection: Connection, roots: Sequence[int]) -> dict[int, Space]:
+    """The spaces of some root nodes, by these."""
+    found: dict[int, Space] = {}
+    for part in parts(roots):
+        marks = ",".join("?" * len(part))
+        rows = connection.execute(f"SELECT {_COLUMNS} FROM space WHERE node IN ({marks})", part)
+        found.update((space.node, space) for space in map(_make, rows))
+    return found
+
+
 def of_kind(connection: Connection, kind: str) -> list[Space]:
     """Every space of a kind, in the order of their ids."""
     return [_make(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM space WHERE kind=? ORDER BY id", (kind,))]
@@ -143,7 +163,7 @@ def update(connection: Connection, space: Space) -> None:
 
 def delete(connection: Connection, space: int) -> None:
     """Remove a space with everything that is known of its nodes; its files are not touched."""
-    for table in ("digest", "property", '"grant"', "trash"):
+    for table in ("digest", "property", '"grant"', "link", "trash"):
         connection.execute(f"DELETE FROM {table} WHERE node IN (SELECT id FROM node WHERE space=?)", (space,))
     for table in ("node", "journal", "redo", "lock", "follower"):
         connection.execute(f"DELETE FROM {table} WHERE space=?", (space,))
@@ -178,6 +198,16 @@ def heads(connection: Connection, wanted: Sequence[int]) -> dict[int, int]:
     for some in parts(wanted):
         here = ",".join("?" * len(some))
         found.update(connection.execute(f"SELECT id, head FROM space WHERE id IN ({here})", some).fetchall())
+    return found
+
+
+def reaches(connection: Connection, wanted: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Number of the last entry and of the last that was dropped of some spaces, by their ids."""
+    found: dict[int, tuple[int, int]] = {}
+    for some in parts(wanted):
+        here = ",".join("?" * len(some))
+        rows = connection.execute(f"SELECT id, head, floor FROM space WHERE id IN ({here})", some)
+        found.update((number, (head, floor)) for number, head, floor in rows)
     return found
 
 

@@ -21,10 +21,11 @@ _PLAIN = re.compile(r"[A-Za-z0-9\-._~/!$()*+,;=:@]*\Z").match
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9\-._~!$()*+,;=:@]*\Z").match
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})").search
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_UNPORTABLE = re.compile(r'[<>:"|?*\\\x00-\x1f]').search
+_UNPORTABLE = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 _DEVICES = frozenset(
     ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"] + [port + n for port in ("COM", "LPT") for n in "123456789¹²³"]
 )
+_LONGEST_DEVICE = max(map(len, _DEVICES)) + 1
 _SAFE = "-._~!$()*+,;=:@"
 
 
@@ -83,7 +84,7 @@ def check_portable(name: str) -> None:
 
     :raises Forbidden: they cannot; the message says why.
     """
-    if _UNPORTABLE(name):
+    if _UNPORTABLE.search(name):
         raise Forbidden('Names in this space may not hold any of < > : " | ? * \\ or control characters.')
     if name.endswith((".", " ")):
         raise Forbidden("Names in this space may not end in a dot or a space.")
@@ -120,6 +121,46 @@ def numbered(name: str, number: int) -> str:
         return name
     stem, ending = stem_and_ending(name)
     return shortened(stem, f" ({number}){ending}")
+
+
+def portable(name: str) -> str:
+    """The name, or one as close to it as every system can hold (see :func:`check_portable`)."""
+    if _UNPORTABLE.search(name):
+        name = _UNPORTABLE.sub("_", name)
+    if name[-1:] in (".", " "):
+        bare = name.rstrip(". ")
+        name = bare + "_" * (len(name) - len(bare))
+    stem, dot, ending = name.partition(".")
+    if len(stem) <= _LONGEST_DEVICE and stem.rstrip(" ").upper() in _DEVICES:
+        name = shortened(stem.rstrip(" ") + "_", dot + ending)
+    return name
+
+
+def apart(siblings: Sequence[str]) -> list[str]:
+    """Names for the members of one folder that every system can hold beside each other; in the same order.
+
+    What can keep its name does, and of several that differ in case only the first.
+    """
+    found = [portable(name) for name in siblings]
+    taken: set[str] = set()
+    again: list[int] = []
+    for index, (name, old) in enumerate(zip(found, siblings, strict=True)):
+        form = folded(name)
+        if name != old or form in taken:
+            again.append(index)
+        else:
+            taken.add(form)
+    numbers: dict[str, int] = {}
+    for index in again:
+        form = folded(found[index])
+        number, name = numbers.get(form, 1), numbered(found[index], numbers.get(form, 1))
+        while folded(name) in taken:
+            number += 1
+            name = numbered(found[index], number)
+        numbers[form] = number
+        taken.add(folded(name))
+        found[index] = name
+    return found
 
 
 def folded(name: str) -> str:

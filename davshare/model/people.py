@@ -12,7 +12,7 @@ from davshare.model.memo import Memo
 class User(NamedTuple):
     """One account.
 
-    ``guest``: has no home, only what others granted.  ``second_factor``: a
+    ``guest``: can make nothing in the home, and has only what others granted.  ``second_factor``: a
     password alone does not sign in; ``totp`` is the encrypted secret of the
     authenticator.  ``source`` names who keeps the account: empty for us.
     """
@@ -41,6 +41,23 @@ class Group(NamedTuple):
     source: str = ""
 
 
+class Visit(NamedTuple):
+    """The public link by which somebody comes who has no account.
+
+    ``base`` is the address (decoded segments) where its node is seen, and
+    nothing outside is.  ``whole``: a file stands there itself, not as the one
+    member of a folder.  ``owner`` is the name of who has made the link; times
+    are seconds since 1970.
+    """
+
+    link: int
+    base: tuple[str, ...]
+    whole: bool = False
+    owner: str = ""
+    created: int = 0
+    expires: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who is asking, with everything that decisions need.
@@ -49,6 +66,11 @@ class Actor:
     ``node`` are the limits of the app token that was used (``device`` is its
     id), if one was.  ``brief``: came with a token that ends soon, and makes
     nothing that would outlast it.
+
+    Whoever comes by a public link (``visit``) acts as somebody with an app
+    token of its maker for its node and no more than its rights, and ``device``
+    is the link's id: so the link never gives what its maker has lost, and
+    journals name both.  Nothing else of the maker is theirs.
     """
 
     user: int
@@ -62,6 +84,10 @@ class Actor:
     brief: bool = False
     #: A password was shown, not a token.
     by_password: bool = False
+    visit: Visit | None = None
+    #: Where the request came from, and with which program; empty where nobody has said so.
+    peer: str = field(default="", compare=False)
+    agent: str = field(default="", compare=False)
     #: The generation of the index that all this was read in; 0: nothing is remembered about the actor.
     generation: int = 0
     #: Shared by all actors of a process: what was granted to them, by user and generation.

@@ -124,6 +124,8 @@ directory = text(re.compile(r"ldaps?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-]+)(:\d{
 query = text(re.compile(r"(\(.+\))?\Z").match)
 #: The name of an attribute (RFC 4512 section 1.4).
 attribute = text(re.compile(r"[A-Za-z][A-Za-z0-9\-]*\Z").match)
+#: An e-mail address without a name and without quoted parts (RFC 5321 section 4.1.2).
+mailbox = text(re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@[^\s@<>()\[\]\\,;:\"]{1,190}\Z").match)
 
 
 def shown(value: Any) -> Any:

@@ -25,6 +25,7 @@ from davshare.index import backends, people, spaces
 from davshare.index.database import REVISION, Database
 from davshare.model import names
 from davshare.model.people import User
+from davshare.model.site import site_of
 from davshare.server import tomlfile
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def open_files(data: Path, config: Config) -> Files:
     """The file service of a data folder, for commands that touch files."""
     from davshare.files.service import Files
 
-    return Files(data, open_index(data, config), config.durability == "full")
+    return Files(data, open_index(data, config), config.durability == "full", site_of(config))
 
 
 def prepare(data: Path, config: Config) -> None:
@@ -321,8 +322,8 @@ def self_test(data: Path, config: Config) -> None:
     :raises Unavailable: guessing is not slowed down.
     :raises UsageError: the file with the providers has a mistake.
     """
+    from davshare.files.sitekey import read_secret
     from davshare.identity import providers
-    from davshare.identity.gate import read_secret
     from davshare.identity.throttle import Throttle
 
     providers.load(data, config.oidc)

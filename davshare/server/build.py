@@ -9,23 +9,28 @@ from davshare.clients.openid import OpenIdCalls
 from davshare.config import Config
 from davshare.files import restore
 from davshare.files.service import Files
+from davshare.files.sitekey import read_secret
 from davshare.http.application import Application
 from davshare.identity import providers
 from davshare.identity.bearers import Bearers
 from davshare.identity.flows import Flows
-from davshare.identity.gate import Gate, read_secret
+from davshare.identity.gate import Gate
 from davshare.identity.issuers import Issuer
 from davshare.identity.logins import Logins
 from davshare.identity.oidc import Oidc
 from davshare.identity.openid import OpenIdProvider
 from davshare.identity.sessions import Sessions
 from davshare.identity.throttle import Throttle
+from davshare.identity.visitors import Visitors
 from davshare.identity.wiping import Wiping
+from davshare.model.site import site_of
 from davshare.server import admin
 from davshare.server.pipeline import Pipeline
+from davshare.server.visits import Visits
 from davshare.server.ways import Ways
 from davshare.web.authorize import AuthorizeDoor
 from davshare.web.flow import FlowDoor
+from davshare.web.link import LinkPages
 from davshare.web.login import Door
 
 if TYPE_CHECKING:
@@ -35,7 +40,7 @@ if TYPE_CHECKING:
 
 def open_files(data: Path, config: Config) -> Files:
     """The file service on a data folder."""
-    return Files(data, admin.open_index(data, config), config.durability == "full")
+    return Files(data, admin.open_index(data, config), config.durability == "full", site_of(config))
 
 
 def open_ldap(config: Config) -> Ldap | None:
@@ -89,6 +94,9 @@ def make_application(data: Path, config: Config) -> Application:
     direct.ways = Ways(flows, pages, OpenIdCalls(provider, direct.who), consent, wiping, config.public_url)
     direct.issuers = issuers
     direct.provider = provider
+    visitors = Visitors(files, secret)
+    direct.visits = Visits(files, visitors, config.public_url)
+    direct.visits.pages = LinkPages(files, visitors, direct.visits.uses, secret, config.public_url)
     direct.sightings.start()
     if config.gateway == "direct":
         return direct
@@ -111,4 +119,4 @@ def keeper(data: Path, config: Config) -> None:
     """The keeper process; returns on SIGTERM."""
     from davshare.server.keeper import Keeper
 
-    Keeper(open_files(data, config)).run()
+    Keeper(open_files(data, config), config).run()

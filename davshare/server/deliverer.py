@@ -14,8 +14,8 @@ from davshare.files import changes, lookup
 from davshare.files.changes import Page
 from davshare.files.following import Follower, news
 from davshare.files.service import Files
+from davshare.files.sitekey import read_secret
 from davshare.identity import outbound, webhooks
-from davshare.identity.gate import read_secret
 from davshare.identity.outbound import Failed
 from davshare.identity.webhooks import TESTING, Webhook
 

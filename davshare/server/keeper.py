@@ -10,14 +10,18 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+from davshare.config import Config
 from davshare.errors import Conflict, DavshareError
-from davshare.files import access, tidy
+from davshare.files import access, record, tidy
 from davshare.files.attend import Attendant
 from davshare.files.hashing import Hasher
 from davshare.files.lease import KEEPER, Lease
 from davshare.files.service import Files
 from davshare.identity import sessions, sightings
+from davshare.notices import mail, reminders
 from davshare.server.deliverer import Deliverer
+from davshare.server.mailer import Mailer
+from davshare.sharing import guests
 
 log = logging.getLogger("davshare.keeper")
 _PAUSE = 60.0
@@ -42,7 +46,14 @@ def _stay_the_only_one(files: Files, now: int) -> int:
 
 Task = Callable[[Files, int], int]
 #: Tasks that cost what there is to do, and tasks that cost something for every space of the site.
-_OFTEN: tuple[Task, ...] = (_stay_the_only_one, tidy.settle_effects, tidy.expire_locks, tidy.purge_trash)
+_OFTEN: tuple[Task, ...] = (
+    _stay_the_only_one,
+    tidy.settle_effects,
+    tidy.expire_locks,
+    tidy.purge_trash,
+    reminders.of_shares,
+    reminders.of_quotas,
+)
 _SELDOM: tuple[Task, ...] = (
     sessions.rotate_old_key,
     sessions.drop_what_is_over,
@@ -51,6 +62,12 @@ _SELDOM: tuple[Task, ...] = (
     tidy.purge_ghosts,
     tidy.end_uploads,
     tidy.remove_litter,
+    mail.forget_given_up,
+    reminders.of_links,
+    reminders.forget,
+    guests.retire,
+    record.forget_old,
+    tidy.forget_deposits,
 )
 
 
@@ -60,8 +77,9 @@ class Keeper:
     Of several keepers that share an index only the one with the lease works.
     """
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, config: Config) -> None:
         self._files = files
+        self._config = config
         self._stop = threading.Event()
         self._rounds = 0
 
@@ -87,6 +105,10 @@ class Keeper:
             target=Deliverer(self._files).run, args=(ended,), name="davshare-webhooks", daemon=True
         )
         deliverer.start()
+        mailer = threading.Thread(
+            target=Mailer(self._files, self._config).run, args=(ended,), name="davshare-mail", daemon=True
+        )
+        mailer.start()
         due = time.monotonic() + _PAUSE
         grants_due = 0.0
         while not self._stop.is_set() and self._attempt("keeping the lease", lease.held):
@@ -101,6 +123,7 @@ class Keeper:
         ended.set()
         hasher.join(timeout=1.0)
         deliverer.join(timeout=1.0)
+        mailer.join(timeout=1.0)
 
     def round(self, now: int) -> None:
         """Every task that is due; one that fails is logged and tried again when it is due the next time."""

@@ -42,8 +42,9 @@ from davshare.model.people import Actor
 from davshare.server import health
 from davshare.server.hub import Hub
 from davshare.server.pushing import Pushing
+from davshare.server.visits import Visits
 from davshare.server.ways import Ways
-from davshare.web import browse, origin, reset
+from davshare.web import assets, browse, origin, reset
 from davshare.web.login import Door
 
 log = logging.getLogger("davshare.server")
@@ -95,6 +96,8 @@ class Pipeline:
         self.issuers: Sequence[Issuer] = ()
         #: Where ownCloud's programs let people sign in; None: nowhere.
         self.provider: OpenIdProvider | None = None
+        #: Where those come who have no account, by public links; None: nowhere.
+        self.visits: Visits | None = None
         #: Which devices were here.
         self.sightings = Sightings(files.db)
 
@@ -116,6 +119,8 @@ class Pipeline:
         self._hub.close()
         if not busy:
             self.sightings.close()
+            if self.visits is not None:
+                self.visits.close()
             self._files.committer.close()
             self._files.db.close()
 
@@ -163,6 +168,9 @@ class Pipeline:
         if request.method == "OPTIONS":
             return self._options(request, patient)
         segments, slash = names.split(request.path)
+        if self.visits is not None and self.visits.lead(segments):
+            self._gate.demand_secure(_is_secure(request))
+            return self.visits.respond(request, segments, slash, patient)
         if not segments or segments[0] not in _DOORS:
             return self._elsewhere(request, segments, patient)
         return Address(segments, slash)
@@ -173,7 +181,8 @@ class Pipeline:
         segments, slash = ((), True) if request.path == "*" else names.split(request.path)
         if segments and segments[0] == "api":
             return self._elsewhere(request, segments, patient)
-        if request.headers.get("authorization") is None or not segments or segments[0] not in _DOORS:
+        public = self.visits is not None and self.visits.lead(segments)
+        if request.headers.get("authorization") is None or not segments or segments[0] not in _DOORS or public:
             return options.handle(largest=largest)
         try:
             asker = Asker(self.who(request, patient))
@@ -258,7 +267,7 @@ class Pipeline:
 
     def _elsewhere(self, request: Request, segments: tuple[str, ...], patient: bool) -> Response:
         """What is not WebDAV: health, administration, signing in, new passwords, and the way to the files."""
-        if request.method not in _KNOWN:
+        if request.method not in _KNOWN and segments[:1] != ("api",):
             raise NotImplementedHere
         if segments[:1] == ("index.php",):
             segments = segments[1:]
@@ -298,6 +307,8 @@ class Pipeline:
             return status.respond(request)
         if segments in (("readyz",), ("livez",), ("healthz",)):
             return health.respond(self._files, segments[0])
+        if segments[:1] == (assets.PREFIX,):
+            return assets.respond(request, segments[1:])
         if segments and segments[0] == "reset":
             if not patient:
                 raise Waits

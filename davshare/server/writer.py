@@ -10,7 +10,7 @@ from email.utils import formatdate
 from time import time
 from typing import cast
 
-from davshare.http.responses import REASONS, FileBody, Response
+from davshare.http.responses import REASONS, BrokenAnswer, FileBody, Response, blocks
 
 #: Files up to this size are read and sent together with the head.
 SMALL_FILE = 64 * 1024
@@ -24,10 +24,6 @@ _HTTP_10 = (1, 0)
 
 _status_lines = {status: f"HTTP/1.1 {status} {reason}\r\n" for status, reason in REASONS.items()}
 _date: tuple[int, str] = (0, "")
-
-
-class BrokenAnswer(Exception):
-    """The body ended in its middle: the connection must be reset, never closed as if all were well."""
 
 
 def date_lines() -> str:
@@ -129,15 +125,15 @@ def stream(sock: socket.socket, answer: Response, version: tuple[int, int], keep
         if isinstance(answer.body, FileBody):
             _send_file(sock, answer, answer.body, version, keep)
             return keep
-        pieces = cast("Iterator[bytes]", answer.body)
+        pieces = cast("Iterator[bytes | FileBody]", answer.body)
         length = stated_length(answer.headers)
         if length is not None:
             _send_counted(sock, head_bytes(answer, version, keep, None), pieces, length)
             return keep
         if version == _HTTP_10:
-            _send_until_close(sock, head_bytes(answer, version, False, None), pieces)
+            _send_until_close(sock, head_bytes(answer, version, False, None), blocks(pieces))
             return False
-        _send_chunked(sock, head_bytes(answer, version, keep, None, "Transfer-Encoding: chunked\r\n"), pieces)
+        _send_chunked(sock, head_bytes(answer, version, keep, None, "Transfer-Encoding: chunked\r\n"), blocks(pieces))
         return keep
     finally:
         close_body(answer)
@@ -164,6 +160,11 @@ def _send_file(sock: socket.socket, answer: Response, body: FileBody, version: t
     head = memoryview(head_bytes(answer, version, keep, body.length))
     while head:
         head = head[sock.send(head, _MORE) :]
+    _send_span(sock, body)
+
+
+def _send_span(sock: socket.socket, body: FileBody) -> None:
+    """The bytes of a file, within the kernel."""
     offset, end = body.offset, body.offset + body.length
     target = sock.fileno()
     while offset < end:
@@ -189,11 +190,17 @@ def _wait_for_room(sock: socket.socket) -> None:
         raise TimeoutError("the client takes no bytes")
 
 
-def _send_counted(sock: socket.socket, head: bytes, pieces: Iterator[bytes], length: int) -> None:
+def _send_counted(sock: socket.socket, head: bytes, pieces: Iterator[bytes | FileBody], length: int) -> None:
     for piece in pieces:
-        length -= len(piece)
+        length -= piece.length if isinstance(piece, FileBody) else len(piece)
         if length < 0:
             break
+        if isinstance(piece, FileBody):
+            if head:
+                send_all(sock, head)
+                head = b""
+            _send_span(sock, piece)
+            continue
         if head:
             piece, head = head + piece, b""
         send_all(sock, piece)

@@ -10,6 +10,7 @@ from davshare.files.locate import Place
 from davshare.files.settings import Settings
 from davshare.index import people
 from davshare.index.database import Connection
+from davshare.model import names
 from davshare.model.access import Permission
 from davshare.model.people import Actor, Group, User
 
@@ -19,10 +20,12 @@ class BadExpiry(BadRequest):
 
 
 _DAY = 86400
-#: Whether shares end by themselves, whether they have to, and after how many days: by the kind of the receiver.
+#: Whether shares end by themselves, whether they have to, and after how many days: by their kind.
 _ENDS = {
     "user": ("sharing.user.expire_default", "sharing.user.expire_enforced", "sharing.user.expire_days"),
     "group": ("sharing.group.expire_default", "sharing.group.expire_enforced", "sharing.group.expire_days"),
+    "link": ("sharing.link.expire_default", "sharing.link.expire_enforced", "sharing.link.expire_days"),
+    "remote": ("sharing.remote.expire_default", "sharing.remote.expire_enforced", "sharing.remote.expire_days"),
 }
 #: Most characters of a note.
 LONGEST_NOTE = 1000
@@ -37,13 +40,36 @@ def demand_enabled(settings: Settings) -> None:
         raise Forbidden("Share API is disabled")
 
 
-def demand_shareable(settings: Settings, actor: Actor, place: Place) -> None:
+def demand_sharer(settings: Settings, connection: Connection, actor: Actor) -> None:
+    """Return when somebody may share at all.
+
+    :raises Forbidden: sharing is switched off, they are in a group that may not share, or a guest.
+    """
+    demand_enabled(settings)
+    if (
+        settings.get("sharing.exclude_groups")
+        and named(connection, settings, "sharing.excluded_groups") & actor.principals
+    ):
+        raise Forbidden("You are not allowed to share")
+    if not settings.get("sharing.guests_share"):
+        user = people.user_by_id(connection, actor.user)
+        if user is not None and user.guest:
+            raise Forbidden("Guests are not allowed to share")
+
+
+def named(connection: Connection, settings: Settings, setting: str) -> frozenset[int]:
+    """The ids of the groups that a setting names."""
+    keys = [names.key(name) for name in settings.get(setting)]
+    return people.groups_named(connection, keys) if keys else frozenset()
+
+
+def demand_shareable(settings: Settings, connection: Connection, actor: Actor, place: Place) -> None:
     """Return when somebody may share what is at a place.
 
     :raises NotFound: nothing that they may know of is there.
     :raises Forbidden: they may not, or nobody may.
     """
-    demand_enabled(settings)
+    demand_sharer(settings, connection, actor)
     place.found()
     place.demand(Permission.READ)
     if place.is_root:
@@ -74,6 +100,8 @@ def demand_receiver(
         return
     if not settings.get("sharing.group_sharing"):
         raise Forbidden("Group sharing is disabled by the administrator")
+    if receiver.id in named(connection, settings, "sharing.excluded_receiver_groups"):
+        raise Forbidden("The group is blacklisted for sharing")
     own_only = settings.get("sharing.only_with_own_groups") or settings.get("sharing.only_with_group_members")
     if own_only and receiver.id not in actor.principals:
         raise Forbidden("Only sharing within your own groups is allowed")
@@ -85,7 +113,12 @@ def expiry(settings: Settings, receiver: User | Group, wanted: int | None, told:
     :param told: whether somebody has said so, if only that it never ends.
     :raises BadExpiry: that is over already, or later than the site allows.
     """
-    by_default, enforced, days = _ENDS["user" if isinstance(receiver, User) else "group"]
+    return end(settings, "user" if isinstance(receiver, User) else "group", wanted, told)
+
+
+def end(settings: Settings, kind: str, wanted: int | None, told: bool) -> int | None:
+    """The same for what is shared with a user, with a group, or by a link: the ``kind``."""
+    by_default, enforced, days = _ENDS[kind]
     now = int(time.time())
     latest = (now // _DAY + settings.get(days) + 1) * _DAY
     if wanted is not None and wanted <= now:

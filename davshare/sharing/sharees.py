@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from davshare.files.service import Files
+from davshare.files.settings import Settings
 from davshare.index import people
 from davshare.index.database import Connection
 from davshare.model.people import Actor, Group, User
+from davshare.sharing import rules
 
 #: Most that are looked at for one answer.
 _MOST = 1000
@@ -44,13 +46,16 @@ def find(files: Files, actor: Actor, text: str, kinds: Collection[str], offset: 
             among = _fellows(connection, actor)
         wanted = among if among is None or among else _NOBODY
         found = people.search(connection, kinds, [(("name",), text)], True, wanted, _MOST)
+        found = [each for each in found if _is(each, text) or _begins(settings, each, text)]
         # An address is known, never guessed letter by letter.
         known = {each.id for each in found}
         by_address = people.search(connection, kinds, [(("email",), text)], True, _NOBODY, _MOST)
         found += [each for each in by_address if each.id not in known]
+        closed = rules.named(connection, settings, "sharing.excluded_receiver_groups")
     allowed = [
         each for each in found
         if each.id != actor.user
+        and each.id not in closed
         and (fellows is None or each.id in fellows)
         and (isinstance(each, User) or not settings.get("sharing.only_with_own_groups") or each.id in actor.principals)
     ]  # fmt: skip
@@ -65,6 +70,25 @@ def _fellows(connection: Connection, actor: Actor) -> set[int]:
     for group in actor.principals - {actor.user}:
         found |= people.within(connection, group) | {group}
     return found
+
+
+def _begins(settings: Settings, who: User | Group, text: str) -> bool:
+    """Whether a part of a name is where the site lets it be: where a word begins, or anywhere."""
+    user = isinstance(who, User)
+    if settings.get("sharing.search.users_inside_words" if user else "sharing.search.groups_inside_words"):
+        return True
+    known = [each.lower() for each in (who.name, who.display_name)]
+    return any(each.startswith(text.lower()) or f" {text.lower()}" in each for each in known)
+
+
+def kind_of(who: User | Group) -> Literal["user", "group"]:
+    """Whether somebody is a user or a group."""
+    return "user" if isinstance(who, User) else "group"
+
+
+def additional_info(settings: Settings, name: str | None, email: str | None) -> str | None:
+    """What the site shows of people beside their names; None: nothing."""
+    return {"id": name, "email": email or None}.get(settings.get("sharing.search.additional_info"))
 
 
 def _is(who: User | Group, text: str) -> bool:

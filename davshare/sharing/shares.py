@@ -7,25 +7,27 @@ receiver has made of it.  It points at a node, so it follows every move.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from types import EllipsisType
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, Forbidden, NotFound
-from davshare.files import access, guard, reshares
+from davshare.files import access, guard, record, reshares
 from davshare.files.access import Rule
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
+from davshare.files.linked import Link
 from davshare.files.locate import DEEPEST, Mount, Place
 from davshare.files.service import Files
-from davshare.index import grants, nodes, people, spaces
+from davshare.index import grants, nodes, people, settings, spaces
 from davshare.index import shares as rows
 from davshare.index.database import Connection
 from davshare.index.shares import Share
 from davshare.model import names
 from davshare.model.access import Permission, Rights
 from davshare.model.people import Actor, Group, User
+from davshare.notices import notices
 from davshare.sharing import bits, rules
 
 __all__ = ["Found", "Share", "State"]
@@ -83,9 +85,12 @@ def _placed(connection: Connection, found: Iterable[Share]) -> list[Found]:
 # making
 
 
-def create(files: Files, asker: Asker, address: Address, new: New) -> Found:
+def create(
+    files: Files, asker: Asker, address: Address, new: New, also: Callable[[Transaction], None] | None = None
+) -> Found:
     """Share what is at an address; with whom it is shared already, the share is changed.
 
+    :param also: what else happens in the same transaction.
     :raises NotFound: nothing that the asker may know of is there.
     :raises Forbidden: the asker, or the site, may not; or somebody else has shared it with them.
     :raises BadRequest: the receiver has it already, or the time or the note will not do.
@@ -99,6 +104,8 @@ def create(files: Files, asker: Asker, address: Address, new: New) -> Found:
         node = place.found()
         old = rows.of_grant(tx.connection, node.id, new.receiver.id)
         _demand_mine(asker.actor, place, old, grants.get(tx.connection, node.id, new.receiver.id))
+        if also is not None:
+            also(tx)
         rights = _rights(files, asker.actor, place, new.rights)
         wanted = None if isinstance(new.expires, EllipsisType) else new.expires
         if old is not None and new.expires is ...:
@@ -109,18 +116,33 @@ def create(files: Files, asker: Asker, address: Address, new: New) -> Found:
         if old is not None:
             # It rests on the rights of whoever said so last.
             rows.renew(tx.connection, old.id, asker.actor.user, new.note)
+            record.share(tx.connection, "update", asker.actor, node, new.receiver.id, rights, expires)
             return old.id
         accepted = files.settings.get("sharing.auto_accept")
         now = tx.now // 1_000_000_000
-        return rows.insert(tx.connection, node.id, new.receiver.id, asker.actor.user, new.note, now, accepted)
+        number = rows.insert(tx.connection, node.id, new.receiver.id, asker.actor.user, new.note, now, accepted)
+        _received(tx.connection, number, new.receiver, accepted)
+        record.share(tx.connection, "create", asker.actor, node, new.receiver.id, rights, expires)
+        notices.share_made(files, tx.connection, number, node, new.receiver, asker.actor, new.note)
+        return number
 
     number = files.committer.run(work, [space], asker.actor.user, asker.actor.device)
     return get(files, asker.actor, number)
 
 
+def _received(connection: Connection, number: int, receiver: User | Group, accepted: bool) -> None:
+    """Note for whom a new share waits, or is accepted at once, other than for the rest."""
+    chosen = settings.of_users(connection, "sharing.auto_accept")
+    others = {user for user, wanted in chosen.items() if wanted is not accepted}
+    if others and isinstance(receiver, Group):
+        others &= people.within(connection, receiver.id)
+    for user in others if isinstance(receiver, Group) else others & {receiver.id}:
+        rows.set_state(connection, number, user, State.PENDING if accepted else State.ACCEPTED)
+
+
 def _judged(files: Files, connection: Connection, asker: Asker, address: Address, receiver: User | Group) -> Place:
     place = files.place(connection, asker, address)
-    rules.demand_shareable(files.settings, asker.actor, place)
+    rules.demand_shareable(files.settings, connection, asker.actor, place)
     rules.demand_receiver(files.settings, connection, asker.actor, place, receiver)
     return place
 
@@ -208,12 +230,15 @@ def _place(connection: Connection, actor: Actor, found: Found) -> Place:
     chain = tuple(nodes.chain(connection, found.share.node)[:DEEPEST])
     if space is None or not chain:
         raise NotFound("Wrong share ID, share doesn't exist")
-    if space.kind == "home":
-        base: tuple[str, ...] = ("dav", "home") if space.owner == actor.user else ("dav", "users", space.name)
-    else:
-        base = ("dav", "spaces", space.name)
     rights = guard.rights(connection, actor, space, chain)
-    return Place(Mount(base, space), chain, (), False, False, rights, None)
+    return Place(Mount(base(found.share, actor.user), space), chain, (), False, False, rights, None)
+
+
+def base(share: Share | Link, user: int) -> tuple[str, ...]:
+    """The address of the space that a share or link is in, for a user."""
+    if share.space_kind == "home":
+        return ("dav", "home") if share.owner == user else ("dav", "users", share.space_name)
+    return ("dav", "spaces", share.space_name)
 
 
 def made(files: Files, actor: Actor) -> list[Found]:
@@ -228,13 +253,25 @@ def listed(files: Files, user: str | None, offset: int = 0, limit: int | None = 
     :raises NotFound: there is no such user.
     """
     with files.db.snapshot() as connection:
-        sharer = None
-        if user is not None:
-            known = people.user(connection, names.key(user))
-            if known is None:
-                raise NotFound("There is no such user.")
-            sharer = known.id
+        sharer = sharer_named(connection, user)
         return _placed(connection, rows.page(connection, sharer, offset, MOST if limit is None else limit))
+
+
+def count(files: Files, user: str | None) -> int:
+    """How many there are for :func:`listed`."""
+    with files.db.session() as connection:
+        return rows.count(connection, sharer_named(connection, user))
+
+
+def sharer_named(connection: Connection, name: str | None) -> int | None:
+    """The id of a user; None: everybody.
+
+    :raises NotFound: there is no such user.
+    """
+    known = None if name is None else people.user(connection, names.key(name))
+    if name is not None and known is None:
+        raise NotFound("There is no such user.")
+    return None if known is None else known.id
 
 
 def received(files: Files, actor: Actor, states: Sequence[State] = (State.ACCEPTED,)) -> list[Found]:
@@ -303,7 +340,7 @@ def update(
         receiver = people.principal_by_id(tx.connection, share.principal)
         assert receiver is not None
         if rights is not None or expires is not ...:
-            rules.demand_shareable(files.settings, asker.actor, place)
+            rules.demand_shareable(files.settings, tx.connection, asker.actor, place)
             new = share.rights if rights is None else _rights(files, asker.actor, place, rights)
             end = share.expires
             if not isinstance(expires, EllipsisType):
@@ -312,6 +349,7 @@ def update(
                 # To let it last is to give it anew.
                 _rights(files, asker.actor, place, new)
             _put(tx, place, asker.actor, Rule(share.principal, False, new, end))
+            record.share(tx.connection, "update", asker.actor, place.found(), share.principal, new, end)
         if note is not None:
             rows.set_note(tx.connection, number, note)
 
@@ -341,6 +379,7 @@ def revoke(files: Files, asker: Asker, number: int) -> None:
 
     def work(tx: Transaction) -> None:
         place, share = _mine(files, tx.connection, asker.actor, number)
+        record.share(tx.connection, "revoke", asker.actor, place.found(), share.principal)
         access.drop(tx, place.found(), share.principal)
 
     files.committer.run(work, [space], asker.actor.user, asker.actor.device)
@@ -360,6 +399,7 @@ def expire(files: Files, number: int) -> None:
         share = rows.get(tx.connection, number, 0)
         node = None if share is None else nodes.get(tx.connection, share.node)
         if share is not None and node is not None:
+            record.share(tx.connection, "revoke", None, node, share.principal)
             access.drop(tx, node, share.principal)
 
     files.committer.run(work, [found.space])
@@ -375,3 +415,7 @@ def answer(files: Files, actor: Actor, number: int, state: State) -> None:
         if found.share.principal not in actor.principals or found.share.owner == actor.user:
             raise NotFound("Wrong share ID, share doesn't exist")
         rows.set_state(connection, number, actor.user, state)
+        node = nodes.get(connection, found.share.node)
+        if node is not None:
+            verb = "accept" if state == State.ACCEPTED else "decline"
+            record.share(connection, verb, actor, node, found.share.principal)

@@ -54,7 +54,13 @@ def page(files: Files, connection: Connection, actor: Actor, target: view.Target
     stream = (
         environment()
         .get_template("browse.html")
-        .generate(title=title, crumbs=_crumbs(target.segments), rows=rows, user=actor.display_name or actor.name)
+        .generate(
+            title=title,
+            crumbs=_crumbs(target.segments),
+            rows=rows,
+            user=actor.display_name or actor.name,
+            download=not isinstance(target, Virtual),
+        )
     )
     headers = [
         ("Content-Type", "text/html; charset=utf-8"),
@@ -66,7 +72,7 @@ def page(files: Files, connection: Connection, actor: Actor, target: view.Target
         ("Vary", "Accept"),
     ]
     if not isinstance(target, Virtual) and target.node is not None:
-        headers.append(("ETag", files.etag(target.node)[:-1] + ':1"'))
+        headers.append(("ETag", files.etag_of(target)[:-1] + ':1"'))
     body = b"" if head else "".join(stream).encode()
     return Response(200, headers, body)
 
@@ -79,6 +85,10 @@ def _members(connection: Connection, place: Place) -> Iterator[Row]:
         told = place.sight is None or place.sight.reads(node)
         size, time = (readable_size(node.size), _time(node.mtime_ns)) if told else ("", "")
         yield Row(node.name, href, node.is_folder, size, time)
+    for each in () if place.mounts is None else place.mounts.in_folder(place.found().id):
+        node = each.shown
+        href = base + names.quoted(node.name) + ("/" if node.is_folder else "")
+        yield Row(node.name, href, node.is_folder, readable_size(node.size), _time(node.mtime_ns))
 
 
 def _virtual(connection: Connection, actor: Actor, virtual: Virtual) -> Iterator[Row]:

@@ -34,7 +34,12 @@ def redirect(location: str) -> Response:
 
 
 def read(request: Request) -> dict[str, str]:
-    """The fields of a form (HTML, section "URL-encoded form data"); the last value of each.
+    """The last value of each field of a form; see :func:`read_all`."""
+    return {name: values[-1] for name, values in read_all(request, 10, _LONGEST).items()}
+
+
+def read_all(request: Request, most: int = 2000, longest: int = 2**18) -> dict[str, list[str]]:
+    """The fields of a form (HTML, section "URL-encoded form data") with all their values.
 
     :raises UnsupportedMediaType: it is no form.
     :raises TooLarge: it is longer than any of ours.
@@ -43,9 +48,8 @@ def read(request: Request) -> dict[str, str]:
     kind, _ = content.media_type(request.headers.get("content-type"))
     if kind != "application/x-www-form-urlencoded":
         raise UnsupportedMediaType
-    data = content.read_all(request.body, _LONGEST)
+    data = content.read_all(request.body, longest)
     try:
-        fields = parse_qs(data.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10)
+        return parse_qs(data.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=most)
     except ValueError:
         raise BadRequest("The form is not correctly encoded.") from None
-    return {name: values[-1] for name, values in fields.items()}

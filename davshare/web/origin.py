@@ -8,7 +8,7 @@ from davshare.http.request import Request
 
 #: Methods that change nothing: a page of another site could make a browser send them, and learns nothing by it.
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
-_SESSION, _BINDING = "davshare", "davshare-login"
+_SESSION, _BINDING, _LINK = "davshare", "davshare-login", "davshare-link"
 
 
 def authorization(request: Request, public_url: str) -> str | None:
@@ -44,6 +44,16 @@ def binding_cookie(request: Request, value: str, seconds: int) -> tuple[str, str
     return _set(request, _BINDING, value, seconds)
 
 
+def link_session(request: Request) -> str | None:
+    """What says that this browser has shown the password of a public link, None when nothing does."""
+    return _cookie(request, _LINK, "__Secure-")
+
+
+def link_cookie(request: Request, path: str, value: str, seconds: int) -> tuple[str, str]:
+    """The header that says so, for the addresses of that link only."""
+    return _set(request, _LINK, value, seconds, path, "__Secure-")
+
+
 def site(request: Request, public_url: str) -> str:
     """Scheme and host as people reach us."""
     return public_url or f"{request.scheme}://{request.host}"
@@ -64,13 +74,13 @@ def demand_own_page(request: Request, public_url: str) -> None:
         raise Forbidden("This request does not come from a page of this site.")
 
 
-def _name(request: Request, name: str) -> str:
-    """A cookie with the prefix can only come from this very host, over HTTPS (RFC 6265bis section 4.1.3.2)."""
-    return f"__Host-{name}" if request.scheme == "https" else name
+def _name(request: Request, name: str, prefix: str) -> str:
+    """A cookie with a prefix can only come over HTTPS, from this very host (RFC 6265bis section 4.1.3)."""
+    return f"{prefix}{name}" if request.scheme == "https" else name
 
 
-def _cookie(request: Request, name: str) -> str | None:
-    wanted = _name(request, name)
+def _cookie(request: Request, name: str, prefix: str = "__Host-") -> str | None:
+    wanted = _name(request, name, prefix)
     for pair in request.headers.get("cookie", "").split(";"):
         found, equals, value = pair.strip().partition("=")
         if equals and found == wanted and value:
@@ -78,7 +88,9 @@ def _cookie(request: Request, name: str) -> str | None:
     return None
 
 
-def _set(request: Request, name: str, value: str, seconds: int) -> tuple[str, str]:
+def _set(
+    request: Request, name: str, value: str, seconds: int, path: str = "/", prefix: str = "__Host-"
+) -> tuple[str, str]:
     secure = "; Secure" if request.scheme == "https" else ""
     age = f"Max-Age={max(0, seconds)}"
-    return "Set-Cookie", f"{_name(request, name)}={value}; Path=/; {age}; HttpOnly; SameSite=Lax{secure}"
+    return "Set-Cookie", f"{_name(request, name, prefix)}={value}; Path={path}; {age}; HttpOnly; SameSite=Lax{secure}"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from support.client import Dav, enc
+from support.ocs import Ocs
 from support.server import Server
 
 nc_py_api = pytest.importorskip("nc_py_api")
@@ -129,3 +130,19 @@ def test_a_wrong_password(server: Server) -> None:
     with pytest.raises(nc_py_api.NextcloudException) as refused:
         cloud.files.listdir("")
     assert refused.value.status_code == 401
+
+
+def test_notifications(server: Server, cloud, box: Dav, here: str) -> None:
+    """Found, looked up, and removed."""
+    box.put("told.txt", b"x")
+    bob = signed_in(server, "bob")
+    bob.notifications.delete_all()
+    given = {"path": here + "told.txt", "shareType": 0, "shareWith": "bob"}
+    Ocs(server, "alice", 2, app="apps/files_sharing").post("api/v1/shares", given).ok()
+    assert bob.notifications.available
+    (one,) = bob.notifications.get_all()
+    assert one.subject == 'alice has shared "told.txt" with you.' and one.user_id == "bob"
+    assert one.link.startswith(f"{server.url}/dav/users/alice/") and bob.notifications.exists([one.notification_id])
+    assert bob.notifications.get_one(one.notification_id).time == one.time
+    bob.notifications.delete(one.notification_id)
+    assert bob.notifications.get_all() == [] and cloud.notifications.exists([one.notification_id]) == []

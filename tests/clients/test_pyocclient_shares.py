@@ -1,9 +1,10 @@
-"""pyocclient (PyPI), ownCloud's own library for Python: users, groups and shares."""
+"""pyocclient (PyPI), ownCloud's own library for Python: users, groups, shares and public links."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import owncloud
 import pytest
@@ -59,3 +60,55 @@ def test_shares_with_users_and_groups(module_server: Server, admin: owncloud.Cli
     with pytest.raises(owncloud.OCSResponseError):
         mine.share_file_with_user("Box", "nobody-here")
     mine.logout()
+
+
+def test_public_links(module_server: Server, admin: owncloud.Client, tmp_path: Path) -> None:
+    """Made, found, changed and deleted; and visited by those who have no account."""
+    owner = f"p{secrets.token_hex(4)}"
+    assert admin.create_user(owner, "some-pass-123")
+    mine = client(module_server, owner, "some-pass-123")
+    assert mine.mkdir("Box") and mine.put_file_contents("Box/a.txt", b"words")
+    link = mine.share_file_with_link("Box", password="open-sesame", name="for all")
+    assert link.get_link() == f"{module_server.url}/s/{link.get_token()}" and link.get_name() == "for all"
+    (found,) = mine.get_shares("Box")
+    assert (found.get_id(), found.get_share_type(), found.get_token()) == (link.get_id(), 3, link.get_token())
+    assert found.get_permissions() == 1
+    assert mine.is_shared("Box")
+
+    visitor = visiting(module_server, link, "open-sesame")
+    assert [each.get_name() for each in visitor.list("/")] == ["a.txt"]
+    assert visitor.get_file_contents("/a.txt") == b"words"
+    with pytest.raises(owncloud.HTTPResponseError) as refusal:
+        visitor.put_file_contents("/b.txt", b"more")
+    assert refusal.value.status_code == 403
+    with pytest.raises(owncloud.HTTPResponseError) as refusal:
+        visiting(module_server, link, "wrong").list("/")
+    assert refusal.value.status_code == 401
+
+    assert mine.update_share(link.get_id(), perms=15, password="")
+    visitor = visiting(module_server, link)
+    assert visitor.put_file_contents("/b.txt", b"more") and mine.get_file_contents("Box/b.txt") == b"more"
+    assert visitor.mkdir("/In") and visitor.move("/b.txt", "/In/c.txt") and visitor.delete("/In/c.txt")
+
+    drop = mine.share_file_with_link("Box", perms=4)
+    source = tmp_path / "a.txt"
+    source.write_bytes(b"dropped")
+    sender = visiting(module_server, drop)
+    assert sender.drop_file(str(source)) and sender.drop_file(str(source)) and sender.list("/") == []
+    assert {each.get_name() for each in mine.list("Box")} == {"a.txt", "a (2).txt", "a (3).txt", "In"}
+
+    file = mine.share_file_with_link("Box/a.txt")
+    assert visiting(module_server, file).get_file_contents("") == b"words"
+    for each in (link, drop, file):
+        assert mine.delete_share(each.get_id())
+    with pytest.raises(owncloud.HTTPResponseError) as refusal:
+        visitor.list("/")
+    assert refusal.value.status_code == 404
+    mine.logout()
+
+
+def visiting(server: Server, link: owncloud.ShareInfo, password: str = "") -> owncloud.Client:
+    """Somebody who comes by a link, as ``Client.from_public_link`` lets them; that leaves out the port."""
+    found = owncloud.Client(server.url)
+    found.anon_login(link.get_token(), folder_password=password)
+    return found

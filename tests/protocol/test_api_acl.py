@@ -100,6 +100,36 @@ def test_explain(bob: Api, alice: Api, folder: Dav, module_server: Server) -> No
     alice.get(f"/explain?path={folder.base}file&user=bob&group={group}").refused(422, "group")
 
 
+def test_see_as(bob: Api, alice: Api, folder: Dav, module_server: Server) -> None:
+    """An owner sees a folder as others do; that is what these see."""
+    for name in ("open", "closed", "changeable"):
+        folder.put(name, b"1")
+    group = f"g{secrets.token_hex(4)}"
+    module_server.cli("group", "add", group)
+    see = f"/see-as?path={folder.base}"
+    assert alice.get(f"{see}&user=bob").ok()["visible"] is False and alice.get(f"{see}&user=bob").ok()["items"] == []
+    alice.put(f"/acl/grants/user/bob?path={folder.base}", {"role": "viewer"}).ok()
+    alice.put(f"/acl/denials/user/bob?path={folder.base}closed", {"permissions": ["read"]}).ok()
+    alice.put(f"/acl/grants/user/bob?path={folder.base}changeable", {"role": "editor"}).ok()
+    alice.put(f"/acl/grants/group/{group}?path={folder.base}open", {"role": "viewer"}).ok()
+    found = alice.get(f"{see}&user=bob").ok()
+    assert [(each["name"], each["kind"]) for each in found["items"]] == [
+        ("changeable", "file"), ("file", "file"), ("open", "file"),
+    ]  # fmt: skip
+    assert "write-content" in found["items"][0]["permissions"] and found["items"][1]["permissions"] == ["read"]
+    assert found["visible"] and found["permissions"] == ["read"] and found["next_offset"] is None
+    there = module_server.dav("bob", shared(folder, ""))
+    assert there.names() == {each["name"] for each in found["items"]}
+    assert bob.get(f"/see-as?path={shared(folder, '')}").ok()["items"] == found["items"]
+    bob.get(f"/see-as?path={shared(folder, '')}&user=alice").refused(403)
+    (only,) = alice.get(f"{see}&group={group}").ok()["items"]
+    assert only["name"] == "open"
+    page = alice.get(f"{see}&user=bob&limit=2&offset=1").ok()
+    assert [each["name"] for each in page["items"]] == ["file", "open"] and page["next_offset"] is None
+    assert alice.get(f"{see}&user=bob&limit=2").ok()["next_offset"] == 2
+    assert len(alice.get(see).ok()["items"]) == 4
+
+
 @pytest.mark.parametrize("path", ["", "/", "nonsense", "/dav/home/%00", "/dav/../etc", "x" * 5000, "/dav/spaces/"])
 def test_bad_paths(alice: Api, path: str) -> None:
     """Clear refusals."""

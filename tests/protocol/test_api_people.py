@@ -78,11 +78,11 @@ def test_add_refused(admin: Api, module_server: Server) -> None:
 
 
 def test_guests(admin: Api, module_server: Server) -> None:
-    """A guest has no home."""
+    """A guest can make nothing in the home."""
     name = new_user(module_server, guest=True)
     user = admin.get(f"/users/{name}").ok()
-    assert user["guest"] and user["used"] is None
-    assert module_server.dav(name).get("").status == 404
+    assert user["guest"] and user["used"] == 0
+    assert module_server.dav(name).put("a", b"x").status == 403
 
 
 @pytest.mark.parametrize(

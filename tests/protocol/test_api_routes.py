@@ -25,27 +25,40 @@ BODIES = {
     ("PATCH", "/me"): {},
     ("POST", "/users"): {"name": "NEW"},
     ("PATCH", "/users/{user}"): {},
+    ("POST", "/users/{user}/handover"): {"to": "admin"},
     ("POST", "/groups"): {"name": "NEW"},
     ("PATCH", "/groups/{group}"): {"display_name": "Staff"},
     ("POST", "/spaces"): {"name": "NEW"},
     ("PATCH", "/spaces/{space}"): {},
     ("PUT", "/spaces/{space}/members/{kind}/{member}"): {"role": "viewer"},
     ("PATCH", "/settings"): {},
+    ("PATCH", "/users/{user}/settings"): {},
     ("POST", "/upload-plan"): {"folder": "/dav/home", "files": [{"path": "x", "size": 1}]},
     ("POST", "/webhooks"): {"url": "https://hooks.example.org/"},
     ("PATCH", "/webhooks/{webhook}"): {},
+    ("PATCH", "/me/notifications/{notification}"): {},
+    ("PATCH", "/me/notifications"): {},
+    ("PATCH", "/me/preferences"): {"mail": None},
+    ("POST", "/shares"): {"path": "/dav/home/NEW", "receiver": {"kind": "user", "name": "victim"}},
+    ("PATCH", "/shares/{share}"): {},
+    ("POST", "/links"): {"path": "/dav/home/NEW"},
+    ("PATCH", "/links/{link}"): {},
     ("PUT", "/acl/grants/{kind}/{member}"): {"role": "viewer"},
     ("PUT", "/acl/denials/{kind}/{member}"): {"permissions": ["bind"]},
 }
 #: Queries of the routes that need one.
 QUERIES = dict.fromkeys(
-    ("/acl", "/acl/grants/{kind}/{member}", "/acl/denials/{kind}/{member}", "/explain"), "?path=/dav/spaces/{space}/"
+    ("/acl", "/acl/grants/{kind}/{member}", "/acl/denials/{kind}/{member}", "/explain", "/see-as"),
+    "?path=/dav/spaces/{space}/",
 )
 #: Routes that anyone who is signed in may call, whatever is behind them.
 OPEN = [route for route in ROUTES if route.who in (who.SIGNED_IN, who.ANYONE)]
-PARAMETERS = ("user", "group", "inner", "space", "token", "device", "kind", "member", "webhook")
+PARAMETERS = (
+    *("user", "group", "inner", "space", "token", "device", "kind", "member", "webhook", "share", "link"),
+    "notification",
+)
 #: Whether a path leads to what nobody but its owner knows.
-OWN = re.compile("{(token|device|webhook)}").search
+OWN = re.compile("{(token|device|webhook|share|link|notification)}").search
 #: Routes for which one has to sign in.
 SIGNED_IN = [route for route in ROUTES if route.who.signed_in]
 CLOSED = [route for route in ROUTES if route not in OPEN]
@@ -67,7 +80,7 @@ def new_things(server: Server) -> dict[str, str]:
     admin = Api.of(server, "admin")
     mark = secrets.token_hex(4)
     made = {"user": f"u{mark}", "group": f"g{mark}", "inner": f"i{mark}", "space": f"s{mark}"}
-    made |= {"token": "999999", "device": "999999"}
+    made |= {"token": "999999", "device": "999999", "notification": "999999"}
     admin.post("/users", {"name": made["user"]}).ok(201)
     admin.post("/groups", {"name": made["group"]}).ok(201)
     admin.post("/groups", {"name": made["inner"]}).ok(201)
@@ -77,7 +90,12 @@ def new_things(server: Server) -> dict[str, str]:
     admin.put(f"/acl/denials/user/{made['user']}?path={path}", {"permissions": ["bind"]}).ok()
     hooks = admin.get("/webhooks").ok()["items"]
     hook = hooks[0] if hooks else admin.post("/webhooks", {"url": "https://hooks.example.org/"}).ok(201)["webhook"]
-    return {**made, "kind": "user", "member": made["user"], "webhook": str(hook["id"])}
+    admin.raw("MKCOL", f"/dav/home/{mark}/")
+    receiver = {"kind": "user", "name": made["user"]}
+    share = admin.post("/shares", {"path": f"/dav/home/{mark}", "receiver": receiver}).ok(201)
+    link = admin.post("/links", {"path": f"/dav/home/{mark}"}).ok(201)
+    made |= {"webhook": str(hook["id"]), "share": str(share["id"]), "link": str(link["id"])}
+    return {**made, "kind": "user", "member": made["user"]}
 
 
 def address(route: Route) -> str:
@@ -93,6 +111,10 @@ def call(api: Api, route: Route, values: dict[str, str]):
         return api.ask(route.method, path)
     if isinstance(body, dict) and body.get("name") == "NEW":
         body = {**body, "name": f"n{secrets.token_hex(4)}"}
+    if isinstance(body, dict) and str(body.get("path")).endswith("/NEW"):
+        path_ = f"/dav/home/n{secrets.token_hex(4)}"
+        api.raw("MKCOL", path_ + "/")
+        body = {**body, "path": path_}
     return api.ask(route.method, path, body)
 
 
@@ -204,7 +226,7 @@ def test_our_own_pages(site: Server) -> None:
 )
 def test_malformed_bodies(site: Server, route: Route, body: bytes, kind: str | None, status: int) -> None:
     """Only JSON, whole, in UTF-8, and not too much of it."""
-    things = {**dict.fromkeys(("user", "group", "inner", "token", "device", "webhook"), "x"), "space": a_space(site)}
+    things = {**dict.fromkeys(PARAMETERS, "x"), "space": a_space(site)}
     path = BASE + address(route).format_map({**things, "kind": "user", "member": "x"})
     sent = {} if kind is None else {"Content-Type": kind}
     reply = Api.of(site, "admin").raw(route.method, path, body, sent)
@@ -221,7 +243,7 @@ def a_space(server: Server) -> str:
 @pytest.mark.parametrize("body", [[], "text", 1, None, {"no-such-field": 1, "evil<b>": 2}], ids=repr)
 def test_bodies_that_are_no_model(site: Server, route: Route, body: object) -> None:
     """Other kinds of JSON, and fields that nobody knows, are 422; what was sent is not repeated."""
-    things = {**dict.fromkeys(("user", "group", "inner", "token", "device", "webhook"), "x"), "space": a_space(site)}
+    things = {**dict.fromkeys(PARAMETERS, "x"), "space": a_space(site)}
     path = address(route).format_map({**things, "kind": "user", "member": "x"})
     reply = Api.of(site, "admin").ask(route.method, path, body)
     assert reply.status == 422 and reply.json["field"], reply
@@ -232,18 +254,19 @@ def test_bodies_that_are_no_model(site: Server, route: Route, body: object) -> N
 def test_queries(site: Server, route: Route) -> None:
     """What no route knows is refused, and limits are limits."""
     admin = Api.of(site, "admin")
-    path = route.path.format_map(new_things(site))
-    assert admin.raw("GET", f"{BASE}{path}?nonsense=1").status == 400
+    path = address(route).format_map(new_things(site))
+    path += "&" if "?" in path else "?"
+    assert admin.raw("GET", f"{BASE}{path}nonsense=1").status == 400
     if route.query is None or not issubclass(route.query, Paging):
         return
-    admin.get(path + "?limit=0").refused(422, "limit")
-    admin.get(path + "?limit=501").refused(422, "limit")
-    admin.get(path + "?offset=-1").refused(422, "offset")
-    admin.get(path + "?offset=many").refused(422, "offset")
-    admin.get(path + "?offset=1&offset=2").refused(400)
-    admin.get(path + "?limit=%FF").refused(400)
-    admin.get(path + "?limit=500").ok()
-    assert len(admin.get(path + "?offset=999999").ok()["items"]) == 0
+    admin.get(path + "limit=0").refused(422, "limit")
+    admin.get(path + "limit=501").refused(422, "limit")
+    admin.get(path + "offset=-1").refused(422, "offset")
+    admin.get(path + "offset=many").refused(422, "offset")
+    admin.get(path + "offset=1&offset=2").refused(400)
+    admin.get(path + "limit=%FF").refused(400)
+    admin.get(path + "limit=500").ok()
+    assert len(admin.get(path + "offset=999999").ok()["items"]) == 0
 
 
 @pytest.mark.rfc("9110", "15.5.6", "405 of the JSON door names the methods that its table has")

@@ -61,8 +61,8 @@ def test_what_an_owner_may(box: Dav) -> None:
     """Everything but to remove the home itself."""
     box.put("file", b"1")
     box.mkcol("folder")
-    assert letters(box, "file") == set("GDNVW")
-    assert letters(box, "folder/") == set("GDNVCK")
+    assert letters(box, "file") == set("RGDNVW")
+    assert letters(box, "folder/") == set("RGDNVCK")
     for root in ("/dav/home/", *ROOTS):
         assert letters(box, root) == set("GCK")
 
@@ -78,7 +78,12 @@ def test_listed_and_alone_it_is_the_same(box: Dav) -> None:
 
 @pytest.mark.parametrize(
     ("role", "on_file", "on_folder"),
-    [("viewer", "G", "G"), ("contributor", "G", "GCK"), ("editor", "GDNVW", "GDNVCK"), ("manager", "GDNVW", "GDNVCK")],
+    [
+        ("viewer", "G", "G"),
+        ("contributor", "G", "GCK"),
+        ("editor", "GDNVW", "GDNVCK"),
+        ("manager", "RGDNVW", "RGDNVCK"),
+    ],
 )
 def test_what_members_may(server: Server, role: str, on_file: str, on_folder: str) -> None:
     """As their role says; and what the letters deny is refused."""

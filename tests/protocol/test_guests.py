@@ -1,4 +1,4 @@
-"""People without a home: they see what was granted to them, and nothing else is in their way."""
+"""People in whose home nothing can be made: they see what was granted to them, and nothing else is in their way."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ def guest(module_server: Server) -> Iterator[Dav]:
     client.close()
 
 
-def test_there_is_no_home(guest: Dav) -> None:
-    """Not found at any of its addresses, and nothing can be made there."""
-    for path in ("/dav/home/", "/dav/home/a.txt", "/remote.php/webdav/", "/remote.php/dav/files/visitor/"):
-        for method in ("GET", "PROPFIND", "DELETE"):
-            assert guest.request(method, path).status == 404
-        for answer in (guest.put(path), guest.mkcol(path), guest.lock(path)):
-            assert answer.status in (403, 404, 409), repr(answer)
+def test_nothing_can_be_made_in_the_home(guest: Dav) -> None:
+    """It is there and empty at all of its addresses."""
+    for path in ("/dav/home/", "/remote.php/webdav/", "/remote.php/dav/files/visitor/"):
+        assert guest.names(path) == set()
+        for answer in (guest.put(f"{path}a.txt"), guest.mkcol(f"{path}f"), guest.lock(f"{path}a.txt")):
+            assert answer.status == 403, repr(answer)
+        assert guest.delete(path).status in (403, 405)
+        assert guest.get(f"{path}a.txt").status == 404
     assert guest.request("OPTIONS", "/dav/home/").status == 200
 
 
 def test_what_there_is(guest: Dav) -> None:
-    """The list has no home in it, the page and the sync report neither."""
-    assert guest.names() == {"principals", "spaces", "users"}
-    assert guest.names("/remote.php/dav/files/") == set()
+    """The same as for everybody."""
+    assert guest.names() == {"home", "principals", "spaces", "users"}
+    assert guest.names("/remote.php/dav/files/") == {"visitor"}
     page = guest.get(headers={"Accept": "text/html"})
-    assert page.status == 200 and b"/dav/spaces/" in page.body and b"/dav/home/" not in page.body
-    answer = guest.report_sync()
-    assert answer.status == 207 and b"/dav/home/" not in answer.body
+    assert page.status == 200 and b"/dav/spaces/" in page.body and b"/dav/home/" in page.body
+    assert guest.report_sync().status == 207
 
 
 def test_what_was_granted(guest: Dav) -> None:
@@ -45,4 +45,4 @@ def test_what_was_granted(guest: Dav) -> None:
     assert guest.names("spaces/") == {"open"}
     assert guest.put("spaces/open/a.txt", b"from a guest").status == 201
     assert guest.get("spaces/open/a.txt").body == b"from a guest"
-    assert guest.copy("spaces/open/a.txt", "/dav/home/a.txt").status in (404, 409)
+    assert guest.copy("spaces/open/a.txt", "/dav/home/a.txt").status == 403

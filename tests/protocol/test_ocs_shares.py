@@ -126,7 +126,7 @@ def test_both_versions_and_formats(cast: Cast, version: int, as_json: bool) -> N
         ({"shareWith": "nobody-here"}, 404, "Please specify a valid user"),
         ({"shareWith": ""}, 404, "Please specify a valid user"),
         ({"shareType": "1"}, 404, "Please specify a valid group"),
-        ({"shareType": "3"}, 400, "Unknown share type"),
+        ({"shareType": "6"}, 400, "Unknown share type"),
         ({"permissions": "32"}, 404, "invalid permissions"),
         ({"permissions": "many"}, 404, "invalid permissions"),
         ({"permissions": "-1"}, 404, "invalid permissions"),

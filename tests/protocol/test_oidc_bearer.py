@@ -497,12 +497,12 @@ def test_verified_addresses_link_where_that_is_configured(start: Start) -> None:
 
 
 def test_guests(start: Start) -> None:
-    """Who is made a guest has no home, and sees what others granted."""
+    """Who is made a guest can make nothing in the home, and sees what others granted."""
     server, provider = start(guests=True, accounts="remote")
     who = person(provider)
     client = Dav(server.port, "/dav/", f"Bearer {provider.mint()}")
-    assert client.names("") == {"principals", "spaces", "users"}
-    assert client.get("home/").status == 404
+    assert client.names("") == {"home", "principals", "spaces", "users"}
+    assert client.put("home/a", b"x").status == 403
     server.cli("space", "add", "shared", "--member", f"{who['preferred_username']}@127.0.0.1:editor")
     assert client.put("spaces/shared/a", b"x").status == 201
 

@@ -122,7 +122,7 @@ def test_all_with_the_creation(server: Server, box: Dav, length: int) -> None:
     before = open_uploads(server)
     upload = Upload(box, length=length, body=DATA[:length], said={"checksum": sha1(DATA[:length])}, X_OC_Mtime="15")
     assert upload.made.status == 201 and upload.made["Upload-Offset"] == str(length)
-    assert upload.made["ETag"] == box.etag("big") and upload.made["OC-Perm"] == "GDNVW"
+    assert upload.made["ETag"] == box.etag("big") and upload.made["OC-Perm"] == "RGDNVW"
     assert upload.made["X-OC-MTime"] == "accepted"
     assert box.get("big").body == DATA[:length] and open_uploads(server) == before
 

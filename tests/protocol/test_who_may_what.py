@@ -95,6 +95,12 @@ PEOPLE: dict[str, frozenset[str] | int] = {
     "receiver whose share was revoked": 404,
     "receiver from a re-sharer whose share was revoked": 404,
     "receiver of something else": 404,
+    "visitor by a link to read": frozenset(),
+    "visitor by a link to change": frozenset(EDIT.split()),
+    "visitor by a link with a password": frozenset({"bind"}),
+    "visitor with the wrong password": 401,
+    "visitor by a revoked link": 404,
+    "visitor by a link of somebody who may not share any more": 404,
     "stranger": 404,
     "member of a denied group": 404,
     "guest without a grant": 404,
@@ -106,6 +112,12 @@ PEOPLE: dict[str, frozenset[str] | int] = {
     "anonymous": 401,
     "wrong password": 401,
 }
+
+
+#: Whom things come from, and who knows of nothing.
+SENDER = "visitor by a link by which things come in"
+#: What nobody does by a public link: folders are shown by pages, and links change no access.
+NOT_BY_LINK = frozenset({"GET folder", "POST member", "ACL file"})
 
 
 def _soon(seconds: float) -> str:
@@ -186,6 +198,26 @@ class World:
             number = self.share("admin", folder, self.name(who), 31 if who == "re-sharer" else 15)
             if "revoked" in who:
                 Ocs(self.server, "admin", app="apps/files_sharing/api/v1").delete(f"shares/{number}").ok()
+
+    def link(self, who: str, folder: Dav) -> Dav:
+        """Whoever comes by a public link to a folder, of the kind that their name says."""
+        maker = "re-sharer" if "not share any more" in who else "admin"
+        if maker == "re-sharer":
+            first = self.share("admin", folder, self.name(maker), 31)
+        kinds = {"visitor by a link to change": 15, "visitor by a link with a password": 5, SENDER: 4}
+        bits = kinds.get(who, 1)
+        given = {"permissions": bits, **({"password": "open-sesame"} if "password" in who else {})}
+        calls = self.calls(maker) if maker != "admin" else Ocs(self.server, "admin", app="apps/files_sharing/api/v1")
+        path = folder.base.removeprefix(f"/dav/spaces/{self.space}/")
+        made = calls.post("shares", {"space_ref": f"spaces/{self.space}", "path": path, "shareType": 3, **given}).ok()
+        if "revoked" in who:
+            calls.delete(f"shares/{made['id']}").ok()
+        elif "not share any more" in who:
+            Ocs(self.server, "admin", app="apps/files_sharing/api/v1").delete(f"shares/{first}").ok()
+        token = made["token"]
+        password = "wrong" if "wrong" in who else "open-sesame" if "password" in who else None
+        auth = None if password is None else ("public", password)
+        return Dav(folder.port, f"/remote.php/dav/public-files/{token}/", auth)
 
     def _tokens(self) -> None:
         manager = self.server.dav("admin", f"/dav/spaces/{self.space}/")
@@ -268,10 +300,12 @@ def test_everybody(world: World, who: str) -> None:
         here = world.folder() if isinstance(have, frozenset) and each.needs <= have and "folder" not in who else folder
         if shared and here is not folder:
             world.let_in(who, here)
-        dav = Dav(folder.port, here.base, world.logins[who])
+        dav = world.link(who, here) if "visitor" in who else Dav(folder.port, here.base, world.logins[who])
         answer = each.do(dav)
         dav.close()
-        if isinstance(have, int):
+        if "visitor" in who and each.name in NOT_BY_LINK:
+            assert answer.status in (405, have), (who, each.name, answer)
+        elif isinstance(have, int):
             # In a hidden folder nothing can be made, as in a missing one.
             hidden = who == "member of a denied group" and each.method in _MAKING and answer.status == 409
             assert answer.status == have or hidden, (who, each.name, answer)
@@ -285,6 +319,24 @@ def test_everybody(world: World, who: str) -> None:
         assert folder.names() == {"file", "other", "d"}
         assert (folder.get("file").body, folder.get("d/inner").body) == (b"1", b"1")
         assert folder.text("file", "lockdiscovery") == ""
+
+
+def test_a_sender(world: World) -> None:
+    """Whoever comes by a link by which things come in only adds, and learns and changes nothing."""
+    folder = world.folder()
+    dav = world.link(SENDER, folder)
+    for each in DEEDS:
+        answer = each.do(dav)
+        if each.method in ("PUT", "MKCOL"):
+            assert answer.status == 201, (each.name, answer)
+        elif each.name == "PROPFIND folder":
+            assert list(answer.multistatus) == [dav.base], answer
+        else:
+            assert answer.status in (403, 404, 405), (each.name, answer)
+    dav.close()
+    assert folder.names() == {"file", "other", "d", "new", "file (2)", "newfolder"}
+    assert (folder.get("file").body, folder.get("d/inner").body) == (b"1", b"1")
+    assert folder.text("file", "lockdiscovery") == ""
 
 
 def _restore(folder: Dav) -> None:

@@ -288,6 +288,34 @@ def test_complete_uploads_cost_nothing_to_those_that_are_open(tmp_path: Path) ->
     assert len(steps) < 10
 
 
+def test_a_home_with_received_folders_is_listed_by_a_fixed_number_of_statements(counter: Counter) -> None:
+    """Three mounts, or two hundred: what clients ask for, and what costs the most."""
+    shares = "/ocs/v2.php/apps/files_sharing/api/v1/shares"
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    counter.ask("POST", "/ocs/v2.php/cloud/users", "userid=bob&password=bob-pass-000", **form)
+    bob = {"authorization": "Basic " + base64.b64encode(b"bob:bob-pass-000").decode()}
+    counter.ask("MKCOL", "/dav/home/box/")
+    names = NAMES + (
+        "<o:id xmlns:o='http://owncloud.org/ns'/><o:permissions xmlns:o='http://owncloud.org/ns'/><d:sync-token/>"
+        "<o:share-types xmlns:o='http://owncloud.org/ns'/><o:owner-id xmlns:o='http://owncloud.org/ns'/>"
+        "<o:owner-display-name xmlns:o='http://owncloud.org/ns'/><o:checksums xmlns:o='http://owncloud.org/ns'/>"
+        "<d:lockdiscovery/><d:current-user-privilege-set/><d:quota-available-bytes/>"
+    )
+    document = f'<d:propfind xmlns:d="DAV:"><d:prop>{names}</d:prop></d:propfind>'
+    costs: list[tuple[int, ...]] = []
+    for before, after in ((0, 3), (3, 200)):
+        for number in range(before, after):
+            counter.ask("MKCOL", f"/dav/home/box/d{number}/")
+            counter.ask("POST", shares, f"path=/box/d{number}&shareWith=bob", **form)
+        asked = [("/dav/home/Shares/", "1"), ("/dav/home/", "1"), ("/dav/home/", "0"), ("/dav/home/Shares/d1/", "1")]
+        for path, depth in asked * 2:
+            counter.ask("PROPFIND", path, document, depth=depth, **bob)
+        answers = [counter.ask("PROPFIND", path, document, depth=depth, **bob) for path, depth in asked]
+        assert answers[0][1].count(b"<d:response>") == after + 1
+        costs.append(tuple(cost for _, _, cost in answers))
+    assert costs[0] == costs[1] and max(costs[1]) < 36, costs
+
+
 def test_what_was_received_is_listed_by_a_fixed_number_of_statements(counter: Counter) -> None:
     """Three shares, or two hundred: of one's own, of others, and of the members of a folder."""
     shares = "/ocs/v2.php/apps/files_sharing/api/v1/shares"
@@ -305,9 +333,56 @@ def test_what_was_received_is_listed_by_a_fixed_number_of_statements(counter: Co
             (f"{shares}?format=json", {}),
             (f"{shares}?format=json&path=/box&subfiles=true", {}),
         ]
-        for path, login in asked:
+        for path, login in asked * 2:  # what was received gets its places in the first round
             counter.ask("GET", path, **login)
         answers = [counter.ask("GET", path, **login) for path, login in asked]
         assert [len(json.loads(body)["ocs"]["data"]) for _, body, _ in answers] == [after] * 3
         costs.append(tuple(cost for _, _, cost in answers))
     assert costs[0] == costs[1] and max(costs[1]) < 16
+
+
+def a_link(counter: Counter, path: str) -> str:
+    """The token of a public link to something."""
+    body = json.dumps({"path": path, "role": "editor"})
+    status, answer, _ = counter.ask("POST", "/api/v1/links", body, **{"content-type": "application/json"})
+    assert status == 201, answer
+    return str(json.loads(answer)["url"]).rpartition("/s/")[2]
+
+
+def test_who_comes_by_a_link_costs_little(counter: Counter) -> None:
+    """What is known of a link is known until something changes, and then it is asked where its folder is."""
+    counter.fill("/dav/home/few/", 3)
+    counter.fill("/dav/home/many/", 60)
+    costs = []
+    for folder in ("few", "many"):
+        base = f"/public.php/dav/files/{a_link(counter, f'/dav/home/{folder}')}/"
+        first = counter.ask("PROPFIND", base, PROPFIND, depth="1", authorization="")
+        assert first[0] == 207 and counter.ask("PROPFIND", base, PROPFIND, depth="1", authorization="")[2] == 0
+        assert counter.ask("PUT", "/dav/home/elsewhere", "x")[0] in (201, 204)
+        again = counter.ask("PROPFIND", base, PROPFIND, depth="1", authorization="")
+        # Between two of them their uses may be written.
+        read = [counter.ask("GET", base + "f1", authorization="")[2] for _ in range(6)]
+        costs.append((first[2], again[2], min(read)))
+    assert costs[0] == costs[1]
+    assert costs[0][0] <= 34 and costs[0][1] <= 22 and costs[0][2] == 0, costs
+
+
+def test_links_are_listed_by_a_fixed_number_of_statements(counter: Counter) -> None:
+    """Those of one person, and those that folders tell of."""
+    counter.fill("/dav/home/box/", 30)
+    asked = (
+        "<d:propfind xmlns:d='DAV:' xmlns:oc='http://owncloud.org/ns'><d:prop><oc:share-types/></d:prop></d:propfind>"
+    )
+
+    def cost() -> tuple[int, int, int]:
+        listed = counter.ask("GET", "/api/v1/links")
+        found = counter.ask("GET", "/ocs/v2.php/apps/files_sharing/api/v1/shares", **{"ocs-apirequest": "true"})
+        told = counter.ask("PROPFIND", "/dav/home/box/", asked, depth="1")
+        assert (listed[0], found[0], told[0]) == (200, 200, 207)
+        return listed[2], found[2], told[2]
+
+    a_link(counter, "/dav/home/box/f0")
+    few = cost()
+    for n in range(1, 20):
+        a_link(counter, f"/dav/home/box/f{n}")
+    assert cost() == few

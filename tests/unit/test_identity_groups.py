@@ -16,7 +16,7 @@ from davshare.files.service import Files
 from davshare.identity import apptokens, groups
 from davshare.identity import people as accounts
 from davshare.identity.gate import Gate, actor_of
-from davshare.index import people
+from davshare.index import people, spaces
 from davshare.index.sqlite import SqliteDatabase
 from davshare.model.access import Permission
 
@@ -194,15 +194,17 @@ def test_a_page_costs_the_same_however_many_there_are(tmp_path: Path, monkeypatc
     files.db.close()
 
 
-def test_guests_have_no_home(files: Files) -> None:
-    """And never get one; they are no administrators."""
+def test_homes_of_guests(files: Files) -> None:
+    """Are read-only; guests are no administrators."""
     guest = accounts.add_user(files, "visitor", "visitor-pass", guest=True)
-    assert guest.guest and not guest.disabled and not (files.data / "homes" / "visitor").exists()
+    assert guest.guest and not guest.disabled
     (account,) = accounts.accounts(files.db, "visitor")
-    assert (account.home, account.used) == (None, None)
+    assert (account.home, account.used) == ("homes/visitor", 0)
     accounts.disable(files.db, "visitor")
     assert not accounts.enable(files, "visitor").disabled
-    assert not (files.data / "homes" / "visitor").exists()
+    with files.db.session() as connection:
+        home = spaces.home(connection, guest.id)
+    assert home is not None and home.read_only and home.quota == 0
     accounts.set_user(files, "visitor", display_name="A visitor", quota=5)
     for refused in (
         lambda: accounts.set_user(files, "visitor", admin=True),

@@ -208,7 +208,7 @@ def test_settings_follow_the_index(files: Files) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, value", [("dav.depth_infinity", "2"), ("trash.keep_days", "-1"), ("lock.max_seconds", "x")]
+    "name, value", [("dav.depth_infinity", "2"), ("trash.keep_days", "-1"), ("locks.max_timeout", "x")]
 )
 def test_wrong_settings(files: Files, name: str, value: str) -> None:
     """What was expected is said."""

@@ -137,7 +137,7 @@ def test_signatures() -> None:
 
 def test_sealed_secrets() -> None:
     """Only for whom, and for what, they were sealed, and with the same key."""
-    from davshare.identity.sealing import seal, unseal
+    from davshare.model.sealing import seal, unseal
 
     kept = seal(b"k" * 32, "webhook", 5, b"secret")
     assert b"secret" not in kept and unseal(b"k" * 32, "webhook", 5, kept) == b"secret"

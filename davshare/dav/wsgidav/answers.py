@@ -8,7 +8,7 @@ from typing import Any
 
 from davshare.dav.wsgidav.context import START, Environ
 from davshare.errors import DavshareError
-from davshare.http.responses import REASONS, FileBody, Handover, Response
+from davshare.http.responses import REASONS, FileBody, Handover, Response, blocks
 
 StartResponse = Callable[..., Callable[[bytes], Any]]
 _BLOCK = 512 * 1024
@@ -34,7 +34,7 @@ def send(environ: Environ, start_response: StartResponse, response: Response, ex
     environ.get(START, start_response)(status, headers, exc_info)
     if isinstance(body, bytes):
         return [body]
-    return FileBlocks(body) if isinstance(body, FileBody) else body
+    return FileBlocks(body) if isinstance(body, FileBody) else blocks(body)
 
 
 class FileBlocks:

@@ -210,8 +210,8 @@ def _told(x: Exchange, connection: Connection, place: Place, lock: Lock) -> Lock
 
 def _seconds(x: Exchange, timeout: float | None) -> int:
     """What is granted of a wished life time; WsgiDAV says -1 for infinite and None for any."""
-    longest: int = x.files.settings.get("lock.max_seconds")
-    usual: int = x.files.settings.get("lock.default_seconds")
+    longest: int = x.files.settings.get("locks.max_timeout")
+    usual: int = x.files.settings.get("locks.default_timeout")
     if timeout is None:
         return min(longest, usual)
     return longest if timeout < 0 else max(1, min(longest, int(timeout)))

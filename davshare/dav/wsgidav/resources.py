@@ -12,7 +12,7 @@ from wsgidav.dav_error import DAVError
 from wsgidav.dav_provider import DAVCollection, DAVNonCollection
 
 from davshare.dav import proppatch, put, virtual, xml
-from davshare.dav.exchange import Exchange
+from davshare.dav.exchange import Exchange, state
 from davshare.dav.properties import LIVE, content_type
 from davshare.dav.propfind import Listing
 from davshare.dav.render import Asked
@@ -71,7 +71,11 @@ class _Common:
     def get_etag(self) -> str | None:
         """The strong entity tag without its quotes."""
         if isinstance(self.target, Place):
-            return None if self.node is None else self.x.files.etag(self.node).strip('"')
+            if self.node is None or self.target.mounts is None:
+                return None if self.node is None else self.x.files.etag(self.node).strip('"')
+            with self.x.files.db.snapshot() as connection:
+                found, _ = state(self.x, connection, self.address)
+            return None if found is None else found.strip('"')
         with self.x.files.db.snapshot() as connection:
             return virtual.etag(self.x.files, connection, self.x.actor, self.target).strip('"')
 
