@@ -18,7 +18,7 @@ from davshare.files import explain
 from davshare.files.context import Asker
 from davshare.model import names
 from davshare.model.access import Rights
-from davshare.sharing import bits, sharees, shares
+from davshare.sharing import bits, receipts, sharees, shares
 from davshare.sharing.rules import BadExpiry
 from davshare.sharing.shares import Found, New, State
 
@@ -226,7 +226,7 @@ def decline(call: Call) -> Share:
 
 
 def _answer(call: Call, state: State) -> Share:
-    shares.answer(call.files, call.actor, _number(call), state)
+    receipts.answer(call.files, call.actor, _number(call), state)
     return get(call)
 
 

@@ -2,8 +2,9 @@
 
 doc.owncloud.com/server/10.15/developer_manual/core/apis/ocs-share-api.html;
 docs.nextcloud.com/server/latest/developer_manual/client_apis/OCS/ocs-share-api.html.
-Where something is, is told as its way in its space: the home of ``uid_file_owner``, or the project space that
-``storage_id`` names.  ``space_ref`` (``spaces/NAME`` or ``users/NAME``) lets ``path`` begin elsewhere than at home.
+Receivers are told where something is in their home, others its way in its space: the home of ``uid_file_owner``, or
+the project space that ``storage_id`` names.  ``space_ref`` (``spaces/NAME`` or ``users/NAME``) lets ``path`` begin
+elsewhere than at home.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from davshare.clients.share_given import NO_PATH, NO_SHARE, address_of, expires_
 from davshare.errors import DavshareError, Forbidden, MethodNotAllowed, NotFound
 from davshare.files.context import Asker
 from davshare.model.people import Group, User
-from davshare.sharing import links, shares
+from davshare.sharing import links, receipts, shares
 from davshare.sharing.rules import BadExpiry
 from davshare.sharing.shares import Found, New, State
 
@@ -90,14 +91,8 @@ def list_(call: OcsCall) -> Result:
         found = shares.made(call.files, call.actor)
         linked = ocs_links.made(call)
     wanted = {each.strip() for each in (call.given.text("share_types") or "").split(",") if each.strip()}
-    return Result(
-        [
-            share_told.told(each, call)
-            for each in found
-            if not wanted or ("0" if each.share.kind == "user" else "1") in wanted
-        ]
-        + (linked if not wanted or "3" in wanted else [])
-    )
+    chosen = [each for each in found if not wanted or ("0" if each.share.kind == "user" else "1") in wanted]
+    return Result(share_told.told_all(chosen, call) + (linked if not wanted or "3" in wanted else []))
 
 
 def _shared(call: OcsCall, path: str) -> list[Found]:
@@ -166,7 +161,7 @@ def remove(call: OcsCall) -> Result:
     except Forbidden:
         if share.principal not in call.actor.principals:
             raise Refused(403, "Could not delete share") from None
-        shares.answer(call.files, call.actor, number, State.DECLINED)
+        receipts.answer(call.files, call.actor, number, State.DECLINED)
     return Result()
 
 
@@ -182,7 +177,7 @@ def decline(call: OcsCall) -> Result:
 
 def _answer(call: OcsCall, state: State) -> Result:
     number = number_of(call)
-    shares.answer(call.files, call.actor, number, state)
+    receipts.answer(call.files, call.actor, number, state)
     return Result([share_told.told(shares.get(call.files, call.actor, number), call)])
 
 

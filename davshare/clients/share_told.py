@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from davshare.clients.call import OcsCall
-from davshare.sharing import bits
+from davshare.sharing import bits, targets
 from davshare.sharing.links import Link
 from davshare.sharing.sharees import additional_info
 from davshare.sharing.shares import Found, Share
@@ -18,11 +18,24 @@ _FOLDER = "httpd/unix-directory"
 
 def told(found: Found, call: OcsCall) -> dict[str, Any]:
     """Everything that clients look for, with the state for whoever asks."""
+    return told_all([found], call)[0]
+
+
+def told_all(found: Sequence[Found], call: OcsCall) -> list[dict[str, Any]]:
+    """The same of many shares: a fixed number of statements."""
+    seen = targets.targets(call.files, call.actor, [each.share for each in found])
+    return [_told(each, call, seen[each.share.id]) for each in found]
+
+
+def _told(found: Found, call: OcsCall, target: str) -> dict[str, Any]:
+    """:param target: where it is in the home of its receiver."""
     share, actor, settings = found.share, call.actor, call.files.settings
     receiver = additional_info(settings, share.name, share.email) if share.kind == "user" else None
     mine = actor.user in (share.sharer, share.owner)
     return {
         **common(share, found.way),
+        "path": target if targets.is_receiver(share, actor) else "/" + "/".join(found.way),
+        "file_target": target,
         "share_type": 0 if share.kind == "user" else 1,
         "additional_info_owner": additional_info(settings, share.sharer_name, share.sharer_email),
         "permissions": bits.bits_of(share.rights, bool(share.is_folder)),

@@ -258,7 +258,6 @@ def _placed(
     while taken < len(found) - 1 and found[taken + 1].name == segments[taken]:
         taken += 1
     twin = taken < len(found) - 1
-    above = () if mount.received is None else mount.received.chain[:-1]
     chain = [*above, *found[: taken + 1]]
     missing = tuple(segments[taken:])
     if slash and segments and not missing and not chain[-1].is_folder:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from davshare.errors import DavshareError, NotFound
+from davshare.errors import Conflict, DavshareError, Forbidden, NotFound
 from davshare.files import mounts, receiving, reshares, tree
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
@@ -136,7 +136,9 @@ def _free(
 def _share_folder(files: Files, actor: Actor, home: Space) -> int:
     """The folder of a home in which received shares appear; made if it is not there.
 
-    Where it cannot be made, the home itself.
+    Where it may not be made, the home itself.
+
+    :raises Unavailable: not now.
     """
     address: tuple[str, ...] = ("dav", "home")
     number = home.node
@@ -145,7 +147,7 @@ def _share_folder(files: Files, actor: Actor, home: Space) -> int:
             continue
         try:
             name, number = _folder(files, actor, address, wanted)
-        except DavshareError:
+        except (Forbidden, NotFound, Conflict):
             return number
         address = (*address, name)
     return number

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from davshare.files import writer
+from davshare.files import record, writer
 from davshare.files.commit import Transaction
 from davshare.files.mounts import Mounted
 from davshare.index import mounts as rows
@@ -23,8 +23,8 @@ ACCEPTED, PENDING, DECLINED = range(3)
 def put(tx: Transaction, actor: Actor, node: int, folder: Node, name: str) -> None:
     """Let a received node be seen under a name in a folder of the receiver's home, in whatever ways it came to them."""
     shares = rows.of_node(tx.connection, actor.user, tuple(actor.principals), node)
-    before = {parent for parent, _ in rows.places(tx.connection, actor.user, shares).values()}
-    rows.put(tx.connection, shares, actor.user, folder.id, name, names.key(name))
+    before = {parent for parent, _ in rows.places(tx.connection, actor.user, list(shares)).values()}
+    rows.put(tx.connection, list(shares), actor.user, folder.id, name, names.key(name))
     for number in {folder.id, *before}:
         _note(tx, actor.user, number)
 
@@ -32,10 +32,14 @@ def put(tx: Transaction, actor: Actor, node: int, folder: Node, name: str) -> No
 def answer(tx: Transaction, actor: Actor, node: int, state: int) -> None:
     """Accept or decline a received node, in whatever ways it has come."""
     shares = rows.of_node(tx.connection, actor.user, tuple(actor.principals), node)
-    rows.set_state(tx.connection, shares, actor.user, state)
+    rows.set_state(tx.connection, list(shares), actor.user, state)
+    found = nodes.get(tx.connection, node)
+    for principal in shares.values():
+        if found is not None:
+            record.share(tx.connection, "accept" if state == ACCEPTED else "decline", actor, found, principal)
     home = spaces.home(tx.connection, actor.user)
     if home is not None:
-        places = rows.places(tx.connection, actor.user, shares)
+        places = rows.places(tx.connection, actor.user, list(shares))
         for number in {parent for parent, _ in places.values()} or {home.node}:
             _note(tx, actor.user, number)
 

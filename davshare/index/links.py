@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from davshare.index.database import Connection, changed
+from davshare.index.database import Connection, changed, parts
 from davshare.index.shares import Kind
 
 
@@ -134,6 +134,16 @@ _ALIVE = "(l.expires IS NULL OR l.expires>?)"
 def kinds_on(connection: Connection, node: int, now: int) -> list[Kind]:
     """Whose links show a node."""
     return [Kind._make(row) for row in connection.execute(f"{_KINDS} WHERE l.node=? AND {_ALIVE}", (node, now))]
+
+
+def kinds_of(connection: Connection, numbers: Sequence[int], now: int) -> list[Kind]:
+    """The same of many nodes: one statement for thousands."""
+    found: list[Kind] = []
+    for part in parts(numbers):
+        here = ",".join("?" * len(part))
+        rows = connection.execute(f"{_KINDS} WHERE l.node IN ({here}) AND {_ALIVE}", (*part, now))
+        found += [Kind._make(row) for row in rows]
+    return found
 
 
 def kinds_in(connection: Connection, folder: int, now: int) -> list[Kind]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from davshare.index.database import Connection, changed
+from davshare.index.database import Connection, changed, parts
 
 #: Most shares that are looked at for one person.
 _MOST = 5000
@@ -46,13 +46,14 @@ def accepted(connection: Connection, user: int, principals: Sequence[int]) -> li
     return [Received._make(row) for row in rows]
 
 
-def of_node(connection: Connection, user: int, principals: Sequence[int], node: int) -> list[int]:
-    """The shares through which a node has come to a user, whatever they have made of them."""
+def of_node(connection: Connection, user: int, principals: Sequence[int], node: int) -> dict[int, int]:
+    """The shares through which a node has come to a user, whatever they have made of them: with whom each is."""
     rows = connection.execute(
-        f"SELECT s.id{_FROM} WHERE s.principal IN ({_marks(principals)}) AND s.sharer<>? AND s.node=? ORDER BY s.id",
+        f"SELECT s.id, s.principal{_FROM}"
+        f" WHERE s.principal IN ({_marks(principals)}) AND s.sharer<>? AND s.node=? ORDER BY s.id",
         (user, *principals, user, node),
     )
-    return [row[0] for row in rows]
+    return dict(rows.fetchall())
 
 
 def places(connection: Connection, user: int, shares: Sequence[int]) -> dict[int, tuple[int, str]]:
@@ -65,6 +66,18 @@ def places(connection: Connection, user: int, shares: Sequence[int]) -> dict[int
         (user, *shares),
     )
     return {share: (parent, name) for share, parent, name in rows}
+
+
+def places_of(connection: Connection, shares: Sequence[int], user: int) -> list[tuple[int, int, int, str]]:
+    """(share, user, folder, name) of the places of shares: of the users whom they are with, and of ``user``."""
+    found: list[tuple[int, int, int, str]] = []
+    for part in parts(shares):
+        found += connection.execute(
+            'SELECT r.share, r."user", r.parent, r.name FROM receipt r JOIN share s ON s.id=r.share'
+            f' WHERE r.share IN ({_marks(part)}) AND r.parent IS NOT NULL AND (r."user"=s.principal OR r."user"=?)',
+            (*part, user),
+        ).fetchall()
+    return found
 
 
 def put(connection: Connection, shares: Sequence[int], user: int, parent: int, name: str, key: str) -> None:

@@ -32,7 +32,9 @@ class Kinds:
     def learn(self, found: Sequence[Node]) -> None:
         """Read the shares of many nodes at once, which are asked about each alone."""
         self._found.update((-node.id, {}) for node in found)
-        for each in rows.kinds_of(self._connection, [node.id for node in found], self._now):
+        numbers = [node.id for node in found]
+        shared = rows.kinds_of(self._connection, numbers, self._now)
+        for each in shared + links.kinds_of(self._connection, numbers, self._now):
             self._found[-each.node].setdefault(each.node, []).append(each)
 
     def of(self, node: Node, rights: Rights, alone: bool) -> list[int]:

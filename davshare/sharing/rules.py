@@ -72,7 +72,7 @@ def demand_shareable(settings: Settings, connection: Connection, actor: Actor, p
     demand_sharer(settings, connection, actor)
     place.found()
     place.demand(Permission.READ)
-    if place.is_root:
+    if place.is_root and place.received is None:
         raise Forbidden("You can't share your root folder")
     if not place.rights & reshares.SHARING:
         place.demand(Permission.SHARE)

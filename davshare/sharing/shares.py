@@ -13,7 +13,7 @@ from types import EllipsisType
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, Forbidden, NotFound
-from davshare.files import access, guard, record, reshares
+from davshare.files import access, guard, placing, record, reshares
 from davshare.files.access import Rule
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
@@ -127,6 +127,10 @@ def create(
         return number
 
     number = files.committer.run(work, [space], asker.actor.user, asker.actor.device)
+    if isinstance(new.receiver, User):
+        with files.db.session() as connection:
+            receiver = reshares.actor_of(connection, new.receiver)
+        placing.settle(files, receiver)
     return get(files, asker.actor, number)
 
 
@@ -205,10 +209,10 @@ def get(files: Files, actor: Actor, number: int) -> Found:
     :raises NotFound: there is none that they may know of.
     """
     with files.db.snapshot() as connection:
-        return _known(connection, actor, number)
+        return known(connection, actor, number)
 
 
-def _known(connection: Connection, actor: Actor, number: int) -> Found:
+def known(connection: Connection, actor: Actor, number: int) -> Found:
     found = _placed(connection, [share] if (share := rows.get(connection, number, actor.user)) else [])
     if not found:
         raise NotFound("Wrong share ID, share doesn't exist")
@@ -359,7 +363,7 @@ def update(
 
 def _mine(files: Files, connection: Connection, actor: Actor, number: int) -> tuple[Place, Share]:
     """A share that an actor may change, and where it is."""
-    found = _known(connection, actor, number)
+    found = known(connection, actor, number)
     place = _place(connection, actor, found)
     owns = guard.rules(actor, place.space) or place.rights & Permission.WRITE_ACL
     if actor.mask != Permission.ALL and not place.rights & reshares.SHARING:
@@ -403,19 +407,3 @@ def expire(files: Files, number: int) -> None:
             access.drop(tx, node, share.principal)
 
     files.committer.run(work, [found.space])
-
-
-def answer(files: Files, actor: Actor, number: int, state: State) -> None:
-    """Accept or decline a share that one has received; others in the same group are not concerned.
-
-    :raises NotFound: nobody has shared that with the actor.
-    """
-    with files.db.write() as connection:
-        found = _known(connection, actor, number)
-        if found.share.principal not in actor.principals or found.share.owner == actor.user:
-            raise NotFound("Wrong share ID, share doesn't exist")
-        rows.set_state(connection, number, actor.user, state)
-        node = nodes.get(connection, found.share.node)
-        if node is not None:
-            verb = "accept" if state == State.ACCEPTED else "decline"
-            record.share(connection, verb, actor, node, found.share.principal)

@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 
+from support.ocs import Ocs
 from support.server import Server
 from support.syncing import Device, fill
 from support.trees import tree
@@ -201,3 +202,40 @@ def test_the_push(server: Server, devices: tuple[Device, Device]) -> None:
         if "Authenticated successful on websocket" in first.said:
             return
     raise AssertionError(first.said[-3000:])
+
+
+def test_a_received_folder(client: str, server: Server, devices: tuple[Device, Device]) -> None:
+    """Bob edits in what alice shared and alice gets it; when she takes it back it is gone from his device."""
+    hers, his = devices
+    his.user = "bob"
+    (hers.folder / "Box").mkdir()
+    (hers.folder / "Box" / "a.txt").write_text("by alice")
+    hers.sync()
+    calls = Ocs(server, "alice", app="apps/files_sharing/api/v1")
+    given = {"path": "/Box", "shareType": 0, "shareWith": "bob", "permissions": 15}
+    number = calls.post("shares", given).ok()["id"]
+    his.sync()
+    box = his.folder / "Shares" / "Box"
+    assert (box / "a.txt").read_text() == "by alice"
+    (box / "a.txt").write_text("changed by bob")
+    (box / "b.txt").write_text("new by bob")
+    (his.folder / "own.txt").write_text("his own")
+    his.sync()
+    hers.sync()
+    assert (hers.folder / "Box" / "a.txt").read_text() == "changed by bob"
+    assert (hers.folder / "Box" / "b.txt").read_text() == "new by bob"
+    box.rename(his.folder / "Kiste")
+    his.sync()
+    (hers.folder / "Box" / "c.txt").write_text("more by alice")
+    hers.sync()
+    his.sync()
+    assert (his.folder / "Kiste" / "c.txt").read_text() == "more by alice"
+    assert (hers.folder / "Box").is_dir() and not box.exists()
+    his.sync()
+    quiet = his.sync()
+    assert quiet["PROPFIND"] == 1 and not quiet["PUT"], quiet
+    calls.delete(f"shares/{number}").ok()
+    his.sync()
+    assert not (his.folder / "Kiste").exists() and (his.folder / "own.txt").read_text() == "his own"
+    hers.sync()
+    assert {"Box/a.txt", "Box/b.txt", "Box/c.txt"} <= set(hers.tree()) and not hers.conflicts()

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import secrets
+import threading
 import time
+import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 import pytest
 
 from support.client import Dav
+from support.follower import PROPS, Follower
 from support.polling import eventually
+from support.raw import basic
 from support.server import Server
-from support.sharers import Person, person
+from support.sharers import PASSWORD, Person, person
 
 OC = "{http://owncloud.org/ns}"
 ETAG = re.compile(r'"[0-9a-f:.]{1,32}"').fullmatch
@@ -447,3 +454,132 @@ def test_a_share_that_ends_is_gone_at_once(cast: Cast) -> None:
     time.sleep(until - time.monotonic())
     assert cast.friend.names("Shares/") == []
     cast.friend.dav.get("Shares/Box/a.txt").refused(404)
+
+
+# the sharing calls
+
+
+def test_where_it_is_told(cast: Cast) -> None:
+    """To the receiver where they have it, to the owner where they have it themselves."""
+    number = cast.owner.share("/Box/In", cast.friend.name)
+    told = cast.owner.told(number)
+    assert (told["path"], told["file_target"]) == ("/Box/In", "/Shares/In")
+    told = cast.friend.told(number)
+    assert (told["path"], told["file_target"], told["state"]) == ("/Shares/In", "/Shares/In", 0)
+    other = cast.owner.share("/Box", cast.group, shareType=1)
+    assert cast.owner.told(other)["file_target"] == "/Shares/Box"
+    assert cast.member.told(other)["path"] == "/Shares/Box"
+    cast.friend.dav.move("Shares/In", "Mine")
+    assert cast.friend.told(number)["path"] == "/Mine" and cast.owner.told(number)["file_target"] == "/Mine"
+    listed = cast.friend.calls.call("GET", "shares", {"shared_with_me": "true"}).ok()
+    assert [each["path"] for each in listed] == ["/Mine"]
+    listed = cast.friend.calls.call("GET", "shares", {"shared_with_me": "true", "path": "/Mine"}).ok()
+    assert [each["id"] for each in listed] == [str(number)]
+
+
+def test_accepted_and_declined(cast: Cast) -> None:
+    """A share that waits is not in the home; one that was declined can be taken again; receivers only let go."""
+    cast.server.cli("settings", "set", "sharing.auto_accept", "off")
+    number = cast.owner.share("/Box", cast.friend.name)
+    assert cast.friend.names() == [] and cast.friend.told(number)["state"] == 1
+    cast.friend.answer(number, True).ok()
+    assert cast.friend.names("Shares/") == ["Box/"] and cast.friend.told(number)["state"] == 0
+    cast.friend.answer(number, False).ok()
+    assert cast.friend.names("Shares/") == [] and cast.friend.told(number)["state"] == 2
+    cast.friend.answer(number, True).ok()
+    assert cast.friend.names("Shares/") == ["Box/"]
+    cast.friend.revoke(number)
+    assert cast.friend.names("Shares/") == [] and cast.friend.told(number)["state"] == 2
+    assert cast.owner.told(number)["id"] == str(number) and cast.owner.names("Box/") == ["In/", "a.txt"]
+
+
+def test_shared_on_by_its_path(cast: Cast) -> None:
+    """The path in the home of whoever shares it on; and what it was shared on to is found by it."""
+    cast.owner.share("/Box", cast.friend.name, permissions=17)
+    number = cast.friend.share("/Shares/Box/In", cast.stranger.name, permissions=1)
+    assert cast.stranger.names("Shares/In/") == ["b.txt"]
+    whole = cast.friend.share("/Shares/Box", cast.stranger.name, permissions=1)
+    assert cast.stranger.names("Shares/") == ["Box/", "In/"]
+    listed = cast.friend.calls.call("GET", "shares", {"path": "/Shares/Box"}).ok()
+    assert [each["id"] for each in listed] == [str(whole)]
+    listed = cast.friend.calls.call("GET", "shares", {"path": "/Shares/Box", "subfiles": "true"}).ok()
+    assert [each["id"] for each in listed] == [str(number)]
+    refused = cast.friend.calls.post("shares", {"path": "/Shares/Box", "shareType": 0, "shareWith": cast.owner.name})
+    assert refused.code == 403
+
+
+# followers
+
+
+def test_followers_of_the_home_are_told(cast: Cast) -> None:
+    """By reports: what changes in it under hrefs of the home, its end as a removal, its return as a whole."""
+    follower = Follower(cast.friend.dav)
+    follower.catch_up()
+    here = cast.friend.dav.href("Shares/")
+
+    def news() -> dict[str, bool]:
+        page = cast.friend.dav.report_sync("", follower.token, "infinite", None, PROPS).multistatus
+        assert not page.truncated and page.sync_token
+        follower.token = page.sync_token
+        return {href.removeprefix(here) or "Shares/": response.status != 404 for href, response in page.items()}
+
+    number = cast.owner.share("/Box", cast.friend.name)
+    everything = {"Shares/": True, "Box/": True, "Box/In/": True, "Box/a.txt": True, "Box/In/b.txt": True}
+    assert news() == everything and news() == {}
+    cast.owner.dav.put("Box/In/b.txt", b"x")
+    assert news() == {"Shares/": True, "Box/": True, "Box/In/": True, "Box/In/b.txt": True}
+    cast.owner.dav.delete("Box/a.txt")
+    assert news() == {"Shares/": True, "Box/": True, "Box/a.txt": False}
+    cast.owner.dav.put("c.txt", b"not theirs")
+    assert news() == {}
+    cast.friend.dav.move("Shares/Box", "Shares/Kiste")
+    assert news() == {
+        "Shares/": True, "Box/": False, "Kiste/": True, "Kiste/In/": True, "Kiste/In/b.txt": True,
+    }  # fmt: skip
+    cast.friend.answer(number, False)
+    assert news() == {"Shares/": True, "Kiste/": False}
+    cast.friend.answer(number, True)
+    assert news() == {"Shares/": True, "Kiste/": True, "Kiste/In/": True, "Kiste/In/b.txt": True}
+    cast.owner.revoke(number)
+    assert news() == {"Shares/": True, "Kiste/": False}
+    assert follower.token.startswith("urn:davshare:sync:")
+
+
+def test_bad_tokens(cast: Cast) -> None:
+    """None of them is more than a reason to begin anew."""
+    cast.owner.share("/Box", cast.friend.name)
+    follower = Follower(cast.friend.dav)
+    follower.catch_up()
+    prefix = "urn:davshare:home:"
+    packed = [
+        base64.urlsafe_b64encode(zlib.compress(text)).decode().rstrip("=")
+        for text in (b"", b"1;x;1-1-1;", b"zz;;;", b"9999;;1-1-1;", b"1;;1-1-1;q1:a:b:c", b"x" * 3_000_000, b"\xff")
+    ]
+    for token in (prefix, prefix + "x", prefix + "\u00fc", follower.token[:-9], *[prefix + each for each in packed]):
+        cast.friend.dav.report_sync("", token, "infinite", None, PROPS).refused(403, condition="valid-sync-token")
+
+
+def test_the_changes_as_json(cast: Cast) -> None:
+    """At the address of the home: the same, and whoever waits is woken by what the owner does."""
+    login = {"Authorization": basic(cast.friend.name, PASSWORD)}
+    dav = cast.friend.dav
+
+    def ask(**given: str) -> dict[str, Any]:
+        answer = dav.get(f"/api/v1/changes?{urlencode({'address': 'home', **given})}", login)
+        assert answer.status == 200, answer
+        return json.loads(answer.body)
+
+    token = ask()["token"]
+    number = cast.owner.share("/Box", cast.friend.name)
+    page = ask(token=token)
+    paths = [(each["kind"], each["path"]) for each in page["changes"]]
+    assert ("created", "home/Shares/Box/a.txt") in paths and ("created", "home/Shares/Box") in paths
+    assert {each["space"] for each in page["changes"]} == {"home"}
+    waiting = threading.Timer(1.0, lambda: cast.owner.dav.put("Box/a.txt", b"news"))
+    waiting.start()
+    page = ask(token=page["token"], wait="20")
+    assert ("modified", "home/Shares/Box/a.txt") in [(each["kind"], each["path"]) for each in page["changes"]]
+    waiting.join()
+    cast.owner.revoke(number)
+    page = ask(token=page["token"])
+    assert (page["changes"][0]["kind"], page["changes"][0]["path"]) == ("removed", "home/Shares/Box")

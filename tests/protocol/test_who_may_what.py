@@ -321,6 +321,36 @@ def test_everybody(world: World, who: str) -> None:
         assert folder.text("file", "lockdiscovery") == ""
 
 
+#: The same people where they have in their home what they received.
+THROUGH = [who for who in PEOPLE if "receive" in who or who == "re-sharer"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", THROUGH)
+def test_through_a_mount(world: World, who: str) -> None:
+    """Whoever has received something may do the same in their home; who has declined or lost it finds nothing there."""
+    have = PEOPLE[who] if who != "receiver who declined" else 404
+    folder = world.folder()
+    world.let_in(who, folder)
+    for each in DEEDS:
+        here = world.folder() if isinstance(have, frozenset) and each.needs <= have and "folder" not in who else folder
+        if here is not folder:
+            world.let_in(who, here)
+        name = here.base.rstrip("/").rpartition("/")[2]
+        dav = Dav(folder.port, f"/dav/home/Shares/{name}/", world.logins[who])
+        answer = each.do(dav)
+        dav.close()
+        if isinstance(have, int):
+            assert answer.status in (404, 409), (who, each.name, answer)
+        elif each.needs <= have:
+            assert answer.status in (200, 201, 204, 207), (who, each.name, answer)
+        else:
+            assert answer.status == 403, (who, each.name, answer)
+    if isinstance(have, int) or not have:
+        assert folder.names() == {"file", "other", "d"}
+        assert (folder.get("file").body, folder.get("d/inner").body) == (b"1", b"1")
+
+
 def test_a_sender(world: World) -> None:
     """Whoever comes by a link by which things come in only adds, and learns and changes nothing."""
     folder = world.folder()

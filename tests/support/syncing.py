@@ -43,6 +43,8 @@ class Device:
         self._exclude = folder / "exclude"
         self._log = folder / "log"
         self._server = server
+        #: Whose it is.
+        self.user = "alice"
         #: What the program is told besides.
         self.options: list[str] = []
         self.relay = relay
@@ -56,8 +58,8 @@ class Device:
     def start(self) -> subprocess.Popen[bytes]:
         """A run that goes on by itself, in a process group of its own."""
         self.relay.take()
-        command = [self.client, "--non-interactive", "--exclude", str(self._exclude), "--user", "alice", "--password",
-                   self._server.users["alice"], *self.options, str(self.folder),
+        command = [self.client, "--non-interactive", "--exclude", str(self._exclude), "--user", self.user, "--password",
+                   self._server.users[self.user], *self.options, str(self.folder),
                    f"http://127.0.0.1:{self.relay.port}"]  # fmt: skip
         env = {**environment(), "HOME": str(self._home), "QT_QPA_PLATFORM": "offscreen", "LC_ALL": "C.UTF-8"}
         with self._log.open("wb") as log:
