@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from davshare.errors import DavshareError, MethodNotAllowed, NotFound, TooLarge, Unavailable
-from davshare.files import methods, reconcile
+from davshare.files import methods, reading, reconcile
 from davshare.files.guard import Sight
 from davshare.files.locate import Place
 from davshare.files.service import Files
@@ -30,7 +30,9 @@ log = logging.getLogger("davshare.files")
 #: How often what is on disk may differ from the rows.
 _TRIES = 4
 #: Files, and bytes, after which computed checksums are written down.
-_FILES, _BYTES = 500, 256 * 1024 * 1024
+_FILES, _BYTES = 500, 64 * 1024 * 1024
+#: Of larger files it is worth asking whether somebody else has just computed it.
+_SMALL = 1024 * 1024
 _SECOND = 1_000_000_000
 _NAME = attrgetter("name")
 
@@ -161,8 +163,8 @@ def learn(found: Collected, indices: Iterable[int], checksum: str) -> Generator[
         for index in indices:
             entry = found.entries[index]
             try:
-                with found.open(index) as fd:
-                    values = of_descriptor(fd, (checksum,))
+                with found.open(index) as fd, found.files.hashing:
+                    values = _meanwhile(found.files, entry, checksum) or of_descriptor(fd, (checksum,))
             except DavshareError:
                 continue
             fresh.append((entry, values))
@@ -174,6 +176,15 @@ def learn(found: Collected, indices: Iterable[int], checksum: str) -> Generator[
                 fresh, size = [], 0
     finally:
         _keep(found.files, fresh)
+
+
+def _meanwhile(files: Files, entry: Entry, checksum: str) -> Values:
+    """The checksum of a file that is not small, if somebody else has written it down by now."""
+    if entry.size <= _SMALL:
+        return {}
+    with files.db.session() as connection:
+        found = reading.values_of(digests.of(connection, entry.id, entry.stamp))
+    return {checksum: found[checksum]} if checksum in found else {}
 
 
 def _keep(files: Files, fresh: list[tuple[Entry, Values]]) -> None:

@@ -28,6 +28,8 @@ from davshare.store.local import LocalStore
 
 #: Bytes of a place, with what a door has prepared of a small file.
 _PLACE = 2048
+#: Files that one process reads for checksums at the same time, however many wait for these.
+_HASHING = 2
 _NOWHERE = Site()
 #: Who asks, by everything that can make a difference, and for what: user, administrator or not, mask, node, link,
 #: address.
@@ -55,6 +57,8 @@ class Files:
         #: What was read when the number that all processes share was which.
         self._generation = (-1, 0)
         self.written = Written()
+        #: Held by whoever reads a file only for its checksum, while somebody waits for that: few at a time.
+        self.hashing = threading.BoundedSemaphore(_HASHING)
         self._stores: dict[int, LocalStore] = {}
         self._mutex = threading.Lock()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from davshare.index.database import Connection
 
 #: Tables with something about a node, and the column that names it.
-_ABOUT = (("digest", "node"), ("property", "node"), ("lock", "node"), ("trash", "node"), ('"grant"', "node"))
+_ABOUT = tuple((table, "node") for table in ("digest", "property", "lock", "trash", '"grant"', "link"))
 _LOST = (
     "parent>0 AND NOT EXISTS (SELECT 1 FROM node above WHERE above.id=node.parent)"
     " OR NOT EXISTS (SELECT 1 FROM space WHERE space.id=node.space)"

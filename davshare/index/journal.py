@@ -49,6 +49,8 @@ class Window(NamedTuple):
     before: int
 
 
+#: Ids of public links are greater, those of app tokens are not.
+LINKS = 1_000_000_000
 #: Spaces that one statement reads of.
 _TOGETHER = 100
 
@@ -61,11 +63,11 @@ def newest(
     One statement for every hundred windows.
 
     :param actor: only what this one did.
-    :param but: not what this one did.
+    :param but: not what this one did; but what others did who came by a link of theirs.
     """
     only, who = ("", ()) if actor is None else (" AND actor=?", (actor,))
     if but is not None:
-        only, who = f"{only} AND coalesce(actor, 0)<>?", (*who, but)
+        only, who = f"{only} AND (coalesce(actor, 0)<>? OR device>{LINKS})", (*who, but)
     found: list[Entry] = []
     for start in range(0, len(windows), _TOGETHER):
         part = windows[start : start + _TOGETHER]

@@ -21,7 +21,15 @@ from typing import Protocol
 from davshare.dav import drop, fault
 from davshare.dav.dispatch import Dav
 from davshare.dav.exchange import Exchange
-from davshare.errors import BadRequest, DavshareError, Forbidden, MethodNotAllowed, NotAuthenticated, NotFound
+from davshare.errors import (
+    BadRequest,
+    BodyCut,
+    DavshareError,
+    Forbidden,
+    MethodNotAllowed,
+    NotAuthenticated,
+    NotFound,
+)
 from davshare.files.context import Address, Asker
 from davshare.files.linked import Link
 from davshare.files.locate import Place
@@ -90,11 +98,14 @@ class Visits:
         """The answer.
 
         :raises Waits: only if ``patient`` is false: ask again, in a thread.
+        :raises BodyCut: nobody is left to answer.
         """
         if segments[0] == "index.php":
             segments = segments[1:]
         try:
             response = self._respond(request, segments, slash, patient)
+        except BodyCut:
+            raise
         except DavshareError as error:
             response = fault.response(error, request.method)
             if isinstance(error, NotAuthenticated) and error.status == 401:

@@ -151,6 +151,8 @@ def test_pages(site: Server, files: Files, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_costs(site: Server, files: Files) -> None:
     """A page costs a fixed number of statements."""
+    for number in range(6):
+        site.dav("alice").put(f"plans/cost-{number}.txt", b"x")
     with files.db.session() as connection:
         bob = people.user(connection, "bob")
         assert bob is not None
@@ -187,9 +189,10 @@ def test_by_a_link(site: Server) -> None:
     link = mine.post("api/v1/shares", {"path": "plans", "shareType": 3, "permissions": 15, "name": "Drop"}).ok()
     visitor = site.dav(None, f"/remote.php/dav/public-files/{link['token']}/")
     assert visitor.put("dropped.txt", b"x").status == 201
-    items = Api.of(site, "bob").get("/activity").ok()["items"]
-    (one,) = [each for each in items if each["path"].endswith("dropped.txt")]
-    assert one["user"] is None and one["link"]
+    for reader in ("alice", "bob"):
+        items = Api.of(site, reader).get("/activity").ok()["items"]
+        (one,) = [each for each in items if each["path"].endswith("dropped.txt")]
+        assert one["user"] is None and one["link"]
     (record_,) = audit(site, "path=users/alice/plans/dropped.txt")
     assert record_["device"] == "link Drop"
 
@@ -292,6 +295,9 @@ def test_changes_of_files(site: Server) -> None:
 
 def test_pages_of_the_audit(site: Server) -> None:
     """Each record comes once."""
+    for number in range(6):
+        site.dav("alice").put(f"paged-{number}.txt", b"x")
+        share(site, f"paged-{number}.txt", "carol")
     whole = audit(site, "space=alice")
     found, cursor = [], ""
     while True:
@@ -313,8 +319,9 @@ def test_only_administrators(site: Server) -> None:
 
 def test_command(site: Server) -> None:
     """The same at the console."""
+    assert site.dav("alice", "/dav/spaces/lab/").put("console.csv", b"2").status == 201
     told = json.loads(site.cli("audit", "--space", "lab", "--json").stdout)
-    assert any(each["path"] == "data.csv" and each["kind"] == "file.created" for each in told)
+    assert any(each["path"] == "console.csv" and each["kind"] == "file.created" for each in told)
     assert "share.create" in site.cli("audit", "--user", "alice", "--limit", "5000").stdout
     assert site.cli("audit", "--since", "2099-01-01").stdout == ""
     assert site.cli("audit", "--user", "none", check=False).returncode == 3

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -317,3 +318,21 @@ def test_ten_thousand_files(server: Server, box: Dav) -> None:
     half = len(whole.body) // 2
     rest = box.get("?accept=zip", {"Range": f"bytes={half}-", "If-Range": whole["ETag"]})
     assert rest.status == 206 and whole.body[half:] == rest.body
+
+
+def test_many_ask_for_the_same_checksums(server: Server, box: Dav) -> None:
+    """Whoever asks for the same archive at the same time gets the same one, and so do lists of checksums."""
+    for number in range(4):
+        box.put(f"{number}", os.urandom(5_000_000))
+
+    def ask(number: int) -> bytes:
+        mine = box.clone()
+        try:
+            return mine.get("?accept=zip" if number % 2 else "?accept=sha256").body
+        finally:
+            mine.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, range(8)))
+    assert len(set(found[::2])) == len(set(found[1::2])) == 1
+    assert zipfile.ZipFile(io.BytesIO(found[1])).testzip() is None

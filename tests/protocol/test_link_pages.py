@@ -11,6 +11,7 @@ import secrets
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -575,3 +576,41 @@ def test_tokens_are_not_logged(owner: Owner) -> None:
     log = owner.server.log_tail(10**6)
     for secret in (link.token, "secret-pass-1", told["secret"], shown["Cookie"].partition("=")[2]):
         assert secret not in log
+
+
+@pytest.mark.slow
+def test_the_other_gateway(own_server) -> None:
+    """Pages, downloads and uploads are the same there."""
+    server: Server = own_server(env={"DAVSHARE_GATEWAY": "wsgidav"}, workers=1)
+    dav = server.dav("alice")
+    dav.mkcol("Box")
+    data = secrets.token_bytes(300_000)
+    dav.put("Box/a.bin", data)
+    owner = Owner(server, "alice", dav, Ocs(server, "alice", app="apps/files_sharing/api/v1"))
+    link = owner.link(permissions=UPLOAD)
+    assert b"a.bin" in link.get().body
+    assert archive(link.get("?accept=zip")) == {"a.bin": data}
+    assert link.get("/a.bin?download").body == data
+    told = receipt(link, link.send(("file", "b.bin", data)))
+    assert dav.get("Box/b.bin").body == data
+    link.form({"all": "yes"}, told["receipt"].removeprefix(link.path))
+    assert dav.names("Box/") == {"a.bin"}
+
+
+def test_many_visitors_at_once(owner: Owner) -> None:
+    """Each gets all of an archive, and each of what they send has a name of its own."""
+    data = secrets.token_bytes(2_000_000)
+    owner.dav.put("Box/large", data)
+    link = owner.link(permissions=UPLOAD)
+
+    def visit(number: int) -> tuple[bytes, str]:
+        mine = link._replace(visitor=Dav(owner.server.port, "/", None))
+        got = archive(mine.get("?accept=zip"))["large"]
+        return got, receipt(mine, mine.send(("file", "same.txt", str(number).encode())))["secret"]
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(visit, range(8)))
+    assert {got for got, _ in found} == {data} and len({secret for _, secret in found}) == 8
+    names = {name for name in owner.dav.names("Box/") if name.startswith("same")}
+    assert len(names) == 8
+    assert {owner.dav.get(f"Box/{enc(name)}").body for name in names} == {str(n).encode() for n in range(8)}

@@ -441,3 +441,27 @@ def test_the_other_gateway(own_server: Callable[..., Server]) -> None:
         assert visitor.put("../x", b"x").status == 400
     assert server.dav("alice").names("Box") == {"a.txt", "new", "new (2)", "new (3)"}
     assert server.dav("alice").get("Box/new").body == b"newer"
+
+
+def test_what_its_maker_has_received(owner: Owner) -> None:
+    """It is linked to as far as it may be shared on; and a link to the folder that it appears in does not show it."""
+    friend = f"s{secrets.token_hex(4)}"
+    owner.server.cli("user", "add", friend, "--password-stdin", input=PASSWORD)
+    owner.server.users[friend] = PASSWORD
+    theirs = owner.server.dav(friend)
+    theirs.mkcol("Given")
+    theirs.put("Given/g.txt", b"given")
+    given = {"path": "/Given", "shareType": 0, "shareWith": owner.name, "permissions": 17}
+    share = Ocs(owner.server, friend, app=APP).post("shares", given).ok()
+    assert owner.dav.get("Shares/Given/g.txt").body == b"given"
+    owner.dav.put("Shares/own.txt", b"own")
+    visitor = owner.visit(owner.link("Shares"))
+    assert visitor.names() == {"own.txt"} and visitor.get("own.txt").body == b"own"
+    for path in ("Given", "Given/", "Given/g.txt"):
+        assert visitor.get(path).status == visitor.request("PROPFIND", path).status == 404
+    assert set(visitor.report_sync().multistatus) >= {visitor.base + "own.txt"}
+    assert b"Given" not in visitor.report_sync().body
+    passed_on = owner.visit(owner.link("Shares/Given"))
+    assert passed_on.names() == {"g.txt"} and passed_on.get("g.txt").body == b"given"
+    Ocs(owner.server, friend, app=APP).delete(f"shares/{share['id']}").ok()
+    assert passed_on.get("g.txt").status == 404

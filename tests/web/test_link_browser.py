@@ -155,8 +155,9 @@ def test_upload(owner: Owner, tab: Any, tmp_path: Path, script: bool) -> None:
     page.click("text=Upload")
     eventually(lambda: {"a (2).txt", "new.txt"} <= owner.dav.names("Box/"))
     assert owner.dav.get("Box/a.txt").body == b"words"
-    page.goto(address)
-    assert page.locator("text=a (2).txt").count() == 1
+    if not script:
+        page.goto(address)
+    page.wait_for_selector("text=a (2).txt")  # with script the page shows it by itself
 
 
 @pytest.mark.parametrize("script", [True, False])
