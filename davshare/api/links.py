@@ -13,7 +13,16 @@ from davshare.api.moments import future, moment
 from davshare.api.pages import Next, Paging, page
 from davshare.api.rights import PermissionName, names_of
 from davshare.api.schema import Says
-from davshare.errors import BadRequest, Forbidden, MethodNotAllowed, NotFound, Unprocessable
+from davshare.errors import (
+    BadRequest,
+    Forbidden,
+    InsufficientStorage,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    Unavailable,
+    Unprocessable,
+)
 from davshare.files import explain
 from davshare.files.context import Asker
 from davshare.identity import passwords
@@ -32,6 +41,7 @@ _NOTE = Says("Words for the visitor.", 0, 1000)
 _PASSWORD = Says("What visitors have to type; null for nothing.", 1, 200)
 _USES = Says("How often it can be used; null for any number.", 1, 2**31 - 1)
 _HIDE = Says("Whether visitors only look, without a button to download.")
+_FROZEN = Says("Whether it shows a copy, made now, that does not change; to read only.")
 _PAUSED = Says("Whether nobody is let in for a while.")
 
 
@@ -42,7 +52,7 @@ class PublicLink:
     id: Annotated[int, Says("What it is changed and removed by.", 1)]
     url: Annotated[str | None, Says("The address for visitors; null for those who may not manage it.")]
     state: Annotated[StateName, Says("What has become of it.")]
-    path: Annotated[str, Says("The address of what it shows, for the caller.")]
+    path: Annotated[str | None, Says("The address, for the caller, of what it is of; null where a copy outlives it.")]
     kind: Literal["file", "folder"]
     maker: Annotated[str, Says("Who has made it.")]
     role: Annotated[str | None, Says("The role that the permissions are; null for others.")]
@@ -56,6 +66,7 @@ class PublicLink:
     uses: Annotated[int, Says("How often it was used.")]
     max_uses: Annotated[int | None, _USES]
     created: datetime
+    frozen: Annotated[datetime | None, Says("When the copy was made that it shows; null where that is no copy.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,7 @@ class NewLink:
     note: Annotated[str, _NOTE] = ""
     max_uses: Annotated[int | None, _USES] = None
     hide_download: Annotated[bool, _HIDE] = False
+    frozen: Annotated[bool, _FROZEN] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +121,7 @@ def told(call: Call, found: Found) -> PublicLink:
         link.id,
         None if found.token is None else f"{call.site}/s/{found.token}",
         found.state.value,
-        names.href((*shares.base(link, call.actor.user), *found.way), link.is_folder),
+        None if found.gone else names.href((*shares.base(link, call.actor.user), *found.way), link.is_folder),
         "folder" if link.is_folder else "file",
         link.creator_name,
         bits.link_role_of(link.rights, link.is_folder),
@@ -123,6 +135,7 @@ def told(call: Call, found: Found) -> PublicLink:
         link.uses,
         link.max_uses,
         datetime.fromtimestamp(link.created, UTC),
+        moment(link.frozen),
     )
 
 
@@ -141,10 +154,12 @@ def list_(call: Call) -> LinkList:
 def add(call: Call) -> Made:
     """Make a link."""
     new: NewLink = call.body
+    if new.frozen and new.role != "viewer":
+        raise Unprocessable("role", "role: a copy that does not change is for viewers only.")
     expires = new.expires if isinstance(new.expires, EllipsisType) else future(new.expires, "expires")
     wanted = New(
         bits.LINK_ROLES[new.role], expires, _hashed(call, new.password), new.label, new.note, new.max_uses,
-        new.hide_download,
+        new.hide_download, new.frozen,
     )  # fmt: skip
     try:
         found = links.create(call.files, Asker(call.actor), explain.address_of(new.path), wanted)
@@ -208,7 +223,7 @@ ROUTES = (
     Route("GET", "/links", "The public links of the caller, or those to a file or folder.", who.SIGNED_IN, list_,
           LinkList, query=WhichLinks, errors=_SAYS_NO, partial=True),
     Route("POST", "/links", "Make a public link to a file or folder.", who.SIGNED_IN, add, PublicLink, NewLink,
-          errors=(*_SAYS_NO, MethodNotAllowed), status=201),
+          errors=(*_SAYS_NO, MethodNotAllowed, TooLarge, InsufficientStorage, Unavailable), status=201),
     Route("GET", _LINK, "One public link.", who.SIGNED_IN, get, PublicLink, errors=_SAYS_NO, partial=True),
     Route("PATCH", _LINK, "Change a public link.", who.SIGNED_IN, change, PublicLink, LinkChanges, errors=_SAYS_NO),
     Route("DELETE", _LINK, "Revoke a public link.", who.SIGNED_IN, remove, errors=_SAYS_NO),

@@ -70,6 +70,7 @@ def _link_told(found: Linked) -> dict[str, Any]:
         "expires": output.moment(link.expires),
         "note": link.note,
         "label": link.label,
+        "frozen": None if link.frozen is None else output.moment(link.frozen),
         "password": link.password is not None,
         "uses": link.uses,
         "max_uses": link.max_uses,

@@ -63,8 +63,9 @@ def _demand_folder(call: OcsCall, address: Address) -> None:
 
 
 def made(call: OcsCall) -> list[dict[str, object]]:
-    """What the caller has linked to."""
-    return [_told(call, each) for each in links.made(call.files, call.actor) if each.state is not State.EXPIRED]
+    """What the caller has linked to, as far as it is somewhere: nothing else can be said here."""
+    found = links.made(call.files, call.actor)
+    return [_told(call, each) for each in found if each.state is not State.EXPIRED and not each.gone]
 
 
 def shared(call: OcsCall, address: Address, members: bool, everybodys: bool) -> list[dict[str, object]]:

@@ -17,7 +17,7 @@ from davshare.index import grants, nodes
 from davshare.index.database import Connection
 from davshare.index.grants import Grant
 from davshare.model.access import Permission, Rights
-from davshare.model.nodes import Node, Space
+from davshare.model.nodes import SNAPSHOT, Node, Space
 from davshare.model.people import Actor
 
 _READING = Permission.READ | Permission.READ_ACL
@@ -73,7 +73,12 @@ def step(above: Rights, here: Iterable[Grant], now: float) -> Rights:
 
 
 def rules(actor: Actor, space: Space) -> bool:
-    """Whether the space is the actor's own: a home of theirs, or any project space for administrators."""
+    """Whether the space is the actor's own: a home of theirs, or any project space for administrators.
+
+    A snapshot is that of whoever comes by a link, who sees no more of it than what the link shows, and nobody else's.
+    """
+    if space.kind == SNAPSHOT:
+        return actor.visit is not None and actor.node is not None
     return space.owner == actor.user if space.kind == "home" else actor.admin
 
 

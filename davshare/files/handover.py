@@ -214,8 +214,8 @@ class _Change:
         """Whether a link can be that of the new one, likewise."""
         if self._home is not None and link.space == self._home.id:
             return True
-        space, chain = spaces.get(connection, link.space), nodes.chain(connection, link.node)
-        if space is None:
+        space, chain = spaces.get(connection, link.space), nodes.chain(connection, link.subject)
+        if space is None or not chain:
             return False
         have = guard.granted(connection, reshares.actor_of(connection, self._new), space, chain)
         return bool(have & reshares.SHARING) and not link.rights & ~have

@@ -2,7 +2,9 @@
 
 A link rests on the rights of its maker, judged anew at each use: it gives no
 more than they may do with its node at that moment, and nothing when they may
-not share that any more, or are disabled.
+not share that any more, or are disabled.  A frozen link shows a copy (see
+:mod:`davshare.files.freezing`), and rests on what they could do when it was
+made.
 """
 
 from __future__ import annotations
@@ -79,18 +81,28 @@ class Judge:
     def __init__(self, settings: Settings, connection: Connection, links_: Iterable[Link]) -> None:
         self._settings = settings
         self._connection = connection
-        self._chains = nodes.chains(connection, sorted({link.node for link in links_}))
+        self._chains = nodes.chains(connection, sorted({node for link in links_ for node in (link.node, link.subject)}))
         self._spaces: dict[int, Space | None] = {}
         self._makers: dict[int, Actor | None] = {}
         self._memo = Memo()
 
     def where(self, link: Link) -> tuple[Space, Sequence[Node]] | None:
         """The space that a link's node is in, and the nodes from its root down; None: in the trash, or nowhere."""
-        chain = self._chains.get(link.node)
-        if link.space not in self._spaces:
-            self._spaces[link.space] = spaces.get(self._connection, link.space)
-        space = self._spaces[link.space]
-        return None if space is None or not chain or chain[0].id != space.node else (space, chain)
+        return self._where(link.node)
+
+    def subject(self, link: Link) -> tuple[Space, Sequence[Node]] | None:
+        """The same of what it was made of: of the original, where it shows a copy."""
+        return self._where(link.subject)
+
+    def _where(self, node: int) -> tuple[Space, Sequence[Node]] | None:
+        chain = self._chains.get(node)
+        if not chain:
+            return None
+        number = chain[0].space
+        if number not in self._spaces:
+            self._spaces[number] = spaces.get(self._connection, number)
+        space = self._spaces[number]
+        return None if space is None or chain[0].id != space.node else (space, chain)
 
     def standing(self, link: Link, used: bool = False) -> Standing:
         """What has become of one of them.
@@ -110,16 +122,19 @@ class Judge:
         maker, (space, chain) = self._maker(link.creator), found
         if maker is None or not is_open(self._settings):
             return Standing(State.WITHDRAWN)
+        way = tuple(node.id for node in chain)
+        if link.frozen is not None:
+            return Standing(State.LIVE, link.rights & Permission.READ, maker, link.expires, way)
         have = reshares.passed_on(guard.granted(self._connection, maker, space, chain))
         rights = allowed(self._settings, link.rights)
         if not rights & have or not have & Permission.READ or not have & reshares.SHARING:
             return Standing(State.WITHDRAWN)
-        return Standing(State.LIVE, rights, maker, link.expires, tuple(node.id for node in chain))
+        return Standing(State.LIVE, rights, maker, link.expires, way)
 
     def lasting(self, link: Link, used: bool = False) -> Standing:
         """The same, and until when it is so by itself; for somebody who is let in."""
         found, standing = self.where(link), self.standing(link, used)
-        if found is None or standing.maker is None:
+        if found is None or standing.maker is None or link.frozen is not None:
             return standing
         end = reshares.until(self._connection, standing.maker, *found, Permission.READ)
         until = min((moment for moment in (end, link.expires) if moment is not None), default=None)

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 from davshare.errors import Unavailable
 from davshare.files.archive import Collected, Entry, learn
+from davshare.files.locate import Place
+from davshare.index import digests
+from davshare.index.database import Connection
+from davshare.model import names
 
 
 def entries(found: Collected) -> Iterator[Entry]:
@@ -28,3 +32,16 @@ def entries(found: Collected) -> Iterator[Entry]:
             yield computed
     finally:
         fresh.close()
+
+
+def known(connection: Connection, place: Place) -> Entry | None:
+    """A file with its SHA-256, if that is known."""
+    node = place.found()
+    checksum = digests.of(connection, node.id, node.stamp).sha256
+    if node.is_folder or checksum is None:
+        return None
+    modified, disk_ns = node.mtime_ns // 1_000_000_000, node.mtime_ns if node.disk_ns is None else node.disk_ns
+    return Entry(
+        names.apart([node.name])[0], node.size, modified, checksum, node.id, node.stamp, node.inode, disk_ns,
+        place.path[:-1], node.name,
+    )  # fmt: skip

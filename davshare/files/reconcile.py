@@ -16,7 +16,7 @@ from davshare.files.service import Files
 from davshare.files.walk import Walk
 from davshare.index import nodes, spaces
 from davshare.model import names
-from davshare.model.nodes import Node, Space
+from davshare.model.nodes import SNAPSHOT, Node, Space
 from davshare.store.base import Missing
 
 __all__ = ["Report", "agrees"]
@@ -48,8 +48,10 @@ def refresh_name(files: Files, number: int, folder: int, name: str) -> None:
 
 
 def _space(files: Files, number: int) -> Space | None:
+    """A space that follows the disk; a snapshot does not: what is other there than it was is not shown at all."""
     with files.db.session() as connection:
-        return spaces.get(connection, number)
+        space = spaces.get(connection, number)
+    return None if space is None or space.kind == SNAPSHOT else space
 
 
 def refresh_folder(files: Files, number: int, note: bool = True) -> None:

@@ -90,7 +90,7 @@ def _make(files: Files, space: Space) -> Space:
     with files.db.write() as connection:
         if spaces.named(connection, space.kind, space.name) is not None:
             raise Conflict("There is such a space already.")
-        space = _insert(connection, space._replace(anchor=anchor), facts)
+        space = insert(connection, space._replace(anchor=anchor), facts)
         changed(connection)
     _link(files, space)
     return space
@@ -136,7 +136,7 @@ def found_space(files: Files, new: Space, furnish: Callable[[Connection, Space],
                 made = not (files.data / root).exists()
                 facts, _ = _prepare(store, new)
                 point("space.prepared")
-                space = _insert(connection, new, facts)
+                space = insert(connection, new, facts)
                 furnish(connection, space)
                 changed(connection)
                 # A commit of which nobody knows the end may have happened: the folder stays then.
@@ -164,7 +164,7 @@ def _link(files: Files, space: Space) -> None:
         link.symlink_to(space.root)
 
 
-def _insert(connection: Connection, space: Space, facts: Facts) -> Space:
+def insert(connection: Connection, space: Space, facts: Facts) -> Space:
     """Rows of a space, its root and its trash."""
     now = int(time.time())
     top = nodes.new_ids(connection, 2)

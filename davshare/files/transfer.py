@@ -179,10 +179,10 @@ def _originals(connection: Connection, order: Order, source: Place) -> list[Node
     found = nodes.tree(connection, node.id)
     if not found:
         raise NotFound
-    return found if order.move or source.sight is None else _readable(source.sight, found)
+    return found if order.move or source.sight is None else readable(source.sight, found)
 
 
-def _readable(sight: Sight, tree: list[Node]) -> list[Node]:
+def readable(sight: Sight, tree: list[Node]) -> list[Node]:
     """A tree without what may not be read and all below that; folders are smaller by what is left out."""
     kept: dict[int, Node] = {}
     out: set[int] = set()

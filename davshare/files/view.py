@@ -14,7 +14,7 @@ from davshare.index import grants, nodes, people, spaces
 from davshare.index.database import Connection
 from davshare.model import names
 from davshare.model.access import Permission
-from davshare.model.nodes import Space
+from davshare.model.nodes import SNAPSHOT, Space
 from davshare.model.people import Actor, Group, User, Visit
 
 
@@ -278,7 +278,10 @@ def _space(connection: Connection, name: str) -> Space:
         return _known(spaces.named(connection, "space", names.key(name)))
     if not _ID(number):
         raise NotFound
-    return _known(spaces.get(connection, int(number, 16)))
+    space = _known(spaces.get(connection, int(number, 16)))
+    if space.kind == SNAPSHOT:
+        raise NotFound
+    return space
 
 
 def _known(found: _Found | None) -> _Found:

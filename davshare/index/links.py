@@ -15,6 +15,9 @@ class Link(NamedTuple):
     ``space_kind``, ``space_name`` and ``space_node`` are those of the space
     that the node is in, and ``owner`` is whose home that is.  ``password`` is
     a hash, None where there is none.  Times are seconds since 1970.
+
+    Of a frozen link, made at ``frozen``, ``node`` is a copy of ``original``,
+    and the space is that of the original while there is one.
     """
 
     id: int
@@ -46,6 +49,13 @@ class Link(NamedTuple):
     parent: int
     size: int
     mtime_ns: int
+    original: int | None
+    frozen: int | None
+
+    @property
+    def subject(self) -> int:
+        """The node that it was made of: what it shows, or what that is a copy of."""
+        return self.node if self.original is None else self.original
 
 
 class New(NamedTuple):
@@ -62,14 +72,17 @@ class New(NamedTuple):
     expires: int | None
     max_uses: int | None
     hide_download: bool
+    original: int | None = None
+    frozen: int | None = None
 
 
 _SELECT = (
     "SELECT l.id, l.node, l.creator, l.token_sealed, l.rights, l.label, l.note, l.password, l.password_version,"
     " l.created, l.expires, l.uses, l.max_uses, l.paused, l.hide_download, p.name, p.display_name,"
-    " n.space, space.kind, space.name, space.node, space.owner, o.name, o.display_name,"
-    " coalesce(n.spelling, n.name), n.kind, n.parent, n.size, n.mtime_ns"
-    " FROM link l JOIN principal p ON p.id=l.creator JOIN node n ON n.id=l.node JOIN space ON space.id=n.space"
+    " space.id, space.kind, space.name, space.node, space.owner, o.name, o.display_name,"
+    " coalesce(n.spelling, n.name), n.kind, coalesce(first.parent, n.parent), n.size, n.mtime_ns, l.original, l.frozen"
+    " FROM link l JOIN principal p ON p.id=l.creator JOIN node n ON n.id=l.node"
+    " LEFT JOIN node first ON first.id=l.original JOIN space ON space.id=coalesce(first.space, n.space)"
     " LEFT JOIN principal o ON o.id=space.owner"
 )
 
@@ -112,18 +125,21 @@ def page(connection: Connection, creator: int | None, offset: int, limit: int) -
 
 
 def on(connection: Connection, node: int, limit: int) -> list[Link]:
-    """The links that show a node."""
-    return _all(connection, "WHERE l.node=? ORDER BY l.id LIMIT ?", (node, limit))
+    """The links that show a node, or a copy of it."""
+    return _all(connection, "WHERE l.node=? OR l.original=? ORDER BY l.id LIMIT ?", (node, node, limit))
 
 
 def inside(connection: Connection, folder: int, limit: int) -> list[Link]:
-    """The links that show members of a folder."""
-    return _all(connection, "WHERE n.parent=? ORDER BY l.id LIMIT ?", (folder, limit))
+    """The links that show members of a folder, or copies of them."""
+    either = " UNION ".join(
+        f"SELECT k.id FROM link k JOIN node m ON m.id=k.{column} WHERE m.parent=?" for column in ("node", "original")
+    )
+    return _all(connection, f"WHERE l.id IN ({either}) ORDER BY l.id LIMIT ?", (folder, folder, limit))
 
 
 def count_on(connection: Connection, node: int) -> int:
-    """How many links show a node."""
-    row = connection.execute("SELECT count(*) FROM link WHERE node=?", (node,)).fetchone()
+    """How many links show a node, or a copy of it."""
+    row = connection.execute("SELECT count(*) FROM link WHERE node=? OR original=?", (node, node)).fetchone()
     return int(row[0])
 
 
@@ -156,8 +172,8 @@ def insert(connection: Connection, new: New) -> int:
     """Add a link, and return its id, by which its token is to be sealed."""
     row = connection.execute(
         "INSERT INTO link (node, creator, token_hash, token_sealed, rights, label, note, password, created, expires,"
-        " max_uses, hide_download) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id",
-        (*new[:3], b"", *new[3:-1], int(new.hide_download)),
+        " max_uses, hide_download, original, frozen) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) RETURNING id",
+        (*new[:3], b"", *new[3:-3], int(new.hide_download), new.original, new.frozen),
     ).fetchone()
     changed(connection)
     return int(row[0])
@@ -206,3 +222,13 @@ def use(connection: Connection, number: int, times: int = 1) -> bool:
         "UPDATE link SET uses=uses+? WHERE id=? AND (max_uses IS NULL OR uses+?<=max_uses)", (times, number, times)
     )
     return done.rowcount > 0
+
+
+def frozen_bytes(connection: Connection, creator: int) -> int:
+    """How much the copies hold that somebody's frozen links show."""
+    row = connection.execute(
+        "SELECT coalesce(sum(n.size), 0) FROM link l JOIN node n ON n.id=l.node"
+        " WHERE l.creator=? AND l.frozen IS NOT NULL",
+        (creator,),
+    ).fetchone()
+    return int(row[0])

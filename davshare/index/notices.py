@@ -152,7 +152,8 @@ class EndingLink(NamedTuple):
 def ending_links(connection: Connection, now: int, seconds: int, limit: int) -> list[EndingLink]:
     """Links that end within some seconds, were made before that, and of which that was not told yet."""
     rows = connection.execute(
-        "SELECT id, node, creator, label, expires FROM link WHERE expires>? AND expires<=? AND created<expires-?"
+        "SELECT id, coalesce(original, node), creator, label, expires FROM link"
+        " WHERE expires>? AND expires<=? AND created<expires-?"
         " AND NOT EXISTS (SELECT 1 FROM reminder"
         " WHERE mark='link:' || CAST(link.id AS TEXT) || ':' || CAST(link.expires AS TEXT)) ORDER BY expires LIMIT ?",
         (now, now + seconds, seconds, limit),

@@ -195,7 +195,7 @@ space = Table(
     "space",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("kind", String, nullable=False, comment="home or space"),
+    Column("kind", String, nullable=False, comment="home, space, or snapshot: what frozen links show"),
     Column("name", String, nullable=False),
     Column("owner", ForeignKey("principal.id"), comment="of a home"),
     Column("root", String, nullable=False, comment="folder; relative to the data folder or absolute"),

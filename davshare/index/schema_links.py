@@ -27,8 +27,11 @@ link = Table(
     Column("max_uses", BigInteger, comment="NULL: any number"),
     Column("paused", SmallInteger, nullable=False, server_default="0"),
     Column("hide_download", SmallInteger, nullable=False, server_default="0", comment="1: pages offer no download"),
+    Column("original", BigInteger, comment="what `node` is a copy of that does not change; NULL: it is no copy"),
+    Column("frozen", BigInteger, comment="when that copy was made, in seconds since 1970"),
     Index("link_token", "token_hash", unique=True),
     Index("link_node", "node"),
+    Index("link_original", "original"),
     Index("link_creator", "creator"),
     sqlite_autoincrement=True,
 )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from davshare.index.database import Connection, parts
 from davshare.index.turn import GENERATION
-from davshare.model.nodes import Space
+from davshare.model.nodes import SNAPSHOT, Space
 
 #: Spaces that are remembered.
 _REMEMBERED = 1000
@@ -136,8 +136,18 @@ def over_quota(connection: Connection) -> list[Space]:
 
 
 def all_spaces(connection: Connection) -> list[Space]:
-    """Every space, in the order of their ids."""
-    return [_make(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM space ORDER BY id")]
+    """Every home and project space, in the order of their ids; not the snapshots, in which nothing ever happens."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM space WHERE kind<>'{SNAPSHOT}' ORDER BY id")
+    return [_make(row) for row in rows]
+
+
+def unlinked(connection: Connection) -> list[int]:
+    """Ids of the snapshots that no link shows any more."""
+    rows = connection.execute(
+        f"SELECT id FROM space WHERE kind='{SNAPSHOT}'"
+        " AND NOT EXISTS (SELECT 1 FROM link JOIN node ON node.id=link.node WHERE node.space=space.id)"
+    )
+    return [number for (number,) in rows]
 
 
 def insert(connection: Connection, space: Space, now: int) -> int:

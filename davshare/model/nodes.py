@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 FILE = 0
 FOLDER = 1
+#: The kind of a space that holds what a frozen link shows.
+SNAPSHOT = "snapshot"
 
 
 class Node(NamedTuple):
@@ -37,7 +39,7 @@ class Node(NamedTuple):
 
 
 class Space(NamedTuple):
-    """One tree of files with its own journal, quota and root folder."""
+    """One tree of files with its own journal, quota and root folder; ``kind`` is home, space or snapshot."""
 
     id: int
     kind: str

@@ -248,6 +248,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("sharing.link.password_enforced.read_write_delete", False, "Public links to do everything need one."),
     Setting("sharing.link.token_length", 15, "Letters and digits of the tokens of new public links.", 15, 64),
     Setting(
+        "sharing.link.frozen_max_bytes",
+        10_000_000_000,
+        "Most bytes that the copy of one frozen link holds; 0: nobody makes any.",
+        0,
+        2**62,
+    ),
+    Setting(
         "sharing.link.withdraw_hours",
         24,
         "Hours for which visitors can take back what they have sent by a public link.",

@@ -12,7 +12,7 @@ from types import FrameType
 
 from davshare.config import Config
 from davshare.errors import Conflict, DavshareError
-from davshare.files import access, record, tidy
+from davshare.files import access, freezing, record, tidy
 from davshare.files.attend import Attendant
 from davshare.files.hashing import Hasher
 from davshare.files.lease import KEEPER, Lease
@@ -51,6 +51,7 @@ _OFTEN: tuple[Task, ...] = (
     tidy.settle_effects,
     tidy.expire_locks,
     tidy.purge_trash,
+    freezing.tidy,
     reminders.of_shares,
     reminders.of_quotas,
 )

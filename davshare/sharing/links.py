@@ -10,11 +10,12 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from types import EllipsisType
 from typing import Any, NamedTuple
 
 from davshare.errors import BadRequest, Forbidden, NotFound
-from davshare.files import guard, linked, record, reshares
+from davshare.files import freezing, guard, linked, record, reshares
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.linked import Judge, Link, State
@@ -25,6 +26,7 @@ from davshare.index import links as rows
 from davshare.index import nodes, spaces
 from davshare.index.database import Connection
 from davshare.model.access import Permission, Rights
+from davshare.model.nodes import Node
 from davshare.model.people import Actor
 from davshare.model.sealing import seal, unseal
 from davshare.sharing import rules
@@ -46,7 +48,8 @@ _SEES = Permission.READ_ACL | Permission.WRITE_ACL
 class New(NamedTuple):
     """A link as it is wanted; without ``rights`` it is to read.
 
-    ``password`` is a hash.  ``expires`` in seconds since 1970, None: never, ``...``: nothing was said.
+    ``frozen``: it shows a copy that does not change.  ``password`` is a hash.
+    ``expires`` in seconds since 1970, None: never, ``...``: nothing was said.
     """
 
     rights: Rights | None = None
@@ -56,6 +59,7 @@ class New(NamedTuple):
     note: str = ""
     max_uses: int | None = None
     hide_download: bool = False
+    frozen: bool = False
 
 
 class Change(NamedTuple):
@@ -74,13 +78,15 @@ class Change(NamedTuple):
 class Found(NamedTuple):
     """A link, with the names from the root of its space down to what it shows.
 
-    ``token`` is None for those who may know of it and not manage it.
+    ``token`` is None for those who may know of it and not manage it.  ``gone``:
+    it shows a copy of something that is nowhere any more, or kept from them by now.
     """
 
     link: Link
     way: tuple[str, ...]
     state: State
     token: str | None = None
+    gone: bool = False
 
 
 def is_link(number: int) -> bool:
@@ -97,16 +103,25 @@ def create(files: Files, asker: Asker, address: Address, new: New) -> Found:
     :raises NotFound: nothing that the asker may know of is there.
     :raises Forbidden: the asker, or the site, may not; or it has too many links.
     :raises BadRequest: the permissions, the time or the words will not do.
+    :raises TooLarge: it is more than is frozen for one link.
+    :raises InsufficientStorage: the home of its maker has no room for a copy.
+    :raises Unavailable: what is to be copied keeps changing.
     """
     demand_label(new.label)
+    if new.frozen and new.rights not in (None, Permission.READ):
+        raise BadRequest("A copy that does not change can only be read.")
     rules.demand_note(new.note)
     key = read_secret(files.db)
     token = "".join(secrets.choice(_LETTERS) for _ in range(files.settings.get("sharing.link.token_length")))
-    with files.db.session() as connection:
-        space = _judged(files, connection, asker, address).space.id
 
-    def work(tx: Transaction) -> int:
-        place = _judged(files, tx.connection, asker, address)
+    def judged(connection: Connection) -> Place:
+        return _judged(files, connection, asker, address)
+
+    with files.db.session() as connection:
+        space = judged(connection).space.id
+
+    def work(tx: Transaction, copy: freezing.Copy | None) -> int:
+        place = judged(tx.connection)
         node = place.found()
         rights = judged_rights(files.settings, place, new.rights)
         demand_password(files.settings, rights, new.password)
@@ -114,16 +129,19 @@ def create(files: Files, asker: Asker, address: Address, new: New) -> Found:
             raise Forbidden("There are too many links to this.")
         wanted = None if isinstance(new.expires, EllipsisType) else new.expires
         expires = rules.end(files.settings, "link", wanted, new.expires is not ...)
+        shown = node if copy is None else copy.adopt(tx, asker.actor, place)
         row = rows.New(
-            node.id, asker.actor.user, linked.digest(token), rights, new.label, new.note, new.password,
+            shown.id, asker.actor.user, linked.digest(token), rights, new.label, new.note, new.password,
             tx.now // 1_000_000_000, expires, _count(new.max_uses), new.hide_download,
+            *((None, None) if copy is None else (node.id, tx.now // 1_000_000_000)),
         )  # fmt: skip
         number = rows.insert(tx.connection, row)
         rows.seal(tx.connection, number, seal(key, _PURPOSE, number, token.encode()))
         record.link(tx.connection, "create", asker.actor, node, number, rights, expires)
         return number
 
-    number = files.committer.run(work, [space], asker.actor.user, asker.actor.device)
+    with freezing.copied(files, asker.actor, judged) if new.frozen else nullcontext() as copy:
+        number = files.committer.run(lambda tx: work(tx, copy), [space], asker.actor.user, asker.actor.device)
     return get(files, asker.actor, number)
 
 
@@ -156,19 +174,26 @@ def _known(connection: Connection, actor: Actor, number: int) -> Link:
     link = rows.get(connection, number)
     if link is None:
         raise NotFound(_NO_LINK)
+    if _keeps(actor, link):
+        return link
     place = _place(connection, actor, link)
     if not place.rights & Permission.READ or not (actor.user == link.creator or place.rights & _SEES):
         raise NotFound(_NO_LINK)
     return link
 
 
+def _keeps(actor: Actor, link: Link) -> bool:
+    """Whether somebody has made a copy that stays theirs to end, whatever becomes of the original."""
+    return link.frozen is not None and actor.user == link.creator and actor.node is None
+
+
 def _place(connection: Connection, actor: Actor, link: Link) -> Place:
-    """Where the node of a link is, in the eyes of an actor.
+    """Where the node of a link is, or the original of that, in the eyes of an actor.
 
     :raises NotFound: it is nowhere.
     """
     space = spaces.get(connection, link.space)
-    chain = tuple(nodes.chain(connection, link.node)[:DEEPEST])
+    chain = tuple(nodes.chain(connection, link.subject)[:DEEPEST])
     if space is None or not chain or chain[0].id != space.node:
         raise NotFound(_NO_LINK)
     rights = guard.rights(connection, actor, space, chain)
@@ -185,19 +210,19 @@ def _told(files: Files, connection: Connection, actor: Actor | None, links: Sequ
     key, told = read_secret(files.db), []
     judge = Judge(files.settings, connection, links)
     for link in links:
-        found = judge.where(link)
-        if found is None:
-            continue
-        space, chain = found
+        found = judge.subject(link)
         token: bytes | None = None
+        have = Permission.NONE if actor is None or found is None else guard.rights(connection, actor, *found)
+        kept = actor is not None and _keeps(actor, link)
+        gone = found is None or (actor is not None and not have & Permission.READ)
+        if gone and not kept and (actor is not None or link.frozen is None):
+            continue
         if actor is not None:
-            have = guard.rights(connection, actor, space, chain)
-            if not have & Permission.READ:
-                continue
-            if have & reshares.SHARING and _manages(actor, have, link):
+            shares = have & reshares.SHARING or (kept and actor.mask & reshares.SHARING)
+            if shares and _manages(actor, have, link):
                 token = unseal(key, _PURPOSE, link.id, link.sealed)
-        way = tuple(node.name for node in chain[1:])
-        told.append(Found(link, way, judge.standing(link).state, None if token is None else token.decode()))
+        way = () if found is None or gone else tuple(node.name for node in found[1][1:])
+        told.append(Found(link, way, judge.standing(link).state, None if token is None else token.decode(), gone))
     return told
 
 
@@ -261,23 +286,29 @@ def update(files: Files, asker: Asker, number: int, change: Change) -> Found:
 
     def work(tx: Transaction) -> None:
         place, link = _mine(tx.connection, asker.actor, number)
+        node = _subject(tx.connection, link)
         values: dict[str, Any] = {name: value for name, value in change._asdict().items() if value is not ...}
         if values.keys() - {"label", "note", "hide_download"} and values.get("paused") is not True:
             # To let it give more, or go on, is to make it anew.
             demand_open(files.settings, tx.connection, asker.actor)
-            rules.demand_shareable(files.settings, tx.connection, asker.actor, place)
+            if link.frozen is None and place is not None:
+                rules.demand_shareable(files.settings, tx.connection, asker.actor, place)
         rows.update(tx.connection, number, _judged_values(files, place, link, values))
-        record.link(tx.connection, "update", asker.actor, place.found(), number, changed=sorted(values))
+        record.link(tx.connection, "update", asker.actor, node, number, changed=sorted(values))
 
     files.committer.run(work, [space], asker.actor.user, asker.actor.device)
     return get(files, asker.actor, number)
 
 
-def _judged_values(files: Files, place: Place, link: Link, values: dict[str, Any]) -> Mapping[str, object]:
+def _judged_values(files: Files, place: Place | None, link: Link, values: dict[str, Any]) -> Mapping[str, object]:
     """Columns and what is to be in them."""
     settings = files.settings
     if "rights" in values:
-        values["rights"] = judged_rights(settings, place, values["rights"])
+        if link.frozen is not None or place is None:
+            if values["rights"] != link.rights:
+                raise BadRequest("A copy that does not change can only be read.")
+        else:
+            values["rights"] = judged_rights(settings, place, values["rights"])
     if "rights" in values or "password" in values:
         demand_password(settings, values.get("rights", link.rights), values.get("password", link.password))
     if "expires" in values:
@@ -287,9 +318,24 @@ def _judged_values(files: Files, place: Place, link: Link, values: dict[str, Any
     return {name: int(value) if isinstance(value, bool) else value for name, value in values.items()}
 
 
-def _mine(connection: Connection, actor: Actor, number: int) -> tuple[Place, Link]:
-    """A link that an actor may change, and where it is."""
+def _subject(connection: Connection, link: Link) -> Node:
+    """The node that a link was made of; the copy, where that is gone for good.
+
+    :raises NotFound: there is neither.
+    """
+    node = nodes.get(connection, link.subject) or nodes.get(connection, link.node)
+    if node is None:
+        raise NotFound(_NO_LINK)
+    return node
+
+
+def _mine(connection: Connection, actor: Actor, number: int) -> tuple[Place | None, Link]:
+    """A link that an actor may change, and where it is; None: their own, of a copy, and it makes no difference."""
     link = _known(connection, actor, number)
+    if _keeps(actor, link):
+        if actor.mask != Permission.ALL and not actor.mask & reshares.SHARING:
+            raise Forbidden("This app token shares nothing.")
+        return None, link
     place = _place(connection, actor, link)
     if actor.mask != Permission.ALL and not place.rights & reshares.SHARING:
         raise Forbidden("This app token shares nothing.")
@@ -307,8 +353,10 @@ def revoke(files: Files, asker: Asker, number: int) -> None:
     space = get(files, asker.actor, number).link.space
 
     def work(tx: Transaction) -> None:
-        place, _ = _mine(tx.connection, asker.actor, number)
-        record.link(tx.connection, "revoke", asker.actor, place.found(), number)
+        _, link = _mine(tx.connection, asker.actor, number)
+        record.link(tx.connection, "revoke", asker.actor, _subject(tx.connection, link), number)
+        if link.frozen is not None:
+            freezing.forget(tx.connection, link.node)
         rows.remove(tx.connection, number)
 
     files.committer.run(work, [space], asker.actor.user, asker.actor.device)
@@ -324,6 +372,6 @@ def expire(files: Files, number: int) -> None:
         if link is None:
             raise NotFound("There is no such link.")
         rows.update(connection, number, {"expires": link.created})
-        node = nodes.get(connection, link.node)
+        node = nodes.get(connection, link.subject)
         if node is not None:
             record.link(connection, "revoke", None, node, number)

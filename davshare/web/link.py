@@ -126,7 +126,7 @@ class LinkPages:
 
     def _password(self, request: Request, link: Link, head: Head) -> Response:
         """The form, or what became of it.  What the link is called is told afterwards only."""
-        hidden = head._replace(title="", owner="", note="", ends="")
+        hidden = head._replace(title="", owner="", note="", ends="", frozen=None)
         if request.method != "POST":
             if linkpages.wants_json(request):
                 return linkpages.problem(request, 403, "This link needs a password.", "password")
@@ -170,10 +170,18 @@ class LinkPages:
         with self._files.db.snapshot() as connection:
             place = self._files.place(connection, Asker(actor), Address((*names.split(head.home)[0], link.item)))
             node = place.found()
+            member = manifest.known(connection, place)
+        kind, _ = archives.wanted(request.query)
+        if kind in ("sha256", "json") and link.frozen is not None and member is not None:
+            return self._counted(
+                request, link, archives.list_response(kind, request.method, iter([member]), head.title)
+            )
         facts = linkfolder.file_facts(node)
         if linkpages.wants_json(request):
             told = {"title": head.title, "owner": head.owner, "note": head.note, "may_download": not link.hide_download}
             told |= {"name": node.name, "size": node.size, "modified": linkpages.iso(node.mtime_ns // 1_000_000_000)}
+            if link.frozen is not None and member is not None:
+                told |= {"frozen": linkpages.iso(link.frozen), "sha256": member.sha256.hex()}
             told["href"] = None if link.hide_download else place.href
             return linkpages.told(request, 200, told)
         return linkpages.page(request, 200, "link_file.html", head, closed=link.hide_download, href=place.href, **facts)
@@ -206,6 +214,10 @@ class LinkPages:
             response = archives.zip_response(
                 request.method, request.headers, found.entries, title, self._files.epoch, found.open
             )
+        return self._counted(request, link, response)
+
+    def _counted(self, request: Request, link: Link, response: Response) -> Response:
+        """An answer that gives what is shown, or tells what is in it: one use more."""
         gives = request.method == "GET" and response.status in (200, 206)
         if gives and not self.knows(request, link) and not self._uses.note(link):
             raise NotFound
@@ -224,7 +236,8 @@ class LinkPages:
 def _head(link: Link, base: tuple[str, ...]) -> Head:
     owner = link.creator_display_name or link.creator_name
     title = link.label or link.item or f"Files of {owner}"
-    return Head(title, owner, link.note, linkpages.ends_in(link.expires, time.time()), names.href(base, False))
+    ends = linkpages.ends_in(link.expires, time.time())
+    return Head(title, owner, link.note, ends, names.href(base, False), link.frozen)
 
 
 def _ended(request: Request, state: State) -> Response:

@@ -113,10 +113,12 @@ def _crumbs(place: Place, head: Head) -> list[Crumb]:
 
 
 def _for_programs(head: Head, place: Place, page: Shown, following: str | None, closed: bool) -> dict[str, Any]:
+    frozen = {} if head.frozen is None else {"frozen": linkpages.iso(head.frozen)}
     return {
         "title": head.title,
         "owner": head.owner,
         "note": head.note,
+        **frozen,
         "path": "/" + "/".join(place.segments[len(place.mount.base) :]),
         "may_upload": bool(place.rights & Permission.BIND),
         "may_download": not closed,

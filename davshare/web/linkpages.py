@@ -34,13 +34,19 @@ _HOUR, _DAY = 3600, 86400
 
 
 class Head(NamedTuple):
-    """What every page says of its link."""
+    """What every page says of its link; ``frozen`` is when the copy was made that it shows, in seconds since 1970."""
 
     title: str
     owner: str
     note: str
     ends: str
     home: str
+    frozen: int | None = None
+
+    @property
+    def frozen_day(self) -> str:
+        """The day of the copy as people write it; empty where it is no copy."""
+        return "" if self.frozen is None else day(self.frozen)
 
 
 def page(request: Request, status: int, template: str, head: Head | None, **values: Any) -> Response:

@@ -42,10 +42,13 @@ def _links() -> None:
         sa.Column("max_uses", sa.BigInteger()),
         sa.Column("paused", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("hide_download", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("original", sa.BigInteger()),
+        sa.Column("frozen", sa.BigInteger()),
         sqlite_autoincrement=True,
     )
     op.create_index("link_token", "link", ["token_hash"], unique=True)
     op.create_index("link_node", "link", ["node"])
+    op.create_index("link_original", "link", ["original"])
     op.create_index("link_creator", "link", ["creator"])
     if op.get_bind().dialect.name == "sqlite":
         op.execute(f"INSERT INTO sqlite_sequence (name, seq) VALUES ('link', {first})")
