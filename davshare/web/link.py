@@ -101,11 +101,11 @@ class LinkPages:
         actor = linked.visitor(link, standing, base)
         if below[:1] == (RECEIPTS,) and len(below) == 2:
             return self._drop.receipt(request, actor, head, below[1])
+        if below and not actor.mask & Permission.READ:
+            raise NotFound  # whether that is there or not
         if request.method == "POST":
             return self._upload(request, link, actor, head, Address((*base, *below), True))
         if not actor.mask & Permission.READ:
-            if below:
-                raise NotFound
             return self._drop.form(request, head)
         return self._show(request, link, actor, head, base, below)
 

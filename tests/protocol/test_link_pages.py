@@ -614,3 +614,11 @@ def test_many_visitors_at_once(owner: Owner) -> None:
     names = {name for name in owner.dav.names("Box/") if name.startswith("same")}
     assert len(names) == 8
     assert {owner.dav.get(f"Box/{enc(name)}").body for name in names} == {str(n).encode() for n in range(8)}
+
+
+def test_where_things_come_in_only_folders_cannot_be_guessed(owner: Owner) -> None:
+    """A form that is sent to a folder below gets the same answer whether that is there or not, and leaves nothing."""
+    drop = owner.link(permissions=DROP)
+    answers = [drop.send(("file", "x.txt", b"x"), below=below) for below in ("/Sub/", "/Sub", "/nothing/", "/a.txt")]
+    assert {(each.status, each.body) for each in answers} == {(404, answers[0].body)}
+    assert owner.dav.names("Box/Sub") == {"b.txt"}
