@@ -70,7 +70,7 @@ def _listed(text: str) -> list[str]:
     """The names of a JSON list; a file may be called like the beginning of one, too."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return [text]
     return found if isinstance(found, list) and all(isinstance(each, str) for each in found) else [text]
 
