@@ -121,8 +121,13 @@ def test_filters(site: Server) -> None:
     assert below == {"/dav/spaces/lab/deep", "/dav/spaces/lab/deep/x.txt"}
     assert {path for _, _, path in feed(site, "bob", "path=users/alice/plans")} >= {"/dav/users/alice/plans/one.txt"}
     carol = Api.of(site, "carol")
-    for query in ("space=lab", "space=none", "path=users/alice/plans", "path=home/none", "user=none", "path=x"):
+    for query in ("space=lab", "space=none", "path=users/alice/plans", "path=home/none", "path=x"):
         assert carol.get(f"/activity?{query}").refused(404)
+    nobody, somebody = (carol.get(f"/activity?user={name}").ok() for name in ("none", "alice"))
+    assert nobody == somebody, "that somebody has an account is not told"
+    ((home,),) = site.rows("SELECT id FROM space WHERE name='alice' AND kind='home'")
+    forged = activity.write_cursor({home: 2**40})
+    assert carol.get(f"/activity?user=alice&limit=1&cursor={forged}").ok() == {"items": [], "next": None}
     for cursor in ("!", "AAAA", "MS4y" * 2000, "LTEuMg"):
         carol.get(f"/activity?cursor={cursor}").refused(400)
 
