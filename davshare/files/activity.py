@@ -83,7 +83,7 @@ def feed(files: Files, actor: Actor, wanted: Wanted, cursor: str, limit: int) ->
         if cursor:
             # Of other journals not even the numbers are told.
             reach = view.reach(connection, actor)
-            bounds = {space: bound for space, bound in read_cursor(cursor).items() if space in reach}
+            bounds: Bounds = {space: bound for space, bound in read_cursor(cursor).items() if space in reach}
         else:
             bounds = heads(connection, [number] if number is not None else _spaces(connection, actor))
         who = None if not wanted.user else _user(connection, wanted.user)
