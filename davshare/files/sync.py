@@ -25,7 +25,7 @@ from itertools import chain as chain_of
 from davshare.errors import Forbidden
 from davshare.files.guard import Sight
 from davshare.files.places import Places
-from davshare.files.steps import ABOVE, BELOW, FIRST, LEFT, SELF, Change, Step
+from davshare.files.steps import ABOVE, BELOW, FIRST, LEFT, SELF, Change, Step, known
 from davshare.index import journal, nodes, spaces
 from davshare.index.database import Connection
 from davshare.model import names
@@ -84,8 +84,8 @@ class Changes:
     def _check(self, since: SyncToken, floor: int, chain: Sequence[Node]) -> None:
         """The token must be ours, of this space, neither too old nor from the future, and of this collection."""
         arrived = max(node.place_seq for node in chain)
-        known = since.epoch == self._epoch and since.space == self._space
-        if not known or not max(floor, arrived) <= since.seq <= self._head:
+        ours = since.epoch == self._epoch and since.space == self._space
+        if not ours or not max(floor, arrived) <= known(since) <= since.seq <= self._head:
             raise Forbidden("The sync token is not valid any more; begin anew.", condition="valid-sync-token")
 
     def __iter__(self) -> Iterator[Change]:

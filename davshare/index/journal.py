@@ -41,6 +41,14 @@ def _pages(connection: Connection, space: int, seq: int) -> Iterator[list[Entry]
         seq = page[-1].seq
 
 
+def following(connection: Connection, space: int, seq: int) -> int | None:
+    """When the entry after ``seq`` was made, in seconds since 1970; None: there is none."""
+    row = connection.execute(
+        "SELECT at FROM journal WHERE space=? AND seq>? ORDER BY seq LIMIT 1", (space, seq)
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
 class Window(NamedTuple):
     """A part of a space's journal: entries from ``least`` on, below ``before``."""
 

@@ -465,3 +465,30 @@ def test_what_its_maker_has_received(owner: Owner) -> None:
     assert passed_on.names() == {"g.txt"} and passed_on.get("g.txt").body == b"given"
     Ocs(owner.server, friend, app=APP).delete(f"shares/{share['id']}").ok()
     assert passed_on.get("g.txt").status == 404
+
+
+def test_what_was_before_the_link_is_not_told(owner: Owner) -> None:
+    """Sync tokens are easily made up; by none of them the past of a folder is seen."""
+    dav = owner.dav
+    dav.mkcol("Box/Old")
+    dav.put("Box/gone-secret.txt", b"1")
+    dav.put("Box/Old/gone-secret.txt", b"1")
+    dav.delete("Box/gone-secret.txt")
+    dav.delete("Box/Old/gone-secret.txt")
+    time.sleep(1.1)
+    visitor = owner.visit(owner.link())
+    token = visitor.report_sync().multistatus.sync_token
+    begin, _, number = token.rpartition("-")
+    dav.move("Box/Old", "Box/New")
+    dav.mkcol("Box/Old")
+    for forged in (*[f"{begin}-{seq:x}" for seq in range(int(number, 16))], f"{token}-0.0.0", f"{token}-0.0.2"):
+        assert b"secret" not in visitor.report_sync("", forged).body, forged
+    told = visitor.report_sync("", token).multistatus
+    assert {visitor.base + "New/", visitor.base + "Old/"} <= set(told), "and what came after it is"
+
+
+def test_free_space_is_told_to_those_who_add_something(owner: Owner) -> None:
+    """Readers need not know how full the disk or the quota of somebody is."""
+    for permissions, status in ((1, 404), (5, 200)):
+        visitor = owner.visit(owner.link(permissions=permissions))
+        assert visitor.prop("", "{DAV:}quota-available-bytes")[0] == status
