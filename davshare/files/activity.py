@@ -17,7 +17,7 @@ from davshare.files import guard, seen, view
 from davshare.files.context import Address, Asker
 from davshare.files.seen import Seen
 from davshare.files.service import Files
-from davshare.index import journal, links, people, spaces
+from davshare.index import journal, people, spaces
 from davshare.index.database import Connection
 from davshare.index.journal import Window
 from davshare.model import names
@@ -155,7 +155,6 @@ def told(connection: Connection, actor: Actor, entries: Iterable[Entry], top: in
     numbers = {entry.node for entry in known} | {entry.old_parent for entry in known if entry.old_parent}
     places = seen.readable(connection, actor, numbers)
     users = people.principals(connection, sorted({entry.actor for entry in known if entry.actor}))
-    came = links.labels(connection, sorted({entry.device for entry in known if entry.device}))
     said = guard.said(connection, actor) if known else {}
     found = []
     for entry in known:
@@ -169,7 +168,7 @@ def told(connection: Connection, actor: Actor, entries: Iterable[Entry], top: in
             path = None if place is None else place.path
         if place is None or path is None or (top is not None and top not in (*place.chain, entry.node)):
             continue
-        link = entry.device in came
+        link = (entry.device or 0) > journal.LINKS  # revoked or not
         who = None if link else users.get(entry.actor or 0)
         user = who if isinstance(who, User) else None
         found.append(Deed(entry, _WORDS[Kind(entry.kind)], place, path, old, user, link))

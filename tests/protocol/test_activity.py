@@ -200,6 +200,10 @@ def test_by_a_link(site: Server) -> None:
         assert one["user"] is None and one["link"]
     (record_,) = audit(site, "path=users/alice/plans/dropped.txt")
     assert record_["device"] == "link Drop"
+    assert mine.call("DELETE", f"api/v1/shares/{link['id']}").status == 200
+    (one,) = [each for each in Api.of(site, "bob").get("/activity").ok()["items"] if each["node"] == one["node"]][:1]
+    assert one["user"] is None and one["link"], "that it was revoked makes nothing of it the deed of its maker"
+    (record_,) = [each for each in audit(site, "path=users/alice/plans") if each["device"] == f"link {link['id']}"][:1]
 
 
 def test_tokens_for_a_part(site: Server) -> None:
