@@ -51,9 +51,9 @@ def followed(connection: Connection, actor: Actor, place: Place, since: SyncToke
     moment = known(since)
     changes = journal.access_changed(connection, place.space.id, moment, [node.id for node in place.chain])
     let_in = bool(changes) and guard.was_let_in(connection, actor, place.space, changes)
-    if actor.visit is not None:
-        following = journal.following(connection, place.space.id, moment)
-        let_in = following is not None and following < actor.visit.created
+    following = None if actor.visit is None else journal.following(connection, place.space.id, moment)
+    if following is not None and actor.visit is not None:
+        let_in = let_in or following < actor.visit.created
     if let_in:
         raise Forbidden("Your access has changed; begin anew.", condition="valid-sync-token")
     if place.sight is not None or guard.rules(actor, place.space):
