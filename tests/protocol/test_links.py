@@ -224,6 +224,16 @@ def test_where_things_come_in_nothing_else_can_be_done(owner: Owner) -> None:
     assert owner.dav.get("Box/a.txt").body == b"words"
 
 
+def test_no_number_tells_what_is_there(owner: Owner) -> None:
+    """Where things come in only, an answer is the same whether a folder on the way was there or had to be made."""
+    visitor = owner.visit(owner.link("Box", permissions=4))
+    there, made = visitor.put("In/x.txt", b"x"), visitor.put("Guess/x.txt", b"x")
+    plain = [{k: v for k, v in each.headers.items() if k != "Date"} for each in (there, made)]
+    assert there.status == made.status == 201 and plain[0] == plain[1]
+    assert visitor.mkcol("In").headers.keys() == visitor.mkcol("New").headers.keys()
+    assert not {"ETag", "OC-FileId"} & set(plain[0])
+
+
 def test_things_come_in_within_the_quota(owner: Owner) -> None:
     """And under legal names only."""
     visitor = owner.visit(owner.link("Box", permissions=4))
