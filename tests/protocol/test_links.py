@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -502,3 +503,18 @@ def test_free_space_is_told_to_those_who_add_something(owner: Owner) -> None:
     for permissions, status in ((1, 404), (5, 200)):
         visitor = owner.visit(owner.link(permissions=permissions))
         assert visitor.prop("", "{DAV:}quota-available-bytes")[0] == status
+
+
+@pytest.mark.parametrize("permissions", [4, 15])
+@pytest.mark.parametrize("name", ["late.bin", "a.txt"])
+def test_a_link_that_ends_takes_nothing_that_is_on_its_way(owner: Owner, permissions: int, name: str) -> None:
+    """However slowly somebody sends, what comes after the end is not kept."""
+    link = owner.link(permissions=permissions)
+    with socket.create_connection(("127.0.0.1", owner.server.port), timeout=20) as sock:
+        head = f"PUT /s/{link['token']}/{name} HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n"
+        sock.sendall(head.encode() + b"x" * 200_000)
+        time.sleep(0.5)
+        owner.calls.call("DELETE", f"shares/{link['id']}").ok()
+        sock.sendall(b"x" * 100_000)
+        assert sock.recv(100).startswith(b"HTTP/1.1 404")
+    assert owner.dav.names("Box") == {"a.txt", "In"} and owner.dav.get("Box/a.txt").body == b"words"
