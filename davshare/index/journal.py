@@ -12,16 +12,17 @@ from davshare.model.journal import Entry
 #: Rows that are read at once: memory must not grow with the journal.
 _PAGE = 1000
 _COLUMNS = "space, seq, node, kind, deep, old_parent, old_name, actor, device, version, at"
+_INSERT = f"INSERT INTO journal ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 
 
 def append(connection: Connection, entry: Entry) -> None:
-    """Write one entry; its number came from :func:`davshare.index.spaces.advance_head`."""
-    append_many(connection, [entry])
+    """Write one entry; its number came from :class:`davshare.files.numbers.Numbers`."""
+    connection.execute(_INSERT, entry)
 
 
 def append_many(connection: Connection, entries: Iterable[Entry]) -> None:
     """Write entries."""
-    connection.executemany(f"INSERT INTO journal ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)", entries)
+    connection.executemany(_INSERT, entries)
 
 
 def since(connection: Connection, space: int, seq: int) -> Iterator[Entry]:
