@@ -128,7 +128,7 @@ def test_filters(site: Server) -> None:
     ((home,),) = site.rows("SELECT id FROM space WHERE name='alice' AND kind='home'")
     forged = activity.write_cursor({home: 2**40})
     assert carol.get(f"/activity?user=alice&limit=1&cursor={forged}").ok() == {"items": [], "next": None}
-    for cursor in ("!", "AAAA", "MS4y" * 2000, "LTEuMg"):
+    for cursor in ("!", "AAAA", "1.2-" * 300, "-1.2", "1.2.3", f"1.{2**70:x}"):
         carol.get(f"/activity?cursor={cursor}").refused(400)
 
 
