@@ -1,0 +1,68 @@
+"""What was received, where something is in the way of it: the home goes on, and nobody loses anything."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import quote
+
+import pytest
+
+from support.polling import eventually
+from support.server import Server
+from support.sharers import Person, person
+
+
+class Pair(NamedTuple):
+    """An owner with ``Box/a.txt``, and a friend in a group."""
+
+    server: Server
+    owner: Person
+    friend: Person
+    group: str
+
+
+@pytest.fixture
+def pair(module_server: Server) -> Iterator[Pair]:
+    """Fresh ones."""
+    group = f"g{secrets.token_hex(4)}"
+    module_server.cli("group", "add", group)
+    owner, friend = person(module_server), person(module_server, group)
+    assert owner.dav.mkcol("Box").status == 201
+    assert owner.dav.put("Box/a.txt", b"a").status == 201
+    yield Pair(module_server, owner, friend, group)
+    for each in (owner, friend):
+        each.dav.close()
+    module_server.cli("settings", "reset")
+
+
+def test_a_clash_ends_where_the_share_folder_cannot_be_made(pair: Pair) -> None:
+    """Somebody has locked the home, and no share folder is in it."""
+    pair.owner.share("/Box", pair.friend.name)
+    assert pair.friend.dav.move("Shares/Box", "Box").status == 201
+    assert pair.friend.dav.delete("Shares/").status == 204
+    token = pair.friend.dav.locked("", depth="0")
+    (pair.server.data / "homes" / pair.friend.name / "Box").mkdir()
+    eventually(lambda: pair.friend.names() == ["Box%20%282%29/", "Box/"])
+    assert pair.friend.names("Box%20(2)/") == ["a.txt"]
+    pair.friend.dav.unlock("", token)
+
+
+def test_what_has_lost_its_folder_while_the_home_is_locked(pair: Pair) -> None:
+    """It gets another place at once."""
+    pair.owner.share("/Box", pair.friend.name)
+    assert pair.friend.names("Shares/") == ["Box/"]
+    token = pair.friend.dav.locked("", depth="0")
+    (pair.server.data / "homes" / pair.friend.name / "Shares").rmdir()
+    eventually(lambda: pair.friend.names() == ["Box/"])
+    pair.friend.dav.unlock("", token)
+
+
+def test_a_share_folder_whose_name_no_disk_holds(pair: Pair) -> None:
+    """Is none: its name would be longer than 255 bytes."""
+    refused = pair.server.cli("settings", "set", "sharing.share_folder", "/" + "\U0001f600" * 64, check=False)
+    assert refused.returncode
+    pair.server.cli("settings", "set", "sharing.share_folder", "/" + "\U0001f600" * 63)
+    pair.owner.share("/Box", pair.friend.name)
+    assert pair.friend.names() == [quote("\U0001f600" * 63) + "/"]
