@@ -66,3 +66,15 @@ def test_a_share_folder_whose_name_no_disk_holds(pair: Pair) -> None:
     pair.server.cli("settings", "set", "sharing.share_folder", "/" + "\U0001f600" * 63)
     pair.owner.share("/Box", pair.friend.name)
     assert pair.friend.names() == [quote("\U0001f600" * 63) + "/"]
+
+
+def test_nothing_goes_into_a_mount_that_is_in_it(pair: Pair) -> None:
+    """By its address the target is in the source, or the source in the target."""
+    pair.owner.share("/Box", pair.friend.name)
+    assert pair.friend.dav.put("Shares/mine", b"mine").status == 201
+    assert pair.friend.dav.move("Shares", "Shares/Box/Shares").status == 403
+    assert pair.friend.dav.copy("Shares", "Shares/Box/Shares").status == 403
+    assert pair.friend.dav.move("Shares/Box/a.txt", "Shares").status == 403
+    assert pair.friend.dav.copy("Shares/Box/a.txt", "Shares").status == 403
+    assert pair.friend.names("Shares/") == ["Box/", "mine"]
+    assert pair.owner.names("Box/") == ["a.txt"]
