@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from support.follower import Follower, walk
 from support.polling import eventually
 from support.server import Server
 from support.sharers import Person, person
@@ -78,3 +79,19 @@ def test_nothing_goes_into_a_mount_that_is_in_it(pair: Pair) -> None:
     assert pair.friend.dav.copy("Shares/Box/a.txt", "Shares").status == 403
     assert pair.friend.names("Shares/") == ["Box/", "mine"]
     assert pair.owner.names("Box/") == ["a.txt"]
+
+
+def test_followers_with_long_names(pair: Pair) -> None:
+    """A token holds the names of all folders above what was received."""
+    pair.owner.share("/Box", pair.friend.name)
+    here = ""
+    for _ in range(10):
+        here += quote("\u00e4" * 100) + "/"
+        assert pair.friend.dav.mkcol(here).status == 201
+    assert pair.friend.dav.move("Shares/Box", here + "Box").status == 201
+    follower = Follower(pair.friend.dav)
+    follower.catch_up()
+    assert follower.state == walk(pair.friend.dav)
+    pair.owner.dav.put("Box/a.txt", b"news")
+    follower.catch_up()
+    assert follower.state == walk(pair.friend.dav)
