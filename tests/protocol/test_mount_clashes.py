@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import quote
@@ -10,6 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from support.follower import Follower, walk
+from support.listening import Stream
 from support.polling import eventually
 from support.server import Server
 from support.sharers import Person, person
@@ -95,3 +97,18 @@ def test_followers_with_long_names(pair: Pair) -> None:
     pair.owner.dav.put("Box/a.txt", b"news")
     follower.catch_up()
     assert follower.state == walk(pair.friend.dav)
+
+
+def test_who_waits_is_told_what_their_group_gets(pair: Pair) -> None:
+    """Also where they could see something of its owner before."""
+    pair.owner.dav.mkcol("Other")
+    declined = pair.owner.share("/Other", pair.friend.name)
+    pair.friend.names("Shares/")
+    pair.friend.answer(declined, False)
+    stream = Stream(pair.server, "?address=home", pair.friend.name)
+    first = stream.read()
+    assert first is not None and first["event"] == "ready"
+    time.sleep(1.5)
+    pair.owner.share("/Box", pair.group, shareType=1)
+    told = stream.read()
+    assert told is not None and "home/Shares/Box" in str(told.data)
