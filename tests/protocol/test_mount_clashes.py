@@ -112,3 +112,15 @@ def test_who_waits_is_told_what_their_group_gets(pair: Pair) -> None:
     pair.owner.share("/Box", pair.group, shareType=1)
     told = stream.read()
     assert told is not None and "home/Shares/Box" in str(told.data)
+
+
+def test_a_page_right_after_a_file_beside_it(pair: Pair) -> None:
+    """What is remembered of a folder of the home does not hide what was received in the next one."""
+    pair.owner.share("/Box", pair.friend.name)
+    assert pair.friend.dav.put("mine", b"mine").status == 201
+    assert pair.friend.dav.mkcol("Empty").status == 201
+    for _ in range(4):  # there are several workers
+        assert pair.friend.dav.get("mine").body == b"mine"
+        page = pair.friend.dav.get("Shares/")
+        assert page.status == 200 and b"Shares/Box/" in page.body
+        assert page["ETag"][1:-3] == pair.friend.etag("Shares/")[1:-1]
