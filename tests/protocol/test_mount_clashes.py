@@ -124,3 +124,27 @@ def test_a_page_right_after_a_file_beside_it(pair: Pair) -> None:
         page = pair.friend.dav.get("Shares/")
         assert page.status == 200 and b"Shares/Box/" in page.body
         assert page["ETag"][1:-3] == pair.friend.etag("Shares/")[1:-1]
+
+
+@pytest.mark.parametrize("level", ["1", "infinite"])
+def test_followers_of_everything_know_the_tag_of_the_home(pair: Pair, level: str) -> None:
+    """It follows what was received, and the end of that."""
+    follower = Follower(pair.friend.dav, "/dav/", level)
+
+    def told() -> str:
+        follower.catch_up()
+        answer = follower.dav.report_sync("/dav/", follower.token, level, None, ("getetag",)).multistatus
+        assert not answer and not answer.truncated, "nothing is told twice"
+        return follower.state["/dav/home/"][0]
+
+    def there() -> str:
+        return pair.friend.dav.propfind("/dav/home/", "getetag", depth="0").only.text("getetag")
+
+    assert told() == there()
+    number = pair.owner.share("/Box", pair.friend.name)
+    assert told() == there()
+    before = there()
+    pair.owner.dav.put("Box/a.txt", b"news")
+    assert told() == there() != before
+    pair.owner.revoke(number)
+    assert told() == there()
