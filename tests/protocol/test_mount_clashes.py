@@ -148,3 +148,17 @@ def test_followers_of_everything_know_the_tag_of_the_home(pair: Pair, level: str
     assert told() == there() != before
     pair.owner.revoke(number)
     assert told() == there()
+
+
+def test_a_received_file_that_was_replaced_on_disk(pair: Pair) -> None:
+    """Its receiver does not overwrite what they have not seen."""
+    pair.server.cli("settings", "set", "disk.watch", "off")
+    pair.owner.dav.put("c.txt", b"old")
+    pair.owner.share("/c.txt", pair.friend.name)
+    etag = pair.friend.etag("Shares/c.txt")
+    time.sleep(1.5)
+    home = pair.server.data / "homes" / pair.owner.name
+    (home / "Box" / "new").write_bytes(b"newer")
+    (home / "Box" / "new").rename(home / "c.txt")
+    assert pair.friend.dav.put("Shares/c.txt", b"mine", headers={"If-Match": etag}).status == 412
+    assert (home / "c.txt").read_bytes() == b"newer"
