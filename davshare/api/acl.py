@@ -41,6 +41,7 @@ class Question:
     path: Annotated[str, _PATH] = ""
     user: Annotated[str | None, Says("A user.", 1, 64)] = None
     group: Annotated[str | None, Says("A group instead of a user.", 1, 64)] = None
+    link: Annotated[int | None, Says("Whoever comes by this public link, instead of a user.", 1)] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class Sight(Paging):
     path: Annotated[str, _PATH] = ""
     user: Annotated[str | None, Says("A user.", 1, 64)] = None
     group: Annotated[str | None, Says("A group instead of a user.", 1, 64)] = None
+    link: Annotated[int | None, Says("Whoever comes by this public link, instead of a user.", 1)] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +202,13 @@ def _whose(call: Call, connection: Connection, place: Place) -> Actor:
     question: Question | Sight = call.query
     if question.user is not None and question.group is not None:
         raise Unprocessable("group", "group: expected either a user or a group.")
+    if question.link is not None and (question.user is not None or question.group is not None):
+        raise Unprocessable("link", "link: expected either a link, or a user or a group.")
     if _own(call):
         return call.actor
     place.demand(Permission.READ_ACL)
+    if question.link is not None:
+        return explain.visitor(call.files, connection, place, question.link)
     name, kind = (question.user, "user") if question.group is None else (question.group, "group")
     return explain.actor_named(connection, name or "", kind)
 
@@ -243,6 +249,8 @@ def see_as(call: Call) -> View:
 def _own(call: Call) -> bool:
     """Whether somebody asks about their own access."""
     question: Question | Sight = call.query
+    if question.link is not None:
+        return False
     return question.group is None and (question.user is None or names.key(question.user) == call.actor.name)
 
 

@@ -19,7 +19,7 @@ from davshare.files.activity import Deed
 from davshare.http.responses import Response
 
 _ATOM = "http://www.w3.org/2005/Atom"
-_CURSOR = Says("From the page before; empty: from now.", 0, 20_000)
+_CURSOR = Says("From the page before; empty: from now.", 0, 1300)
 _NEXT = Says("The cursor of the next page, which may have fewer entries, or none; null on the last.")
 
 
@@ -31,7 +31,7 @@ class Asked:
     user: Annotated[str, Says("Only those by this user.", 0, 200)] = ""
     space: Annotated[str, Says("Only those in this project space.", 0, 200)] = ""
     path: Annotated[
-        str, Says("Only those at or below a path below /dav/, or below the root of the space.", 0, 8000)
+        str, Says("Only those at or below a path below /dav/, or below the root of the space.", 0, 1300)
     ] = ""
     cursor: Annotated[str, _CURSOR] = ""
     limit: Annotated[int, Says("Most entries of the answer.", 1, MOST)] = 50
@@ -75,7 +75,7 @@ class AuditAsked:
     user: Annotated[str, Says("Only those by or about this user.", 0, 200)] = ""
     space: Annotated[str, Says("Only those in this project space, or in the home of this user.", 0, 200)] = ""
     path: Annotated[
-        str, Says("Only those about spaces/NAME/… or users/NAME/…, and changes of files below.", 0, 8000)
+        str, Says("Only those about spaces/NAME/… or users/NAME/…, and changes of files below.", 0, 1300)
     ] = ""
     since: Annotated[datetime | None, Says("Only those from then on.")] = None
     cursor: Annotated[str, _CURSOR] = ""

@@ -122,4 +122,7 @@ def _responses(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         if there is None:
             content = {problem.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
             found[str(error.status)] = {"description": error.message, "content": content}
+    if route.query is not None or "{" in route.path:
+        # Said before anybody knows that this is a route, so in the words of WebDAV.
+        found["414"] = {"description": "The address is too long.", "content": {"application/xml": {}}}
     return found

@@ -15,13 +15,14 @@ from davshare.server import admin
 @click.argument("who")
 @click.argument("path")
 @click.option(
-    "--as", "kind", type=click.Choice(["user", "group"]), default="user", show_default=True, help="What WHO is."
+    "--as", "kind", type=click.Choice(["user", "group", "link"]), default="user", show_default=True, help="What WHO is."
 )
 @output.json_option
 def command(who: str, path: str, kind: str, as_json: bool) -> None:
     """Tell what WHO may do with PATH, and every grant that was considered for it.
 
-    PATH is spaces/NAME/FOLDER or users/NAME/FOLDER.  The answer comes from the
+    PATH is spaces/NAME/FOLDER or users/NAME/FOLDER; WHO is the name of a user or
+    group, or the number of a public link.  The answer comes from the
     function that decides about requests.
     """
     from davshare.files import explain
@@ -32,7 +33,11 @@ def command(who: str, path: str, kind: str, as_json: bool) -> None:
         with files.db.snapshot() as connection:
             place = files.place(connection, asker, address)
             place.found()
-            found = explain.explain(connection, place, explain.actor_named(connection, who, kind))
+            if kind == "link":
+                actor = explain.visitor(files, connection, place, int(who) if who.isdecimal() else 0)
+            else:
+                actor = explain.actor_named(connection, who, kind)
+            found = explain.explain(connection, place, actor)
     answer = {
         "path": place.href,
         "role": spoken(found.rights) if found.rights else "none",

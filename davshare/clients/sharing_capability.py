@@ -27,7 +27,7 @@ def capability(settings: Settings) -> dict[str, Any]:
             "group_members_only": get("sharing.search.only_group_members"),
         },
         "search_min_length": get("sharing.search.min_length"),
-        "user": {"expire_date": ends(settings, "user"), "profile_picture": False, "send_mail": False},
+        "user": {"expire_date": ends(settings, "user"), "profile_picture": False, "send_mail": get("sharing.mail")},
         "group": {"enabled": get("sharing.group_sharing"), "expire_date": ends(settings, "group")},
         "remote": {"expire_date": ends(settings, "remote")},
         "federation": {"incoming": False, "outgoing": False},

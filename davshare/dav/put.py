@@ -14,6 +14,7 @@ from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
 from davshare.files.upload import Sent, Stored
 from davshare.http import digests
+from davshare.http.request import BytesBody
 from davshare.http.responses import Response
 from davshare.model import names
 
@@ -71,12 +72,14 @@ def content(x: Exchange) -> Sent:
         raise BadRequest("A part of a file cannot be written like this.")
     demand_plain(headers)
     hint = headers.get("x-expected-entity-length", "").strip()
+    data = x.peek()
     return Sent(
         x.request.body.length,
-        x.read,
+        x.read if data is None else BytesBody(data).read,
         mtime(headers.get("x-oc-mtime")),
         digests.expected(headers),
         int(hint) if _LENGTH.match(hint) else None,
+        data,
     )
 
 

@@ -97,7 +97,7 @@ def elements(parent: Element) -> Iterator[Element]:
 
 def child(parent: Element, local: str) -> Element | None:
     """The first DAV: child of that name."""
-    return parent.find(f"{{{DAV}}}{local}")
+    return next(parent.iterchildren(f"{{{DAV}}}{local}"), None)
 
 
 def text_of(element: Element | None) -> str:

@@ -63,7 +63,7 @@ def add(files: Files, asker: Asker, folder: Address, wish: str, suffix: str, sen
 
     place, name = settle()
     incoming = upload.receive(files, place, sent)
-    with upload.unless_placed(files, place, incoming.name):
+    with upload.unless_placed(files.store(place.space), incoming.name):
         while True:
             judge = lambda c, n=name: decide(files, c, asker, folder, n)  # noqa: E731
             try:

@@ -22,7 +22,8 @@ from davshare.index.uploads import Chunk, Upload
 from davshare.model import names
 from davshare.store.base import Missing
 from davshare.store.digest import SMALL, Values, routine
-from davshare.store.local import STAGING, LocalStore, refusal
+from davshare.store.local import STAGING, LocalStore
+from davshare.store.refusals import refusal
 from davshare.store.running import Running
 from davshare.store.staging import StagedFile
 

@@ -21,7 +21,8 @@ from davshare.index.uploads import Chunk, Upload
 from davshare.model.people import Actor
 from davshare.store.base import Missing
 from davshare.store.digest import Digester
-from davshare.store.local import STAGING, LocalStore, refusal
+from davshare.store.local import STAGING, LocalStore
+from davshare.store.refusals import refusal
 from davshare.store.running import Running
 from davshare.store.staging import StagedFile
 

@@ -20,15 +20,16 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import count
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from davshare.errors import DavshareError, Unavailable
+from davshare.files.numbers import Numbers
 from davshare.files.redo import Effect, Redoer
-from davshare.index import journal, redo, spaces
-from davshare.index.database import Connection, Database, advance
+from davshare.index import journal, nodes, redo
+from davshare.index.database import Connection, Database, count
 from davshare.model.journal import Entry, Kind
+from davshare.model.nodes import Node
 from davshare.store.crash import point
 
 log = logging.getLogger("davshare.files")
@@ -41,13 +42,13 @@ _TIDY_AFTER = 0.5
 class Transaction:
     """What a change works with: the connection, the time, and the numbers of its journal entries."""
 
-    __slots__ = ("_numbers", "_taken", "actor", "connection", "device", "effects", "now", "redoer", "undo")
+    __slots__ = ("_numbers", "_ways", "actor", "connection", "device", "effects", "now", "redoer", "undo")
 
     def __init__(
         self,
         connection: Connection,
         redoer: Redoer,
-        numbers: Iterator[int],
+        numbers: Numbers,
         actor: int | None = None,
         device: int | None = None,
     ) -> None:
@@ -59,28 +60,20 @@ class Transaction:
         self.device = device
         self.effects: list[Effect] = []
         self.undo: Callable[[Transaction], None] | None = None
-        self._taken: dict[int, int] = {}
-
-    def take(self, ids: Iterable[int]) -> None:
-        """Take the rows of spaces in the order of their ids, before anything is read."""
-        for space in sorted(set(ids)):
-            self._taken[space] = spaces.advance_head(self.connection, space)
-
-    def number(self, space: int) -> int:
-        """The number of the next journal entry of a space."""
-        taken = self._taken.pop(space, None)
-        return spaces.advance_head(self.connection, space) if taken is None else taken
-
-    def give_back(self) -> None:
-        """Numbers that were taken and not needed: a sync token that changes is news to everybody."""
-        for space, number in self._taken.items():
-            spaces.give_back(self.connection, space, number)
-        self._taken.clear()
+        self._ways: dict[int, list[int]] = {}
 
     def raise_above(self, space: int, number: int) -> None:
         """Let the next entry of a space have a greater number than ``number``."""
-        self._taken.pop(space, None)
-        spaces.raise_head(self.connection, space, number)
+        self._numbers.raise_above(space, number)
+
+    def know(self, chain: Sequence[Node]) -> None:
+        """Nodes that were just read, each in the one before it, the first of them the root of the space."""
+        ids = [node.id for node in chain]
+        self._ways[ids[-1]] = ids
+
+    def touch(self, folder: int, seq: int, grown: int, timely: bool = True) -> None:
+        """Stamp a folder and all above it; ``timely``: its membership has changed."""
+        nodes.touch(self.connection, folder, seq, grown, self.now if timely else None, self._ways.get(folder, ()))
 
     def note(
         self,
@@ -93,7 +86,7 @@ class Transaction:
         version: int | None = None,
     ) -> int:
         """Write a journal entry and return its number; ``old`` is (parent, name) from before."""
-        number = self.number(space)
+        number = self._numbers.entries(space)
         parent, name = old or (None, None)
         seconds = self.now // 1_000_000_000
         entry = Entry(space, number, node, kind, deep, parent, name, self.actor, self.device, version, seconds)
@@ -105,25 +98,23 @@ class Transaction:
         if redo.names_inode(self.connection, inode):
             self.redoer.settle_noted(self.connection)
 
-    def note_many(self, space: int, nodes: Sequence[int], kind: Kind) -> range:
+    def note_many(self, space: int, ids: Sequence[int], kind: Kind) -> range:
         """Write an entry for each of many nodes of a space; their numbers, in the same order."""
-        first = self.number(space)
-        if len(nodes) > 1:
-            spaces.advance_head(self.connection, space, len(nodes) - 1)
-        numbers = range(first, first + len(nodes))
+        first = self._numbers.entries(space, len(ids))
+        numbers = range(first, first + len(ids))
         seconds = self.now // 1_000_000_000
         journal.append_many(
             self.connection,
             (
                 Entry(space, seq, node, kind, False, None, None, self.actor, self.device, None, seconds)
-                for seq, node in zip(numbers, nodes, strict=True)
+                for seq, node in zip(numbers, ids, strict=True)
             ),
         )
         return numbers
 
     def effect(self, effect: Effect) -> None:
         """Let something happen on disk after the commit."""
-        effect.id = next(self._numbers)
+        effect.id = self._numbers.effect()
         redo.insert(
             self.connection,
             redo.Redo(effect.id, effect.space, effect.source_text, effect.target_text, effect.inode),
@@ -155,21 +146,23 @@ class _Ticket(Generic[T]):
         self.transaction: Transaction | None = None
 
 
-def _refused(error: Exception) -> DavshareError:
+def _refused(error: BaseException) -> DavshareError:
     return error if isinstance(error, DavshareError) else Unavailable("The change could not be completed.")
 
 
-def _numbers(connection: Connection) -> tuple[int, Iterator[int]]:
-    """The number of this commit, and numbers for its effects, greater than all before."""
-    commits = advance(connection, "commits")
-    return commits, count(commits << 20)
+class _Alone(Exception):
+    """The only change of a transaction was refused."""
 
 
 class Committer:
-    """Runs changes, many in one transaction."""
+    """Runs changes, many in one transaction.
 
-    def __init__(self, database: Database, redoer: Redoer) -> None:
+    :param rest: is called again and again, and soon after the last change.
+    """
+
+    def __init__(self, database: Database, redoer: Redoer, rest: Callable[[], None] = lambda: None) -> None:
         self._database = database
+        self._rest = rest
         self._redoer = redoer
         self._waiting: list[_Ticket[Any]] = []
         self._mutex = threading.Lock()
@@ -237,44 +230,49 @@ class Committer:
             self.idle()
 
     def _lead(self) -> None:
-        batch = self._next_batch()
+        batch: list[_Ticket[Any]] = []
         finished: list[int] = []
         try:
             with self._database.turn():
+                batch = self._next_batch()  # not earlier: more have come while others had the turn
                 if self._database.shared.open or not self._caught_up:
-                    self._redoer.catch_up_first()
-                    self._caught_up = True
+                    self._catch_up()
                 self._database.shared.open = True
                 self._decide(batch)
                 point("commit.done")
                 made = [t for t in batch if t.transaction is not None and self._carry_out(t)]
                 self._database.shared.open = False
             finished = self._settle(made)
-        except DavshareError as error:
+        except BaseException as error:
+            batch = batch or self._next_batch()
             for ticket in batch:
-                ticket.error = ticket.error or error
-        except Exception:
-            log.exception("a change failed")
-            for ticket in batch:
-                ticket.error = ticket.error or Unavailable("The change could not be completed.")
-        except BaseException:
-            for ticket in batch:
-                ticket.error = ticket.error or Unavailable("The change could not be completed.")
-            raise
+                ticket.error = ticket.error or _refused(error)
+            if not isinstance(error, Exception):
+                raise
+            if not isinstance(error, DavshareError):
+                log.exception("a change failed")
         finally:
             self._finished += finished
             for ticket in batch:
                 ticket.done = True
-        if self._finished and self._tidier is None:
+        if self._tidier is None:
             self._tidier = threading.Thread(target=self._tidy, name="davshare-tidy", daemon=True)
             self._tidier.start()
 
     def _tidy(self) -> None:
         """Forget finished effects soon after the last change."""
         while not self._closing.wait(_TIDY_AFTER):
+            self._rest()
             if self._finished:
                 with contextlib.suppress(DavshareError):
                     self.idle()
+
+    def _catch_up(self) -> None:
+        """What others have left, and the number of the last commit: a dead one may not have shared it."""
+        self._redoer.catch_up_first()
+        with self._database.session() as connection:
+            self._database.shared.commits = count(connection, "commits")
+        self._caught_up = True
 
     def _next_batch(self) -> list[_Ticket[Any]]:
         """The longest waiting changes; one that looks at the disk comes alone, when all before it is done there."""
@@ -289,36 +287,44 @@ class Committer:
         finished, self._finished = self._finished, []
         try:
             with self._database.transaction() as connection:
-                commits, numbers = _numbers(connection)
+                numbers = Numbers(connection, self._database.shared.commits + 1)
                 redo.drop(connection, finished)
                 for ticket in batch:
-                    self._decide_one(connection, ticket, numbers)
+                    self._decide_one(connection, ticket, numbers, len(batch) == 1)
+                numbers.write()
                 point("commit.begun")
-            self._database.shared.commits = commits
-        except BaseException:
+            self._database.shared.commits += 1
+        except BaseException as error:
             self._finished = finished
             for ticket in batch:
                 ticket.transaction = None
-            raise
+            if not isinstance(error, _Alone):
+                raise
 
-    def _decide_one(self, connection: Connection, ticket: _Ticket[Any], numbers: Iterator[int]) -> None:
+    def _decide_one(self, connection: Connection, ticket: _Ticket[Any], numbers: Numbers, alone: bool) -> None:
+        """One change; what it did before it was refused is undone.
+
+        :raises _Alone: it was refused, and nothing else is in the transaction.
+        """
         transaction = Transaction(connection, self._redoer, numbers, ticket.actor, ticket.device)
-        connection.execute("SAVEPOINT change")
+        before = numbers.so_far()
+        if not alone:
+            connection.execute("SAVEPOINT change")
         try:
-            transaction.take(ticket.spaces)
             ticket.result = ticket.work(transaction)
-            transaction.give_back()
+            ticket.transaction = transaction
         except self._database.broken:
             raise
         except Exception as error:
-            connection.execute("ROLLBACK TO change")
             if not isinstance(error, DavshareError):
                 log.exception("a change failed")
                 error = Unavailable("The change could not be completed.")
             ticket.error = error
-        else:
-            ticket.transaction = transaction
-        finally:
+            if alone:
+                raise _Alone from None
+            connection.execute("ROLLBACK TO change")
+            numbers.go_back(before)
+        if not alone:
             connection.execute("RELEASE change")
 
     def _carry_out(self, ticket: _Ticket[Any]) -> bool:
@@ -343,9 +349,12 @@ class Committer:
         for effect in reversed(done):
             self._redoer.reverse(effect)
         with self._database.transaction() as connection:
+            numbers = Numbers(connection, self._database.shared.commits + 1)
             redo.drop(connection, [effect.id for effect in before.effects])
             if before.undo is not None:
-                before.undo(Transaction(connection, self._redoer, _numbers(connection)[1]))
+                before.undo(Transaction(connection, self._redoer, numbers))
+            numbers.write()
+        self._database.shared.commits += 1
 
     def _settle(self, made: list[_Ticket[Any]]) -> list[int]:
         """Sync every folder that changed, once; ids of the redo rows that are history now."""

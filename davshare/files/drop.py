@@ -37,7 +37,7 @@ def put(files: Files, actor: Actor, base: Sequence[str], way: Sequence[str], sen
     judge = _judge(files, asker, _folder(files, asker, base, way[:-1]), way[-1], True)
     place = decided(files, judge)
     incoming = upload.receive(files, place, sent)
-    with upload.unless_placed(files, place, incoming.name):
+    with upload.unless_placed(files.store(place.space), incoming.name):
         return files.committer.run(Seal(files, judge, incoming), [place.space.id], actor.user, actor.device)
 
 

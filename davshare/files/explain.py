@@ -7,11 +7,11 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from davshare.errors import BadRequest, NotFound
-from davshare.files import access, directory, guard, listing
+from davshare.files import access, directory, guard, linked, listing
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
 from davshare.files.service import Files
-from davshare.index import people
+from davshare.index import links, people
 from davshare.index.database import Connection
 from davshare.model import names
 from davshare.model.access import BY_PRIVILEGE, ROLES, Permission, Rights, rights_of
@@ -59,6 +59,20 @@ def actor_named(connection: Connection, who: str, kind: str) -> Actor:
     return Actor(found.id, found.name, found.display_name, principals, admin)
 
 
+def visitor(files: Files, connection: Connection, place: Place, number: int) -> Actor:
+    """Whoever comes by a public link to the node at a place, or to a folder above it; nobody where it lets nobody in.
+
+    :raises NotFound: it is a link to something else, or there is none.
+    """
+    link = links.get(connection, number)
+    if link is None or link.node not in [node.id for node in place.chain]:
+        raise NotFound("There is no such link to this.")
+    standing = linked.Judge(files.settings, connection, [link]).standing(link)
+    if not standing.is_live:
+        return Actor(0, "public", "", frozenset(), mask=Permission.NONE)
+    return linked.visitor(link, standing, place.mount.base)
+
+
 class Considered(NamedTuple):
     """One thing that a node says to a user or group; ``on`` is the node's address, ``decides`` what it decided."""
 
@@ -89,8 +103,9 @@ def explain(connection: Connection, place: Place, actor: Actor) -> Explained:
     seen = bool(decision.rights & Permission.READ)
     return Explained(
         decision.rights,
-        seen or place.chain[-1].id in guard.passages(connection, actor, place.space),
-        _rule(place, decision.rule),
+        # Who drops something into a box knows that the box is there, and nothing is shown of it.
+        seen or (actor.visit is None and place.chain[-1].id in guard.passages(connection, actor, place.space)),
+        _rule(place, "link" if actor.visit is not None else decision.rule),
         [_told(place, reason, who) for reason in decision.reasons],
     )
 
@@ -98,6 +113,8 @@ def explain(connection: Connection, place: Place, actor: Actor) -> Explained:
 def _rule(place: Place, rule: str) -> str | None:
     """What goes before all grants."""
     match rule:
+        case "link":
+            return "public links let visitors do what they say, as far as those may who have made them"
         case "owner":
             return "owners may do everything in their home"
         case "administrator":

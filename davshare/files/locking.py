@@ -131,9 +131,10 @@ def grant(connection: Connection, place: Place, asker: Asker, wish: Wish) -> Loc
     node = place.found()
     now = int(time.time())
     link = 0 if asker.actor.visit is None else asker.actor.visit.link
-    if locks.count(connection, place.space.id, node.id, now) >= MOST_ON_NODE:
+    here, held = locks.counts(connection, place.space.id, node.id, asker.actor.user, link, now)
+    if here >= MOST_ON_NODE:
         raise Forbidden("There are too many locks on this resource.")
-    if locks.count_of(connection, asker.actor.user, link, now) >= MOST_OF_USER:
+    if held >= MOST_OF_USER:
         raise Forbidden("You hold too many locks.")
     others = covering(connection, place.chain, now)
     if wish.infinite:

@@ -10,12 +10,13 @@ from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker, Connection
 from davshare.files.locate import Place
 from davshare.files.locking import Wish
-from davshare.files.occupied import decided
+from davshare.files.occupied import decided, differs
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index.locks import Lock
 from davshare.model.access import Permission
-from davshare.store.local import STAGING, refusal
+from davshare.store.local import STAGING
+from davshare.store.refusals import refusal
 
 __all__ = ["Granted", "Wish", "lock", "refresh", "unlock"]
 
@@ -44,13 +45,26 @@ def lock(files: Files, asker: Asker, address: Address, wish: Wish) -> Granted:
 
     :raises Locked: another lock is in the way.
     """
-    place = decided(files, lambda connection: _decide(files, connection, asker, address))
-    if place.node is None:
-        return _lock_new(files, asker, address, wish, place)
+    found = _lock_known(files, asker, address, wish, True)
+    if found is None:
+        place = decided(files, lambda connection: _decide(files, connection, asker, address))
+        if place.node is None:
+            return _lock_new(files, asker, address, wish, place)
+        found = _lock_known(files, asker, address, wish, False)
+    if found is None:
+        raise Conflict("The file was removed in the meantime.")
+    return found
+
+
+def _lock_known(files: Files, asker: Asker, address: Address, wish: Wish, doubt: bool) -> Granted | None:
+    """The lock on what is known to be there; None where nothing is.
+
+    :param doubt: None, too, where the disk holds something else.
+    """
     with files.db.write(lasting=False) as connection:
         here = _decide(files, connection, asker, address)
-        if here.node is None:
-            raise Conflict("The file was removed in the meantime.")
+        if here.node is None or (doubt and differs(files, here)):
+            return None
         new = locking.grant(connection, here, asker, wish)
         return Granted(new, locking.root(connection, here, new), False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from davshare.errors import Conflict, Unavailable
+from davshare.errors import Unavailable
 from davshare.files.commit import Transaction
 from davshare.files.context import Asker, Connection
 from davshare.files.locate import Place
@@ -14,7 +14,6 @@ from davshare.files.service import Files
 from davshare.index import nodes
 from davshare.model import names
 from davshare.model.nodes import Node
-from davshare.store.base import Missing
 
 T = TypeVar("T")
 Decide = Callable[[Connection], tuple[Place, ...]]
@@ -44,8 +43,9 @@ def carried_out(files: Files, asker: Asker, decide: Decide, act: Callable[[Trans
 
     def work_if_current(tx: Transaction) -> T:
         places = decide(tx.connection)
-        if any(_differs(files, place) for place in places):
-            raise _Behind
+        for place in places:
+            if differs(files, place):
+                raise _Behind
         return act(tx, places)
 
     actor = asker.actor
@@ -60,7 +60,8 @@ class _Behind(Unavailable):
     """The disk holds something else than the index believes."""
 
 
-def _differs(files: Files, place: Place) -> bool:
+def differs(files: Files, place: Place) -> bool:
+    """Whether the disk holds something else than the index believes."""
     node = place.node
     return not _is_free(files, place) if node is None else not (len(place.chain) == 1 or _is(files, place, node))
 
@@ -84,11 +85,7 @@ def _learn_known(files: Files, place: Place, node: Node) -> bool:
 
 
 def _is(files: Files, place: Place, node: Node) -> bool:
-    try:
-        facts = files.store(place.space).facts(place.path)
-    except Missing:
-        return False
-    return facts.inode == node.inode and facts.folder == node.is_folder
+    return files.store(place.space).holds(place.path, node.inode, node.is_folder)
 
 
 def _learn_new(files: Files, place: Place) -> bool:
@@ -111,11 +108,4 @@ def _is_free(files: Files, place: Place) -> bool:
     """
     if place.folder is None:
         return True
-    store = files.store(place.space)
-    try:
-        store.facts(place.path)
-    except Missing:
-        if store.blocked(place.path):
-            raise Conflict("Something that is neither a file nor a folder is in the way.") from None
-        return True
-    return False
+    return files.store(place.space).vacant(place.path)

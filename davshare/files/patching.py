@@ -16,7 +16,8 @@ from davshare.files.reading import Content
 from davshare.files.service import Files
 from davshare.files.upload import BLOCK, Incoming, Outrun, Read, Seal, Stored
 from davshare.store.digest import SMALL, Digester, routine
-from davshare.store.local import STAGING, facts_of, refusal
+from davshare.store.local import STAGING, facts_of
+from davshare.store.refusals import refusal
 
 _TRIES = 10
 

@@ -19,7 +19,8 @@ from davshare.model.access import Permission
 from davshare.model.nodes import Space
 from davshare.model.people import Actor
 from davshare.store.base import Missing
-from davshare.store.local import STAGING, LocalStore, refusal
+from davshare.store.local import STAGING, LocalStore
+from davshare.store.refusals import refusal
 from davshare.store.staging import StagedFile
 
 #: Most uploads that one person has open.

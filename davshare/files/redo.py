@@ -69,8 +69,13 @@ class Redoer:
 
     def settle(self, effects: Iterable[Effect]) -> None:
         """Make effects survive a power cut: each folder is synced once."""
-        folders = {(e.space, e.target[:-1]) for e in effects}
-        folders |= {(e.space, e.source[:-1]) for e in effects if e.source[:2] != STAGING}
+        folders: set[tuple[int, Path]] = set()
+        for effect in effects:
+            store = self._store_of(effect.space)
+            if store is not None and store.durable:
+                folders.add((effect.space, effect.target[:-1]))
+                if effect.source[:2] != STAGING:
+                    folders.add((effect.space, effect.source[:-1]))
         for space, path in sorted(folders):
             store = self._store_of(space)
             if store is not None:

@@ -25,7 +25,7 @@ from davshare.index.uploads import Chunk, Upload
 from davshare.model.people import Actor
 from davshare.store.base import Missing
 from davshare.store.digest import Digester
-from davshare.store.local import refusal
+from davshare.store.refusals import refusal
 from davshare.store.running import Running
 from davshare.store.staging import StagedFile
 

@@ -24,6 +24,7 @@ from davshare.model.access import Rights
 from davshare.model.nodes import Node, Space, etag
 from davshare.model.people import Visit
 from davshare.model.site import Site
+from davshare.store.handles import Handles
 from davshare.store.local import LocalStore
 
 #: Bytes of a place, with what a door has prepared of a small file.
@@ -50,7 +51,8 @@ class Files:
         self.site = site
         self.settings = Settings(database)
         self.redoer = Redoer(database, self.store_of)
-        self.committer = Committer(database, self.redoer)
+        self._handles = Handles()
+        self.committer = Committer(database, self.redoer, self._handles.clear)
         with database.session() as connection:
             self.epoch = count(connection, "epoch")
         self.memory = Memory(database)
@@ -66,7 +68,7 @@ class Files:
         """The bytes of a space."""
         found = self._stores.get(space.id)
         if found is None:
-            found = LocalStore(self.data / space.root, self.durable, space.anchor)
+            found = LocalStore(self.data / space.root, self.durable, space.anchor, self._handles)
             with self._mutex:
                 self._stores[space.id] = found
         return found
@@ -79,6 +81,12 @@ class Files:
                 space = spaces.get(connection, number)
             found = None if space is None else self.store(space)
         return found
+
+    def near(self, asker: Asker, address: Address) -> LocalStore | None:
+        """Where content for an address is staged, before anything is decided; None where no file can be."""
+        with self.db.session() as connection:
+            mount = view.mount(connection, asker.actor, address.segments)
+        return None if mount is None else self.store(mount.space)
 
     def target(self, connection: Connection, asker: Asker, address: Address) -> view.Target:
         """What an address leads to.

@@ -232,6 +232,8 @@ def _rename(files: Files, actor: Actor, tx: Transaction, places: tuple[Place, ..
     if replaced is not None:
         tree.discard_whole(tx, actor, target)
     parent = target.chain[-1] if replaced is None else target.chain[-2]
+    tx.know(source.chain[:-1])
+    tx.know(target.chain if replaced is None else target.chain[:-1])
     moved = writer.place(tx, node, parent, target.missing[-1] if target.missing else target.name)
     access.settle_below(tx, moved)
     tx.effect(Effect(source.space.id, source.path, target.path, node.inode))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
-from davshare.errors import BadRequest, Forbidden, MethodNotAllowed
+from davshare.errors import BadRequest, DavshareError, Forbidden, MethodNotAllowed
 from davshare.files import guard, locking, methods, newcomer, receiving, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
@@ -13,14 +14,14 @@ from davshare.files.locate import Place, trash_path
 from davshare.files.occupied import carried_out, decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
-from davshare.files.upload import Stored
+from davshare.files.upload import Elsewhere, Stored, unless_placed
 from davshare.index import nodes, properties, trash
 from davshare.index.database import Connection
 from davshare.index.properties import Name
 from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node
 from davshare.model.people import Actor
-from davshare.store.local import STAGING
+from davshare.store.local import STAGING, LocalStore
 
 
 def decide_new(files: Files, connection: Connection, asker: Asker, address: Address) -> Place:
@@ -46,13 +47,44 @@ def make_folder(
     :raises MethodNotAllowed: something is there already.
     :raises Conflict: its parent is missing.
     """
-    place = decided(files, lambda connection: decide_new(files, connection, asker, address))
-    store = files.store(place.space)
-    name, made = store.stage_copy([(store, (), (), True)])
-    facts = made[0][1]
 
-    def work(tx: Transaction) -> Stored:
-        here = decide_new(files, tx.connection, asker, address)
+    def decide(connection: Connection) -> tuple[Place]:
+        return (decide_new(files, connection, asker, address),)
+
+    def place() -> LocalStore:
+        return files.store(decided(files, lambda connection: decide(connection)[0]).space)
+
+    near = files.near(asker, address)
+    with suppress(Elsewhere):
+        return _make_folder(files, asker, near or place(), decide, mtime_ns, values)
+    return _make_folder(files, asker, place(), decide, mtime_ns, values)
+
+
+def _make_folder(
+    files: Files,
+    asker: Asker,
+    store: LocalStore,
+    decide: Callable[[Connection], tuple[Place]],
+    mtime_ns: int | None,
+    values: Mapping[Name, str] | None,
+) -> Stored:
+    """The same in the space of a store.
+
+    :raises Elsewhere: it is to be in another one.
+    """
+    try:
+        name, facts = store.stage_folder()
+    except DavshareError:
+        # What goes wrong is not told to those whom the place itself refuses.
+        if files.store(decided(files, lambda connection: decide(connection)[0]).space) is not store:
+            raise Elsewhere from None
+        raise
+
+    def make(tx: Transaction, places: tuple[Place, ...]) -> Stored:
+        here = places[0]
+        if files.store(here.space) is not store:
+            raise Elsewhere
+        tx.know(here.chain)
         node = writer.create(tx, here.chain[-1], here.name, facts, mtime_ns=mtime_ns)
         for each, value in (values or {}).items():
             properties.put(tx.connection, node.id, each, value)
@@ -60,11 +92,8 @@ def make_folder(
         tx.effect(Effect(here.space.id, (*STAGING, name), here.path, facts.inode))
         return Stored(node, True, files.etag(node), {}, here.segments)
 
-    try:
-        return files.committer.run(work, [place.space.id], asker.actor.user, asker.actor.device)
-    except BaseException:
-        store.remove((*STAGING, name))
-        raise
+    with unless_placed(store, name):
+        return carried_out(files, asker, decide, make)
 
 
 def decide_removal(files: Files, connection: Connection, asker: Asker, address: Address, whole: bool = True) -> Place:
@@ -139,6 +168,7 @@ def discard_whole(tx: Transaction, actor: Actor, place: Place) -> None:
 def discard(tx: Transaction, place: Place) -> None:
     """Move what is here to the trash: rows now, the disk after the commit."""
     node = place.found()
+    tx.know(place.chain[:-1])
     writer.discard(tx, node, place.space.trash)
     tx.effect(Effect(place.space.id, place.path, trash_path(node), node.inode))
     before = tx.undo

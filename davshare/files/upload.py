@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from davshare.errors import BadRequest, InsufficientStorage, MethodNotAllowed, TooLarge, Unavailable
+from davshare.errors import BadRequest, DavshareError, InsufficientStorage, MethodNotAllowed, TooLarge, Unavailable
 from davshare.files import locking, methods, newcomer, quota, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
-from davshare.files.occupied import decided
+from davshare.files.occupied import carried_out, decided
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index.database import Connection
@@ -19,10 +19,13 @@ from davshare.index.digests import Digests
 from davshare.model.access import Permission
 from davshare.model.nodes import Node
 from davshare.store.base import Facts
-from davshare.store.digest import SMALL, Digester, Values, routine
-from davshare.store.local import STAGING, refusal
+from davshare.store.digest import SMALL, Digester, Values, of_bytes, routine
+from davshare.store.local import STAGING, LocalStore
+from davshare.store.refusals import refusal
 
 BLOCK = 1024 * 1024
+#: The checksums of every small file.
+_ROUTINE = frozenset(routine(0))
 
 Read = Callable[[int], bytes]
 
@@ -42,7 +45,8 @@ class Sent(NamedTuple):
 
     ``length`` is the announced number of bytes, None when unknown; ``hint`` is
     what the client expects it to become, and is good for an early refusal only.
-    ``expected`` are the checksums that the bytes must have, by algorithm.
+    ``expected`` are the checksums that the bytes must have, by algorithm;
+    ``data`` is all of it, if that is in memory already.
     """
 
     length: int | None
@@ -50,6 +54,7 @@ class Sent(NamedTuple):
     mtime_ns: int | None = None
     expected: Mapping[str, bytes] = {}
     hint: int | None = None
+    data: bytes | None = None
 
 
 class Incoming(NamedTuple):
@@ -92,19 +97,48 @@ def put(files: Files, asker: Asker, address: Address, sent: Sent) -> Stored:
     def judge(connection: Connection) -> Place:
         return decide(files, connection, asker, address)
 
+    store = None if sent.data is None else files.near(asker, address)
+    if sent.data is not None and store is not None:
+        with suppress(Elsewhere):
+            return _put_at_hand(files, asker, judge, store, sent, sent.data)
     place = decided(files, judge)
     incoming = receive(files, place, sent)
-    with unless_placed(files, place, incoming.name):
+    with unless_placed(files.store(place.space), incoming.name):
         return files.committer.run(Seal(files, judge, incoming), [place.space.id], asker.actor.user, asker.actor.device)
 
 
+def _put_at_hand(
+    files: Files, asker: Asker, judge: Callable[[Connection], Place], store: LocalStore, sent: Sent, data: bytes
+) -> Stored:
+    """The same when there is nothing to wait for: it is staged at once, and decided once."""
+    try:
+        incoming = _stage_whole(files, store, sent, data)
+    except DavshareError:
+        # What goes wrong is not told to those whom the place itself refuses.
+        if files.store(decided(files, judge).space) is not store:
+            raise Elsewhere from None
+        raise
+    seal = Seal(files, judge, incoming)
+
+    def act(tx: Transaction, places: tuple[Place, ...]) -> Stored:
+        if files.store(places[0].space) is not store:
+            raise Elsewhere
+        return seal.place(tx, places[0])
+
+    try:
+        return carried_out(files, asker, lambda connection: (judge(connection),), act)
+    except BaseException:
+        store.remove((*STAGING, incoming.name))
+        raise
+
+
 @contextmanager
-def unless_placed(files: Files, place: Place, name: bytes) -> Iterator[None]:
+def unless_placed(store: LocalStore, name: bytes) -> Iterator[None]:
     """Remove a staged file if what is tried with it fails."""
     try:
         yield
     except BaseException:
-        files.store(place.space).remove((*STAGING, name))
+        store.remove((*STAGING, name))
         raise
 
 
@@ -145,6 +179,19 @@ def receive(files: Files, place: Place, sent: Sent) -> Incoming:
         raise refusal(error) from error
     finally:
         staged.discard()
+
+
+def _stage_whole(files: Files, store: LocalStore, sent: Sent, data: bytes) -> Incoming:
+    """The same for what is in memory."""
+    size, largest = len(data), files.settings.get("upload.max_bytes")
+    if largest and size > largest:
+        raise over(files, size)
+    if sent.length is not None and size != sent.length:
+        raise BadRequest("The body is not as long as was announced.")
+    values = of_bytes(data, _ROUTINE.union(sent.expected) if sent.expected else _ROUTINE)
+    demand_checksums(values, sent.expected)
+    name, facts = store.stage_whole(data, sent.mtime_ns)
+    return Incoming(name, facts, sent.mtime_ns, values)
 
 
 def _take_in(files: Files, write: Callable[[bytes], None], sent: Sent, most: int) -> Values:
@@ -198,9 +245,13 @@ class Seal:
         self._base = base
 
     def __call__(self, tx: Transaction) -> Stored:
+        return self.place(tx, self._judge(tx.connection))
+
+    def place(self, tx: Transaction, place: Place) -> Stored:
+        """The same for the place that was just given."""
         name, facts, mtime_ns, values = self._incoming
-        place = self._judge(tx.connection)
         old = place.node
+        tx.know(place.chain if old is None else place.chain[:-1])
         if self._base is not None and (old is None or (old.id, old.stamp) != self._base):
             raise Outrun
         quota.demand(place, facts.size - (0 if old is None else old.size))
@@ -215,6 +266,10 @@ class Seal:
             tx.undo = lambda later: _put_back(later, new, before, old.mtime_ns)
         tx.effect(Effect(place.space.id, (*STAGING, name), place.path, facts.inode))
         return Stored(new, old is None, self._files.etag(new), values, place.segments)
+
+
+class Elsewhere(Unavailable):
+    """What was staged in one space belongs into another: the way there leads through something received."""
 
 
 class Outrun(Unavailable):

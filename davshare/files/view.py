@@ -48,14 +48,43 @@ def locate(connection: Connection, actor: Actor, segments: Sequence[str], slash:
 
     :raises NotFound: it leads nowhere that the asker may know of.
     """
+    segments = tuple(segments)
     if actor.visit is not None:
-        return _visited(connection, actor, actor.visit, tuple(segments), slash)
+        return _visited(connection, actor, actor.visit, segments, slash)
+    found = mount(connection, actor, segments)
+    if found is not None:
+        return enter(connection, actor, found, segments[len(found.base) :], slash)
     first = segments[0] if segments else ""
     if first == "dav":
-        return _dav(connection, actor, tuple(segments), slash)
+        return _dav(connection, actor, segments)
     if first == "remote.php":
-        return _remote(connection, actor, tuple(segments), slash)
+        return _remote(segments)
     raise NotFound
+
+
+def mount(connection: Connection, actor: Actor, segments: tuple[str, ...]) -> Mount | None:
+    """The home or space that a path leads into, and may lead out of again; None for all other paths, and for visitors.
+
+    :raises NotFound: there is no such home or space.
+    """
+    if actor.visit is not None:
+        return None
+    kind = segments[1:2]
+    if segments[:1] == ("dav",):
+        if kind == ("home",):
+            return Mount(segments[:2], _home(connection, actor.user))
+        if kind == ("spaces",) and len(segments) > 2:
+            return Mount(segments[:3], _space(connection, segments[2]))
+        if kind == ("users",) and len(segments) > 2:
+            return Mount(segments[:3], _home_of(connection, segments[2]))
+    elif segments[:1] == ("remote.php",):
+        if kind == ("webdav",):
+            return Mount(segments[:2], _home(connection, actor.user))
+        if segments[1:3] == ("dav", "files") and len(segments) > 3:
+            return Mount(segments[:4], _home_of(connection, segments[3]))
+        if segments[1:3] == ("dav", "spaces") and len(segments) > 3:
+            return Mount(segments[:4], _space(connection, segments[3]))
+    return None
 
 
 def _visited(connection: Connection, actor: Actor, visit: Visit, segments: tuple[str, ...], slash: bool) -> Target:
@@ -81,18 +110,12 @@ def _visited(connection: Connection, actor: Actor, visit: Visit, segments: tuple
     return walk_file(connection, actor, Mount(visit.base, space, len(chain) - 2), chain, below[1:], slash)
 
 
-def _dav(connection: Connection, actor: Actor, segments: tuple[str, ...], slash: bool) -> Target:
+def _dav(connection: Connection, actor: Actor, segments: tuple[str, ...]) -> Target:
     match segments[1:]:
         case ():
             return Virtual(segments, "root")
-        case ("home", *rest):
-            return enter(connection, actor, Mount(segments[:2], _home(connection, actor.user)), rest, slash)
         case ("spaces" | "users" as kind,):
             return Virtual(segments, kind)
-        case ("spaces", name, *rest):
-            return enter(connection, actor, Mount(segments[:3], _space(connection, name)), rest, slash)
-        case ("users", name, *rest):
-            return enter(connection, actor, Mount(segments[:3], _home_of(connection, name)), rest, slash)
         case ("principals",):
             return Virtual(segments, "principals")
         case ("principals", "users"):
@@ -109,19 +132,13 @@ def _dav(connection: Connection, actor: Actor, segments: tuple[str, ...], slash:
     raise NotFound
 
 
-def _remote(connection: Connection, actor: Actor, segments: tuple[str, ...], slash: bool) -> Target:
+def _remote(segments: tuple[str, ...]) -> Target:
     """The addresses that ownCloud and Nextcloud clients are built with."""
     match segments[1:]:
-        case ("webdav", *rest):
-            return enter(connection, actor, Mount(segments[:2], _home(connection, actor.user)), rest, slash)
         case ("dav",):
             return Virtual(segments, "remote")
         case ("dav", "files"):
             return Virtual(segments, "accounts")
-        case ("dav", "files", name, *rest):
-            return enter(connection, actor, Mount(segments[:4], _home_of(connection, name)), rest, slash)
-        case ("dav", "spaces", name, *rest):
-            return enter(connection, actor, Mount(segments[:4], _space(connection, name)), rest, slash)
     raise NotFound
 
 

@@ -41,7 +41,7 @@ def create(
         time, disk_ns(facts, time), facts.inode, seq, seq, seq, tx.now // 1_000_000_000,
     )  # fmt: skip
     nodes.insert(tx.connection, node, names.key(name), names.spelling(name), facts.birth_ns)
-    nodes.touch(tx.connection, parent.id, seq, node.size, tx.now)
+    tx.touch(parent.id, seq, node.size)
     if known is not None:
         digests.put(tx.connection, node.id, node.stamp, known)
     return node
@@ -67,7 +67,7 @@ def overwrite(
     )
     nodes.overwrite(tx.connection, new, facts.birth_ns)
     # The rename that follows changes the folder's time on disk, too.
-    nodes.touch(tx.connection, node.parent, seq, new.size - node.size, tx.now)
+    tx.touch(node.parent, seq, new.size - node.size)
     if known is not None:
         digests.put(tx.connection, new.id, new.stamp, known)
     return new
@@ -78,10 +78,10 @@ def place(tx: Transaction, node: Node, parent: Node, name: str) -> Node:
     seq = tx.note(node.space, node.id, Kind.MOVED, deep=node.is_folder, old=(node.parent, node.name))
     nodes.place(tx.connection, node.id, parent.id, names.key(name), names.spelling(name), seq)
     if node.parent == parent.id:
-        nodes.touch(tx.connection, parent.id, seq, 0, tx.now)
+        tx.touch(parent.id, seq, 0)
     else:
-        nodes.touch(tx.connection, node.parent, seq, -node.size, tx.now)
-        nodes.touch(tx.connection, parent.id, seq, node.size, tx.now)
+        tx.touch(node.parent, seq, -node.size)
+        tx.touch(parent.id, seq, node.size)
     end_locks(tx, node)
     return node._replace(parent=parent.id, name=name, seq=seq, place_seq=seq)
 
@@ -90,8 +90,8 @@ def discard(tx: Transaction, node: Node, trash_node: int) -> None:
     """A node goes, with everything below it, under the hidden trash node of its space."""
     seq = tx.note(node.space, node.id, Kind.DELETED, deep=node.is_folder, old=(node.parent, node.name))
     nodes.place(tx.connection, node.id, trash_node, str(node.id), None, seq)
-    nodes.touch(tx.connection, node.parent, seq, -node.size, tx.now)
-    nodes.touch(tx.connection, trash_node, seq, node.size)
+    tx.touch(node.parent, seq, -node.size)
+    nodes.touch(tx.connection, trash_node, seq, node.size, None, (trash_node,))
     end_locks(tx, node)
     trash.insert(tx.connection, node.id, node.space, node.parent, node.name, tx.actor, seq, tx.now // 1_000_000_000)
 
@@ -112,7 +112,7 @@ def create_many(tx: Transaction, parent: Node, found: Sequence[tuple[str, Facts]
         )  # fmt: skip
         rows.append((node, names.key(name), names.spelling(name), facts.birth_ns))
     nodes.insert_many(tx.connection, rows)
-    nodes.touch(tx.connection, parent.id, entries[-1], grown, tx.now)
+    tx.touch(parent.id, entries[-1], grown)
 
 
 def forget(tx: Transaction, node: Node) -> None:
@@ -136,14 +136,14 @@ def forget_many(tx: Transaction, gone: Sequence[Node]) -> None:
             nodes.place(tx.connection, node.id, space.trash, str(node.id), None, seq)
         lost[node.parent] = (seq, lost.get(node.parent, (0, 0))[1] + node.size)
     for parent, (seq, size) in lost.items():
-        nodes.touch(tx.connection, parent, seq, -size, tx.now)
+        tx.touch(parent, seq, -size)
 
 
 def revive(tx: Transaction, node: Node, parent: Node, name: str) -> None:
     """What :func:`forget` has taken its place from is on disk again."""
     seq = tx.note(node.space, node.id, Kind.MOVED, deep=node.is_folder, old=(node.parent, node.name))
     nodes.place(tx.connection, node.id, parent.id, names.key(name), names.spelling(name), seq)
-    nodes.touch(tx.connection, parent.id, seq, node.size, tx.now)
+    tx.touch(parent.id, seq, node.size)
 
 
 def adopt(tx: Transaction, parent: Node, name: str, originals: Sequence[Node], facts: Sequence[Facts]) -> Node:
@@ -184,7 +184,7 @@ def adopt(tx: Transaction, parent: Node, name: str, originals: Sequence[Node], f
     for old in originals:
         if not old.is_folder:
             digests.copy(tx.connection, old.id, ids[old.id], seq)
-    nodes.touch(tx.connection, parent.id, seq, copies[0].size, tx.now)
+    tx.touch(parent.id, seq, copies[0].size)
     return copies[0]
 
 
@@ -192,7 +192,7 @@ def transfer(tx: Transaction, node: Node, parent: Node, name: str) -> Node:
     """A node moves into another space and keeps its id; there it is new, here it is gone."""
     tree = nodes.tree(tx.connection, node.id)
     gone = tx.note(node.space, node.id, Kind.DELETED, deep=node.is_folder, old=(node.parent, node.name))
-    nodes.touch(tx.connection, node.parent, gone, -node.size, tx.now)
+    tx.touch(node.parent, gone, -node.size)
     end_locks(tx, node)
     tx.raise_above(parent.space, gone)  # so that no ETag of the node ever repeats
     seq = tx.note(parent.space, node.id, Kind.CREATED, deep=node.is_folder)
@@ -201,7 +201,7 @@ def transfer(tx: Transaction, node: Node, parent: Node, name: str) -> Node:
     for each in tree:
         nodes.restamp(tx.connection, each.id, seq)
         digests.restamp(tx.connection, each.id, each.stamp, seq)
-    nodes.touch(tx.connection, parent.id, seq, node.size, tx.now)
+    tx.touch(parent.id, seq, node.size)
     return node._replace(space=parent.space, parent=parent.id, name=name, seq=seq, place_seq=seq, stamp=seq)
 
 
@@ -217,7 +217,7 @@ def set_time(tx: Transaction, node: Node, mtime_ns: int, disk_ns: int | None) ->
     """A node gets another time of modification, which is a change of its properties."""
     seq = tx.note(node.space, node.id, Kind.PROPERTIES)
     nodes.set_mtime(tx.connection, node.id, mtime_ns, disk_ns, seq)
-    nodes.touch(tx.connection, node.parent or node.id, seq, 0)
+    tx.touch(node.parent or node.id, seq, 0, False)
     return node._replace(mtime_ns=mtime_ns, disk_ns=disk_ns, seq=seq)
 
 
@@ -228,7 +228,7 @@ def note_access(tx: Transaction, node: Node, principal: int | None, *, deep: boo
     """
     seq = tx.note(node.space, node.id, Kind.ACCESS, deep=deep and node.is_folder, version=principal)
     nodes.mark(tx.connection, node.id, seq)
-    nodes.touch(tx.connection, node.id if node.is_folder else node.parent, seq, 0)
+    tx.touch(node.id if node.is_folder else node.parent, seq, 0, False)
 
 
 def note_properties(tx: Transaction, node: Node) -> None:
@@ -236,4 +236,4 @@ def note_properties(tx: Transaction, node: Node) -> None:
     seq = tx.note(node.space, node.id, Kind.PROPERTIES)
     nodes.mark(tx.connection, node.id, seq)
     if node.parent:
-        nodes.touch(tx.connection, node.parent, seq, 0)
+        tx.touch(node.parent, seq, 0, False)

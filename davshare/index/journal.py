@@ -12,16 +12,17 @@ from davshare.model.journal import Entry
 #: Rows that are read at once: memory must not grow with the journal.
 _PAGE = 1000
 _COLUMNS = "space, seq, node, kind, deep, old_parent, old_name, actor, device, version, at"
+_INSERT = f"INSERT INTO journal ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 
 
 def append(connection: Connection, entry: Entry) -> None:
-    """Write one entry; its number came from :func:`davshare.index.spaces.advance_head`."""
-    append_many(connection, [entry])
+    """Write one entry; its number came from :class:`davshare.files.numbers.Numbers`."""
+    connection.execute(_INSERT, entry)
 
 
 def append_many(connection: Connection, entries: Iterable[Entry]) -> None:
     """Write entries."""
-    connection.executemany(f"INSERT INTO journal ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)", entries)
+    connection.executemany(_INSERT, entries)
 
 
 def since(connection: Connection, space: int, seq: int) -> Iterator[Entry]:
@@ -91,9 +92,13 @@ def place_before(connection: Connection, space: int, node: int, seq: int) -> tup
 
 
 def access(connection: Connection, space: int, seq: int) -> list[tuple[int, int, int | None]]:
-    """(node, last number, principal) of the changes of access after entry ``seq``; None: they concern anybody."""
+    """(node, last number, principal) of the changes of access after entry ``seq``; None: they concern anybody.
+
+    Without those of folders that bring or take nothing of what is in them: other entries still have to tell of that.
+    """
     return connection.execute(
-        "SELECT node, max(seq), version FROM journal WHERE space=? AND seq>? AND kind=6 GROUP BY node, version",
+        "SELECT node, max(seq), version FROM journal WHERE space=? AND seq>? AND kind=6 AND (deep<>0 OR NOT EXISTS"
+        " (SELECT 1 FROM node WHERE node.id=journal.node AND node.kind=1)) GROUP BY node, version",
         (space, seq),
     ).fetchall()
 

@@ -81,20 +81,14 @@ def on_nodes(connection: Connection, nodes: Sequence[int], now: int) -> list[Loc
     return [_make(row) for row in rows]
 
 
-def count(connection: Connection, space: int, node: int, now: int) -> int:
-    """How many live locks have a node as their root."""
+def counts(connection: Connection, space: int, node: int, creator: int, link: int, now: int) -> tuple[int, int]:
+    """How many live locks have a node as their root, and how many a principal has taken, or who came by their link."""
     row = connection.execute(
-        "SELECT count(*) FROM lock WHERE node=? AND space=? AND expires>?", (node, space, now)
+        "SELECT (SELECT count(*) FROM lock WHERE node=? AND space=? AND expires>?),"
+        " (SELECT count(*) FROM lock WHERE creator=? AND link=? AND expires>?)",
+        (node, space, now, creator, link, now),
     ).fetchone()
-    return int(row[0])
-
-
-def count_of(connection: Connection, creator: int, link: int, now: int) -> int:
-    """How many live locks a principal has taken, or whoever came by a link of theirs."""
-    row = connection.execute(
-        "SELECT count(*) FROM lock WHERE creator=? AND link=? AND expires>?", (creator, link, now)
-    ).fetchone()
-    return int(row[0])
+    return int(row[0]), int(row[1])
 
 
 def get(connection: Connection, token: str, now: int) -> Lock | None:

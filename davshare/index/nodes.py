@@ -40,6 +40,13 @@ _TOUCH = (
     " WHERE id IN (WITH RECURSIVE up(id) AS (SELECT CAST(? AS bigint) UNION ALL"
     " SELECT node.parent FROM node JOIN up ON node.id=up.id WHERE node.parent>0) SELECT id FROM up)"
 )
+#: For few folders faster than going up from the lowest in one statement.
+_TOUCH_ONE = "UPDATE node SET stamp=?, size=size+?, mtime_ns=coalesce(?, mtime_ns) WHERE id=?"
+_FEW = 5
+_INSERT = (
+    "INSERT INTO node (id, space, parent, name, spelling, kind, size, mtime_ns, disk_ns, inode,"
+    " seq, place_seq, stamp, created, birth_ns) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+)
 _BELOW = (
     "WITH RECURSIVE down(id) AS (SELECT id FROM node WHERE parent=? UNION ALL"
     " SELECT node.id FROM node JOIN down ON node.parent=down.id) SELECT id FROM down"
@@ -209,21 +216,18 @@ def new_ids(connection: Connection, count: int = 1) -> int:
 
 def insert(connection: Connection, node: Node, key: str, spelling: str | None, birth_ns: int | None) -> None:
     """Add a row."""
-    insert_many(connection, [(node, key, spelling, birth_ns)])
+    connection.execute(_INSERT, _values(node, key, spelling, birth_ns))
 
 
 def insert_many(connection: Connection, rows: Iterable[tuple[Node, str, str | None, int | None]]) -> None:
     """Add rows of (node, NFC name, spelling, birth of the inode)."""
-    connection.executemany(
-        "INSERT INTO node (id, space, parent, name, spelling, kind, size, mtime_ns, disk_ns, inode,"
-        " seq, place_seq, stamp, created, birth_ns) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        (
-            (
-                n.id, n.space, n.parent, key, spelling, n.kind, n.size, n.mtime_ns, n.disk_ns, n.inode,
-                n.seq, n.place_seq, n.stamp, n.created, birth_ns,
-            )
-            for n, key, spelling, birth_ns in rows
-        ),
+    connection.executemany(_INSERT, (_values(*row) for row in rows))
+
+
+def _values(n: Node, key: str, spelling: str | None, birth_ns: int | None) -> tuple[int | str | None, ...]:
+    return (
+        n.id, n.space, n.parent, key, spelling, n.kind, n.size, n.mtime_ns, n.disk_ns, n.inode,
+        n.seq, n.place_seq, n.stamp, n.created, birth_ns,
     )  # fmt: skip
 
 
@@ -315,11 +319,22 @@ def set_space(connection: Connection, ids: Sequence[int], space: int) -> None:
     connection.executemany("UPDATE node SET space=? WHERE id=?", ((space, node) for node in ids))
 
 
-def touch(connection: Connection, folder: int, seq: int, grown: int, mtime_ns: int | None = None) -> None:
+def touch(
+    connection: Connection,
+    folder: int,
+    seq: int,
+    grown: int,
+    mtime_ns: int | None = None,
+    way: Sequence[int] = (),
+) -> None:
     """Stamp a folder and all its ancestors, and add ``grown`` bytes to their sizes: one statement.
 
     ``mtime_ns``, if given, becomes the folder's own time: its membership has changed.
+    ``way`` are the ids of the ancestors and of the folder, if they are known.
     """
+    if 0 < len(way) < _FEW:
+        connection.executemany(_TOUCH_ONE, [(seq, grown, mtime_ns if each == folder else None, each) for each in way])
+        return
     connection.execute(_TOUCH, (seq, grown, None if mtime_ns is None else folder, mtime_ns, folder))
 
 

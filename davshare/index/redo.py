@@ -57,4 +57,4 @@ def stuck(connection: Connection, effect: int) -> None:
 
 def drop(connection: Connection, ids: list[int]) -> None:
     """Effects are on disk for good."""
-    connection.executemany("DELETE FROM redo WHERE id=?", ((one,) for one in ids))
+    connection.executemany("DELETE FROM redo WHERE id=?", [(one,) for one in ids])

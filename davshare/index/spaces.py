@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from davshare.index.database import Connection, parts
+from davshare.index.turn import GENERATION
 from davshare.model.nodes import Space
 
+#: Spaces that are remembered.
+_REMEMBERED = 1000
 _COLUMNS = "id, kind, name, owner, root, node, trash, quota, read_only, description, portable, anchor, held"
 
 
@@ -55,14 +58,42 @@ def some(connection: Connection, wanted: Sequence[int]) -> dict[int, Space]:
 
 def named(connection: Connection, kind: str, name: str) -> Space | None:
     """One space by kind and name."""
-    row = connection.execute(f"SELECT {_COLUMNS} FROM space WHERE kind=? AND name=?", (kind, name)).fetchone()
-    return None if row is None else _make(row)
+    return _remembered(connection, (kind, name), _NAMED, (kind, name))
 
 
 def home(connection: Connection, owner: int) -> Space | None:
     """The home of a user."""
-    row = connection.execute(f"SELECT {_COLUMNS} FROM space WHERE kind='home' AND owner=?", (owner,)).fetchone()
-    return None if row is None else _make(row)
+    return _remembered(connection, ("home", owner), _HOME, (owner,))
+
+
+_NAMED = f"SELECT {_COLUMNS} FROM space WHERE kind=? AND name=?"
+_HOME = f"SELECT {_COLUMNS} FROM space WHERE kind='home' AND owner=?"
+
+
+def _remembered(
+    connection: Connection, key: tuple[str, int | str], statement: str, values: tuple[int | str, ...]
+) -> Space | None:
+    """A space from an earlier statement, while nobody has changed any: whoever does raises the generation.
+
+    Whoever writes remembers it, since nobody else can change it meanwhile.
+    ``held`` changes without a new generation, so it is not for whoever wants to know that.
+    """
+    turn = connection.turn
+    raised = turn.raised(GENERATION)
+    mine = GENERATION not in connection.raises
+    known = turn.spaces.get(key) if mine else None
+    if known is not None and known[0] == raised:
+        found: Space = known[1]
+        return found
+    row = connection.execute(statement, values).fetchone()
+    if row is None:
+        return None
+    found = _make(row)
+    if mine and connection.writing and not raised & 1:
+        if len(turn.spaces) >= _REMEMBERED:
+            turn.spaces.clear()
+        turn.spaces[key] = (raised, found)
+    return found
 
 
 def homes_of(connection: Connection, owners: Sequence[int]) -> dict[int, tuple[str, int, bool]]:
@@ -139,26 +170,20 @@ def delete(connection: Connection, space: int) -> None:
     connection.execute("DELETE FROM space WHERE id=?", (space,))
 
 
-def advance_head(connection: Connection, space: int, by: int = 1) -> int:
-    """Take the space's row and return the number of its next journal entry, or of the last of the next ``by``.
+def head(connection: Connection, space: int) -> int:
+    """Number of the last entry of a space's journal.
 
-    The row stays taken until the transaction ends, so numbers come in the
-    order of commits.
+    :raises LookupError: there is no such space.
     """
-    row = connection.execute("UPDATE space SET head=head+? WHERE id=? RETURNING head", (by, space)).fetchone()
+    row = connection.execute("SELECT head FROM space WHERE id=?", (space,)).fetchone()
     if row is None:
         raise LookupError("no such space")
     return int(row[0])
 
 
-def raise_head(connection: Connection, space: int, least: int) -> None:
-    """Let a space's numbers go on above ``least``."""
-    connection.execute("UPDATE space SET head=? WHERE id=? AND head<?", (least, space, least))
-
-
-def give_back(connection: Connection, space: int, number: int) -> None:
-    """Let ``number``, which :func:`advance_head` gave and nothing has, be the next one again."""
-    connection.execute("UPDATE space SET head=? WHERE id=? AND head=?", (number - 1, space, number))
+def set_head(connection: Connection, space: int, number: int) -> None:
+    """Note the number of the last entry of a space's journal; :mod:`davshare.files.numbers` counts them."""
+    connection.execute("UPDATE space SET head=? WHERE id=?", (number, space))
 
 
 def head_and_floor(connection: Connection, space: int) -> tuple[int, int]:

@@ -40,6 +40,8 @@ class SqliteConnection(sqlite3.Connection):
 
     raises: tuple[int, ...] = ()
     writing = False
+    #: Whether a commit waits for the disk, where anything does.
+    lasting = True
     turn: Turn
 
 
@@ -121,9 +123,10 @@ class SqliteDatabase(Database):
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         return create_engine(f"sqlite:///{self.path}")
 
-    def _begin(self, connection: sqlite3.Connection, lasting: bool) -> None:
-        if self.durable:
+    def _begin(self, connection: SqliteConnection, lasting: bool) -> None:
+        if self.durable and lasting != connection.lasting:
             connection.execute(_LASTING if lasting else _PASSING)
+            connection.lasting = lasting
         connection.execute("BEGIN IMMEDIATE")
 
     def _commit(self, connection: SqliteConnection) -> None:

@@ -7,9 +7,9 @@ import mmap
 import os
 import secrets
 import threading
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 _PROGRESS, _VERSION, _COMMITS, _INODE, _MARK, _LEARNT, _OPEN = range(7)
 #: Numbers that are raised like the version, but only by changes of one kind: of people, tokens, spaces, grants and
@@ -32,20 +32,30 @@ class Turn:
         self._words = memoryview(self._map).cast("Q")
         #: Spaces without any lock, and what the number of changes of that kind was then; see davshare.index.locks.
         self.lockless: dict[int, int] = {}
+        #: Spaces by how they were asked for, with the generation's number then; see davshare.index.spaces.
+        self.spaces: dict[tuple[str, int | str], tuple[int, Any]] = {}
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """The turn, held by one thread of one process at a time.
+    def held(self) -> Turn:
+        """The turn, for a ``with``: held by one thread of one process at a time.
 
         Waiting for a file lock wakes up at once; SQLite's own waiting sleeps
         for milliseconds and is not fair.
         """
-        with self._mutex:
+        return self
+
+    def __enter__(self) -> None:
+        self._mutex.acquire()
+        try:
             fcntl.flock(self._fd, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                fcntl.flock(self._fd, fcntl.LOCK_UN)
+        except BaseException:
+            self._mutex.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+        finally:
+            self._mutex.release()
 
     @property
     def progress(self) -> int:

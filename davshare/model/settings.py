@@ -264,6 +264,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("sharing.remote.expire_enforced", False, "Shares with people at other sites may not end later than that."),
     Setting("sharing.remote.expire_days", 7, "After how many days shares with people at other sites end.", 1, 36500),
+    Setting("sharing.mail", True, "Tell people by mail what was shared with them, if they want it and mail is set up."),
     Setting("sharing.guests", True, "Let people share with e-mail addresses of people without an account."),
     Setting("sharing.guests_share", False, "Let guests share what others have shared with them, if these allow it."),
     Setting("sharing.guest_domains", [], "Domains of the addresses that can be invited; empty: all."),

@@ -119,7 +119,8 @@ def tell(
     now = int(time.time())
     text = json.dumps(subject, ensure_ascii=False)
     rows.add(connection, (Row(0, user.id, kind.value, node, text, now) for user in users), MOST)
-    if not files.site.mails:
+    of_share = kind in (Kind.SHARE_RECEIVED, Kind.SHARE_PENDING)
+    if not files.site.mails or (of_share and not files.settings.get("sharing.mail")):
         return
     chosen, usual = settings.of_users(connection, _MAIL), files.settings.get(_MAIL)
     said = sentence(kind, subject, name)

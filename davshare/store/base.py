@@ -56,6 +56,11 @@ class Store(Protocol):
     full and :class:`davshare.errors.Forbidden` when it is not writable.
     """
 
+    @property
+    def durable(self) -> bool:
+        """Whether content and membership are synced to disk."""
+        ...
+
     def present(self) -> None:
         """Return when the storage is there; otherwise raise."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 #: Files up to this size get all of the usual checksums.
 SMALL = 1024 * 1024
@@ -15,6 +15,7 @@ _ONE = ("sha256",)
 #: Everything that can be asked for.
 KNOWN = frozenset({"sha256", "sha512", "sha1", "md5", "adler32", "crc32"})
 _BLOCK = 1024 * 1024
+_HASHES = {"sha256": hashlib.sha256, "sha512": hashlib.sha512, "sha1": hashlib.sha1, "md5": hashlib.md5}
 
 Values = dict[str, bytes]
 
@@ -50,6 +51,17 @@ class Digester:
         found: Values = {name: value.digest() for name, value in self._hashes.items()}
         found.update((name, value.to_bytes(4, "big")) for name, value in self._sums.items())
         return found
+
+
+def of_bytes(data: bytes, algorithms: Iterable[str]) -> Values:
+    """Checksums of what is all in memory."""
+    found: Values = {}
+    for name in algorithms:
+        if name.endswith("32"):
+            found[name] = (zlib.adler32 if name == "adler32" else zlib.crc32)(data).to_bytes(4, "big")
+        else:
+            found[name] = _HASHES[name](data).digest()
+    return found
 
 
 def of_descriptor(fd: int, algorithms: Collection[str], offset: int = 0, length: int | None = None) -> Values:

@@ -16,10 +16,12 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path as FolderPath
 
-from davshare.errors import Conflict, DavshareError, Forbidden, InsufficientStorage, Unavailable
+from davshare.errors import Conflict, Unavailable
 from davshare.model.names import PRIVATE, is_private
-from davshare.store import copying
+from davshare.store import copying, staging
 from davshare.store.base import Facts, Missing, Path
+from davshare.store.handles import Handle, Handles
+from davshare.store.refusals import Refusals, refusal
 from davshare.store.staging import StagedFile
 from davshare.store.statx import facts_of, of_descriptor, of_name
 
@@ -32,25 +34,6 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: Inode numbers are unsigned on disk, signed in the index.
 _INODES = 1 << 64
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
-
-
-def refusal(error: OSError) -> DavshareError:
-    """What an error of the filesystem means to the client."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return InsufficientStorage("The storage is full.", condition="sufficient-disk-space")
-    if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
-        return Conflict("Something that the server does not know yet is in the way.")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return Forbidden("The storage does not let the server do this.")
-    return Unavailable("The storage reported an error.")
-
-
-@contextlib.contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise refusal(error) from error
 
 
 def _is(name: bytes, folder: int, inode: int) -> bool:
@@ -68,10 +51,14 @@ class LocalStore:
     ``anchor`` is the inode of a root in which no marker can be written.
     """
 
-    __slots__ = ("_anchor", "_marker", "durable", "root")
+    __slots__ = ("_anchor", "_handles", "_marker", "_own", "durable", "root")
 
-    def __init__(self, root: FolderPath, durable: bool = True, anchor: int | None = None) -> None:
+    def __init__(
+        self, root: FolderPath, durable: bool = True, anchor: int | None = None, handles: Handles | None = None
+    ) -> None:
         self.root = os.fspath(root)
+        self._handles = handles or Handles(1)
+        self._own = {path: self.full(path) for path in (STAGING, TRASH)}
         self.durable = durable
         self._anchor = anchor
         self._marker = os.path.join(self.root, PRIVATE, _MARKER)
@@ -80,7 +67,7 @@ class LocalStore:
 
     def prepare(self, mark: str) -> Facts:
         """Make the root, if missing, and our private folder in it; facts of the root."""
-        with _refusals():
+        with Refusals():
             for folder in ((), STAGING, TRASH):
                 os.makedirs(os.path.join(self.root, *map(os.fsdecode, folder)), exist_ok=True)
             with open(self._marker, "w") as marker:
@@ -175,19 +162,36 @@ class LocalStore:
         finally:
             os.close(folder)
 
-    def blocked(self, path: Path) -> bool:
-        """Whether a link, a pipe or a device stands at ``path``."""
+    def vacant(self, path: Path) -> bool:
+        """Whether nothing is at ``path``.
+
+        :raises Conflict: something is that can be no file or folder of ours.
+        """
+        mode = self._status(path)[0]
+        if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise Conflict("Something that is neither a file nor a folder is in the way.")
+        return not mode
+
+    def holds(self, path: Path, inode: int, folder: bool) -> bool:
+        """Whether the file or folder that ``inode`` names is at ``path``."""
+        mode, found = self._status(path)
+        return found == inode % _INODES and (stat.S_ISDIR(mode) if folder else stat.S_ISREG(mode))
+
+    def _status(self, path: Path) -> tuple[int, int]:
+        """Mode and inode of what is at ``path``; zeros when nothing is."""
         try:
             folder = self._folder(path[:-1])
         except Missing:
-            return False
+            return 0, 0
         try:
-            mode = os.stat(path[-1], dir_fd=folder, follow_symlinks=False).st_mode
-            return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
-        except OSError:
-            return False
+            status = os.stat(path[-1], dir_fd=folder, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise refusal(error) from error
+            return 0, 0
         finally:
             os.close(folder)
+        return status.st_mode, status.st_ino
 
     def scan(self, path: Path) -> Iterator[tuple[bytes, Facts]]:
         """Members with their facts; symbolic links, devices and pipes are not members."""
@@ -238,19 +242,56 @@ class LocalStore:
     def stage(self) -> StagedFile:
         """Begin a file in the staging folder, which is on the same filesystem as its target."""
         name = secrets.token_hex(12).encode()
-        with _refusals(), self._private(STAGING) as folder:
-            return StagedFile(folder, name, self.durable)
+        folder = self._staging()
+        with Refusals():
+            return StagedFile(folder.fd, name, self.durable)
+
+    def stage_whole(self, data: bytes, mtime_ns: int | None) -> tuple[bytes, Facts]:
+        """Make a file with this content in the staging folder, complete and durable; its name there, and what it is."""
+        name, folder = secrets.token_hex(12).encode(), self._staging()
+        with Refusals():
+            return name, staging.whole(folder.fd, name, data, mtime_ns, self.durable)
 
     def staged(self, name: bytes) -> StagedFile:
         """Open a finished file in the staging folder once more.
 
         :raises Missing: it is not there.
         """
-        with self._private(STAGING) as folder:
-            try:
-                return StagedFile(folder, name, self.durable, fresh=False)
-            except OSError as error:
-                raise self._missing_or_refused(error) from error
+        folder = self._staging()
+        try:
+            return StagedFile(folder.fd, name, self.durable, fresh=False)
+        except OSError as error:
+            raise self._missing_or_refused(error) from error
+
+    def stage_folder(self) -> tuple[bytes, Facts]:
+        """Make an empty folder in the staging folder; its name there, and what it is."""
+        name, folder = secrets.token_hex(12).encode(), self._staging()
+        with Refusals():
+            return name, staging.empty_folder(folder.fd, name, self.durable)
+
+    def _staging(self) -> Handle:
+        """The staging folder.
+
+        :raises Unavailable: it is not there.
+        """
+        try:
+            return self._opened(STAGING)
+        except Missing:
+            raise Unavailable("The storage of this space is incomplete at the moment.") from None
+
+    def _opened(self, path: Path) -> Handle:
+        """The folder at ``path``; two of our own are kept open: then it costs one look whether they still are there.
+
+        :raises Missing: it is not.
+        """
+        full = self._own.get(path)
+        if full is None:
+            return Handle(self._folder(path))
+        known = self._handles.get(full)
+        if known is None or not known.is_at(full):
+            known = Handle(self._folder(path))
+            self._handles.put(full, known)
+        return known
 
     def stage_copy(
         self, sources: Sequence[tuple[LocalStore, Path, Path, bool]]
@@ -263,24 +304,13 @@ class LocalStore:
         :raises Missing: one of the sources is not what it was said to be.
         """
         name = secrets.token_hex(12).encode()
-        with _refusals(), self._private(STAGING) as staging:
+        folder = self._staging()
+        with Refusals():
             try:
-                return name, copying.tree(staging, name, sources, self.durable)
+                return name, copying.tree(folder.fd, name, sources, self.durable)
             except BaseException:
                 self.remove((*STAGING, name))
                 raise
-
-    @contextlib.contextmanager
-    def _private(self, path: Path) -> Iterator[int]:
-        """A descriptor of one of our own folders, for a while."""
-        try:
-            fd = self._folder(path)
-        except Missing:
-            raise Unavailable("The storage of this space is incomplete at the moment.") from None
-        try:
-            yield fd
-        finally:
-            os.close(fd)
 
     # -- changes of the tree -----------------------------------------------------------
 
@@ -291,26 +321,21 @@ class LocalStore:
             is another thing than ``inode`` names.
         """
         try:
-            here = self._folder(source[:-1])
+            here = self._opened(source[:-1])
         except Missing:
             return False
         try:
-            with _refusals():
-                if not _is(source[-1], here, inode):
-                    return False
+            if not _is(source[-1], here.fd, inode):
+                return False
             there = self._target_folder(target)
-            try:
-                with _refusals():
-                    os.rename(source[-1], target[-1], src_dir_fd=here, dst_dir_fd=there)
-            finally:
-                os.close(there)
-            return True
-        finally:
-            os.close(here)
+            os.rename(source[-1], target[-1], src_dir_fd=here.fd, dst_dir_fd=there.fd)
+        except OSError as error:
+            raise refusal(error) from error
+        return True
 
-    def _target_folder(self, target: Path) -> int:
+    def _target_folder(self, target: Path) -> Handle:
         try:
-            return self._folder(target[:-1])
+            return self._opened(target[:-1])
         except Missing:
             raise Conflict("A folder on the way is not on disk any more.") from None
 
@@ -323,7 +348,7 @@ class LocalStore:
         except Missing:
             return
         try:
-            with _refusals():
+            with Refusals():
                 os.fsync(folder)
         finally:
             os.close(folder)
@@ -335,7 +360,7 @@ class LocalStore:
         except Missing:
             return
         try:
-            with _refusals(), contextlib.suppress(FileNotFoundError):
+            with Refusals(), contextlib.suppress(FileNotFoundError):
                 if stat.S_ISDIR(os.stat(path[-1], dir_fd=folder, follow_symlinks=False).st_mode):
                     shutil.rmtree(path[-1], dir_fd=folder)
                 else:
@@ -360,19 +385,20 @@ class LocalStore:
 
     def remove_root(self) -> None:
         """Remove the whole folder of the space."""
-        with _refusals():
+        with Refusals():
             shutil.rmtree(self.root)
 
     def free(self) -> int:
         """Bytes that the filesystem has left for us."""
-        with _refusals():
+        with Refusals():
             status = os.statvfs(self.root)
         return status.f_bavail * status.f_frsize
 
     def litter(self, older_than: float) -> list[bytes]:
         """Names of staged files that were last touched before ``older_than`` (seconds since 1970)."""
         old: list[bytes] = []
-        with self._private(STAGING) as folder, os.scandir(folder) as entries:
+        folder = self._staging()
+        with os.scandir(folder.fd) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):
                     if entry.stat(follow_symlinks=False).st_ctime < older_than:

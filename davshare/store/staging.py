@@ -12,7 +12,56 @@ from davshare.store.base import Facts, Missing
 from davshare.store.crash import point
 from davshare.store.digest import Values, of_descriptor
 from davshare.store.statx import of_descriptor as facts_of_descriptor
+from davshare.store.statx import of_name as facts_of_name
 from davshare.store.writeback import STEP, Writeback
+
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def whole(folder: int, name: bytes, data: bytes, mtime_ns: int | None, durable: bool) -> Facts:
+    """Make a file of what is in memory already: what :class:`StagedFile` does, in one step.
+
+    :raises OSError: the disk refuses; then there is no file.
+    """
+    fd = os.open(name, _NEW, 0o644, dir_fd=folder)
+    try:
+        written = os.write(fd, data)
+        while written < len(data):
+            written += os.write(fd, data[written:])
+        return _settled(fd, mtime_ns, durable)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=folder)
+        raise
+    finally:
+        os.close(fd)
+
+
+def empty_folder(folder: int, name: bytes, durable: bool) -> Facts:
+    """Make a folder.
+
+    :raises OSError: the disk refuses.
+    """
+    os.mkdir(name, 0o755, dir_fd=folder)
+    if durable:
+        made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            os.fsync(made)
+        finally:
+            os.close(made)
+    return facts_of_name(name, folder)[0]._replace(size=0)
+
+
+def _settled(fd: int, mtime_ns: int | None, durable: bool) -> Facts:
+    """Set the time of a file and sync it."""
+    if mtime_ns is not None:
+        with contextlib.suppress(OverflowError, OSError, ValueError):
+            os.utime(fd, ns=(mtime_ns, mtime_ns))
+    point("put.staged")
+    if durable:
+        os.fsync(fd)
+    point("put.synced")
+    return facts_of_descriptor(fd)
 
 
 class StagedFile:
@@ -118,13 +167,7 @@ class StagedFile:
 
         :raises OSError: the disk refuses.
         """
-        if mtime_ns is not None:
-            with contextlib.suppress(OverflowError, OSError, ValueError):
-                os.utime(self._fd, ns=(mtime_ns, mtime_ns))
-        point("put.staged")
-        self.sync()
-        point("put.synced")
-        return facts_of_descriptor(self._fd)
+        return _settled(self._fd, mtime_ns, self._durable)
 
     def finish(self, mtime_ns: int | None) -> Facts:
         """The same and close it; the name stays until it is sealed or discarded.

@@ -160,3 +160,27 @@ def test_a_receiver_who_may_not_manage_it(maker: Maker) -> None:
     seen = alice.get(f"/links/{made['id']}").ok()
     assert seen["url"] == made["url"] and seen["maker"] == maker.name
     alice.delete(f"/links/{made['id']}").ok(204)
+
+
+def test_what_visitors_see(maker: Maker) -> None:
+    """Owners see a folder as those do who come by a link, and why they may do what they may."""
+    maker.dav.mkcol("Box/In")
+    read = maker.api.post("/links", {"path": "/dav/home/Box"}).ok(201)["id"]
+    drop = maker.api.post("/links", {"path": "/dav/home/Box", "role": "drop-box"}).ok(201)["id"]
+    seen = maker.api.get(f"/see-as?path=/dav/home/Box&link={read}").ok()
+    assert [(each["name"], each["permissions"]) for each in seen["items"]] == [("In", ["read"]), ("a.txt", ["read"])]
+    assert maker.api.get(f"/see-as?path=/dav/home/Box/In&link={read}").ok()["permissions"] == ["read"]
+    told = maker.api.get(f"/see-as?path=/dav/home/Box&link={drop}").ok()
+    assert not told["visible"] and told["items"] == []
+    why = maker.api.get(f"/explain?path=/dav/home/Box&link={drop}").ok()
+    assert why["permissions"] == ["bind"] and "links" in why["rule"]
+    maker.api.get(f"/see-as?path=/dav/home&link={read}").refused(404)
+    maker.api.get(f"/see-as?path=/dav/home/Box&link={read}&user=alice").refused(422, "link")
+    maker.api.patch(f"/links/{read}", {"paused": True}).ok()
+    assert maker.api.get(f"/see-as?path=/dav/home/Box&link={read}").ok()["permissions"] == []
+    share = {"path": "/dav/home/Box", "receiver": {"kind": "user", "name": "alice"}, "role": "viewer"}
+    maker.api.post("/shares", share).ok(201)
+    Api.of(maker.server, "alice").get(f"/see-as?path=/dav/users/{maker.name}/Box&link={read}").refused(403)
+    done = maker.server.cli("explain", str(drop), f"users/{maker.name}/Box", "--as", "link")
+    assert "bind" in done.stdout
+    assert maker.server.cli("explain", "7", f"users/{maker.name}/Box", "--as", "link", check=False).returncode == 3

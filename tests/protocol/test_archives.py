@@ -21,6 +21,7 @@ from urllib.parse import quote
 import pytest
 
 from support.client import Answer, Dav, enc
+from support.ocs import Ocs
 from support.polling import eventually
 from support.raw import basic
 from support.server import Server
@@ -207,6 +208,19 @@ def test_only_what_may_be_read(server: Server, team: tuple[Dav, Dav]) -> None:
     assert b"closed/no" not in bob.get("?accept=json").body
     anonymous = server.dav(None, alice.base)
     assert anonymous.get("?accept=zip").status == 401
+
+
+def test_what_was_received(module_server: Server) -> None:
+    """It has an archive and a list of its own, where its receiver sees it, and is in no archive around it."""
+    alice, bob = module_server.dav("alice").fresh_box(), module_server.dav("bob")
+    alice.put("given.txt", b"from alice")
+    calls = Ocs(module_server, "alice", app="apps/files_sharing/api/v1")
+    name = alice.base.rstrip("/").rsplit("/", 1)[1]
+    calls.post("shares", {"path": name, "shareType": 0, "shareWith": "bob", "permissions": 1}).ok()
+    folder = next(each for each in ("Shares/" + name, name) if bob.exists(each + "/"))
+    assert members(bob.get(f"{folder}/?accept=zip")).read("given.txt") == b"from alice"
+    assert b"given.txt" in bob.get(f"{folder}/?accept=sha256").body
+    assert not [each for each in members(bob.get("?accept=zip")).namelist() if "given" in each]
 
 
 def test_deleted_files_are_in_no_archive(server: Server) -> None:

@@ -99,6 +99,9 @@ def test_from_the_invitation_to_the_files(site: Server, box: Mailbox) -> None:
     assert ann.get("for-ann/a.txt").body == b"from alice"
     assert ann.put("for-ann/a.txt", b"from ann").status == 204
     assert ann.put("for-ann/b.txt", b"x").status == 403 and ann.delete("for-ann/a.txt").status == 403
+    home = site.dav("ann@example.org", "/remote.php/dav/files/ann@example.org/")
+    assert home.names() == {"for-ann"} and home.get("for-ann/a.txt").body == b"from ann"
+    assert home.put("for-ann/a.txt", b"from home").status == 204 and home.put("own.txt", b"x").status == 403
     received = (
         Ocs(site, "ann@example.org", 2, app="apps/files_sharing").get("api/v1/shares", shared_with_me="true").ok()
     )

@@ -175,7 +175,7 @@ def test_a_link_that_is_over_shows_nothing(owner: Owner, state: str) -> None:
     for visitor in visitors:
         answers = [visitor.get("a.txt"), visitor.get("nothing"), visitor.request("PROPFIND", "")]
         page = visitor.base.startswith("/s/")  # says it in words
-        gone = 410 if page and state == "expired" else 404
+        gone = 410 if page and state in ("expired", "paused") else 404
         assert [answer.status for answer in answers] == [gone, gone, 404]
         assert len({answer.body for answer in answers[: 2 if page else 3]}) == 1 and b"words" not in answers[0].body
 

@@ -583,3 +583,47 @@ def test_the_changes_as_json(cast: Cast) -> None:
     cast.owner.revoke(number)
     page = ask(token=page["token"])
     assert (page["changes"][0]["kind"], page["changes"][0]["path"]) == ("removed", "home/Shares/Box")
+
+
+def test_large_files_come_into_it(cast: Cast) -> None:
+    """In chunks and with tus; they count where they are."""
+    cast.owner.share("/Box", cast.friend.name)
+    dav, name = cast.friend.dav, cast.friend.name
+    uploads, files = f"/remote.php/dav/uploads/{name}/x1/", f"/remote.php/dav/files/{name}/Shares/Box/"
+    there = {"Destination": dav.full(f"{files}big.bin")}
+    assert dav.mkcol(uploads, None).status == 201
+    assert dav.put(f"{uploads}00001", b"a" * 1000, there).status == 201
+    assert dav.put(f"{uploads}00002", b"b" * 500, there).status == 201
+    done = dav.request("MOVE", f"{uploads}.file", headers={**there, "OC-Total-Length": "1500"})
+    assert done.status == 201 and done["OC-FileId"] == cast.owner.dav.text("Box/big.bin", OC + "id")
+    assert cast.owner.dav.get("Box/big.bin").body == b"a" * 1000 + b"b" * 500
+    sent = {
+        "Tus-Resumable": "1.0.0", "Upload-Length": "5", "Content-Type": "application/offset+octet-stream",
+        "Upload-Metadata": f"filename {base64.b64encode(b'tus.txt').decode()}",
+    }  # fmt: skip
+    done = dav.request("POST", files, b"words", sent)
+    assert done.status == 201 and set(done["OC-Perm"]) == set("SMRGDNVW"), done
+    assert cast.owner.dav.get("Box/tus.txt").body == b"words"
+    cast.server.cli("user", "set", cast.owner.name, "--quota", "2000")
+    dav.put("Shares/Box/more.bin", b"x" * 1000).refused(507)
+    assert dav.put("own.bin", b"x" * 1000).status == 201
+
+
+def test_what_the_owner_deletes_and_brings_back(cast: Cast) -> None:
+    """It goes from the receiver's home without a trace, and comes back where it was."""
+    cast.owner.share("/Box", cast.friend.name)
+    cast.friend.dav.move("Shares/Box", "Mine")
+    before = cast.friend.etag()
+    assert cast.owner.dav.delete("Box").status == 204
+    assert cast.friend.names() == ["Shares/"] and cast.friend.etag() != before
+    cast.friend.dav.get("Mine/a.txt").refused(404)
+    assert cast.friend.dav.put("Mine", b"a file of that name").status == 201
+    assert cast.friend.names() == ["Mine", "Shares/"]
+
+
+def test_a_mount_of_somebody_who_is_removed(cast: Cast) -> None:
+    """Ends with the account of whoever shared it."""
+    cast.owner.share("/Box", cast.friend.name)
+    assert cast.friend.names("Shares/") == ["Box/"]
+    cast.server.cli("user", "remove", cast.owner.name)
+    assert cast.friend.names("Shares/") == []

@@ -201,6 +201,24 @@ def test_who_wants_mail(site: Server, box: Mailbox) -> None:
     site.cli("settings", "reset", "notices.mail")
 
 
+def test_no_mail_about_shares(site: Server, box: Mailbox) -> None:
+    """Where the site wants none: what is shared is told in the product only, and clients know."""
+
+    def sends() -> bool:
+        sharing = Ocs(site, "alice", 2, app="cloud").get("capabilities").ok()["capabilities"]["files_sharing"]
+        return sharing["user"]["send_mail"]
+
+    assert sends()
+    site.cli("settings", "set", "sharing.mail", "off")
+    assert not sends()
+    share(site, "silent.txt", "staff", shareType=1)
+    site.cli("settings", "reset", "sharing.mail")
+    share(site, "loud.txt", "staff", shareType=1)
+    eventually(lambda: any("loud" in each["Subject"] for each in box.to("bob@example.org")))
+    assert not any("silent" in each["Subject"] for each in box.to("bob@example.org"))
+    assert len(told(site, "bob")) == 2
+
+
 def test_bounded_for_each_person(site: Server, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest go, of nobody else."""
     monkeypatch.setattr(notices, "MOST", 3)

@@ -16,13 +16,15 @@ import pytest
 
 from davshare import config
 from davshare.errors import DavshareError, InsufficientStorage, NotFound
-from davshare.files import check, reading, reconcile, transfer, tree, upload
+from davshare.files import check, reading, reconcile, transfer, tree, upload, writer
+from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.service import Files
 from davshare.files.transfer import Order
 from davshare.files.upload import Sent
 from davshare.identity.gate import actor_of
-from davshare.index import people, spaces
+from davshare.index import journal, people, spaces
+from davshare.index.database import changed, count
 from davshare.model import names
 from davshare.server import build
 from davshare.store.local import LocalStore
@@ -217,6 +219,75 @@ def test_what_changes_nothing_takes_no_number(files: Files, asker: Asker) -> Non
     assert head() == before
     stored = put(files, asker, "file", b"2")
     assert stored.node.seq == head() == before + 1
+
+
+def test_a_refused_change_among_others_takes_no_number(files: Files, asker: Asker) -> None:
+    """Numbers are counted in memory for all changes of a transaction: what is refused gives its own back."""
+    refused: list[DavshareError] = []
+
+    def broken() -> None:
+        def work(tx: Transaction) -> None:
+            writer.note_properties(tx, first)
+            raise NotFound
+
+        try:
+            files.committer.run(work, [first.space])
+        except NotFound as error:
+            refused.append(error)
+
+    first = put(files, asker, "first", b"1").node
+    with together(files) as add:
+        add(lambda: put(files, asker, "a", b"1"))
+        add(broken)
+        add(lambda: put(files, asker, "b", b"1"))
+    with files.db.session() as connection:
+        numbers = [entry.seq for entry in journal.since(connection, first.space, 0)]
+        head = spaces.head(connection, first.space)
+        commits = count(connection, "commits")
+    assert len(refused) == 1
+    assert numbers == list(range(numbers[0], head + 1)) and len(numbers) == 3
+    assert commits == files.db.shared.commits
+    assert problems(files) == []
+
+
+def test_a_lone_change_that_is_refused_is_no_commit(files: Files, asker: Asker) -> None:
+    """Nothing that is remembered has to be forgotten, and the index is not taken for an older one at the next start."""
+    put(files, asker, "file", b"1")
+    version, commits = files.db.version, files.db.shared.commits
+    with pytest.raises(NotFound):
+        tree.delete(files, asker, at("nothing"))
+    with files.db.session() as connection:
+        assert count(connection, "commits") == commits == files.db.shared.commits
+    assert files.db.version == version
+
+
+def test_changes_that_come_while_others_have_the_turn_share_a_commit(files: Files, asker: Asker) -> None:
+    put(files, asker, "first", b"1")
+    before = files.db.shared.commits
+    threads = [threading.Thread(target=put, args=(files, asker, f"f{index}", b"1")) for index in range(5)]
+    with files.db.turn():
+        for thread in threads:
+            thread.start()
+        until = time.monotonic() + 10
+        while len(files.committer._waiting) < len(threads):
+            assert time.monotonic() < until
+            time.sleep(0.002)
+    for thread in threads:
+        thread.join()
+    assert files.db.shared.commits == before + 1
+
+
+def test_a_quota_counts_although_spaces_are_remembered(files: Files, asker: Asker) -> None:
+    """Whoever writes remembers spaces; what an administrator changes about them holds from the next change on."""
+    put(files, asker, "file", b"1")
+    put(files, asker, "file", b"2")
+    with files.db.write() as connection:
+        space = spaces.home(connection, asker.actor.user)
+        assert space is not None
+        spaces.update(connection, space._replace(quota=1))
+        changed(connection)
+    with pytest.raises(InsufficientStorage):
+        put(files, asker, "other", b"too much")
 
 
 class Died(BaseException):

@@ -18,7 +18,7 @@ from davshare.identity.gate import actor_of
 from davshare.index import backends, migrate
 from davshare.model.access import Permission
 from davshare.model.people import Actor
-from davshare.sharing import bits, shares
+from davshare.sharing import bits, receipts, shares
 from davshare.sharing.shares import Found, New, State
 from support import cluster
 
@@ -136,10 +136,10 @@ def test_groups_receive(world: World, group: str) -> None:
     groups.join(world.files, "inner", "dave")
     made = world.share("alice", "Box", group, "group", rights=READ)
     assert world.received("carol") == world.received("dave") == [("Box",)] and world.received("bob") == []
-    shares.answer(world.files, world.actor("carol"), made.share.id, State.DECLINED)
+    receipts.answer(world.files, world.actor("carol"), made.share.id, State.DECLINED)
     assert world.received("carol") == [] and world.received("dave") == [("Box",)]
     assert world.received("carol", State.DECLINED) == [("Box",)]
-    shares.answer(world.files, world.actor("carol"), made.share.id, State.ACCEPTED)
+    receipts.answer(world.files, world.actor("carol"), made.share.id, State.ACCEPTED)
     assert world.received("carol") == [("Box",)]
     groups.leave(world.files, "inner", "carol")
     assert world.received("carol", *State) == [] and not world.rights("carol")
@@ -152,8 +152,8 @@ def test_what_waits_for_an_answer(world: World) -> None:
     assert world.received("bob") == [] and world.received("bob", State.PENDING) == [("Box",)]
     for who in ("alice", "dave"):
         with pytest.raises(NotFound):
-            shares.answer(world.files, world.actor(who), made.share.id, State.ACCEPTED)
-    shares.answer(world.files, world.actor("bob"), made.share.id, State.ACCEPTED)
+            receipts.answer(world.files, world.actor(who), made.share.id, State.ACCEPTED)
+    receipts.answer(world.files, world.actor("bob"), made.share.id, State.ACCEPTED)
     assert world.received("bob") == [("Box",)]
 
 
