@@ -10,7 +10,6 @@ import time
 from urllib.parse import parse_qs
 
 from davshare.errors import (
-    BadRequest,
     DavshareError,
     Forbidden,
     MethodNotAllowed,
@@ -182,9 +181,7 @@ class LinkPages:
         """``/s/TOKEN/download?path=/FOLDER&files=NAME``, as Nextcloud has it."""
         _, wanted = archives.wanted(request.query)
         path = parse_qs(request.query).get("path", ["/"])[0]
-        below = [part for part in path.split("/") if part]
-        if {".", ".."} & set(below):
-            raise BadRequest("The path holds a dot segment.")
+        below, _ = names.split(names.href([part for part in path.split("/") if part], True))
         return self._download(request, link, actor, Address((*base, *below), True), "zip", wanted)
 
     def _download(

@@ -16,6 +16,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -351,3 +352,9 @@ def test_many_ask_for_the_same_checksums(server: Server, box: Dav) -> None:
         found = list(pool.map(ask, range(8)))
     assert len(set(found[::2])) == len(set(found[1::2])) == 1
     assert zipfile.ZipFile(io.BytesIO(found[1])).testzip() is None
+
+
+@pytest.mark.parametrize("wanted", ['["\\ud800"]', '["a\\u0000b"]', "a\0b", "[" * 5000])
+def test_names_that_no_file_has(full: Dav, wanted: str) -> None:
+    """Are not there, or are refused."""
+    assert full.get(f"?accept=zip&files={quote(wanted)}").status in (400, 404)
