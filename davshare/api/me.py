@@ -89,6 +89,9 @@ def change(call: Call) -> Me:
     """Change what others see of the caller."""
     changes: MyChanges = call.body
     wanted: dict[str, Any] = {}
+    (account,) = people.accounts(call.files.db, call.actor.name)
+    if account.user.guest and changes.email is not ...:
+        raise Forbidden("The address of a guest says who they are: what is shared with it is theirs.")
     for name, value, setting in (
         ("display_name", changes.display_name, "accounts.change_display_name"),
         ("email", changes.email, "accounts.change_email"),

@@ -108,7 +108,8 @@ def _scalar(kind: Any, says: Says) -> dict[str, Any]:
     if kind is bool:
         return {"type": "boolean"}
     if kind is int:
-        return _plain({"type": "integer", "minimum": -MOST if says.least is None else says.least, "maximum": MOST if says.most is None else says.most})
+        least, most = -MOST if says.least is None else says.least, MOST if says.most is None else says.most
+        return {"type": "integer", "minimum": least, "maximum": most}
     if kind is datetime:
         return {"type": "string", "format": "date-time"}
     assert kind is str, f"{kind} is no type of a model"

@@ -157,6 +157,8 @@ def edit(call: OcsCall) -> Result:
     if user.id == call.actor.user:
         setting = _MINE.get(key)
         allowed = call.actor.admin or (key in _MINE and (setting is None or call.files.settings.get(setting)))
+        # With another address a guest would get what is shared with whose that is.
+        allowed = allowed and not (user.guest and key == "email")
     else:
         allowed = charge.is_in_charge(call.files, call.actor, user) and (key not in _ADMINS_ONLY or call.actor.admin)
     if not allowed:

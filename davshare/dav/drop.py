@@ -16,7 +16,8 @@ def respond(x: Exchange) -> Response:
     """Take a file or make a folder; 201 whether there is something of that name or not.
 
     Nothing is replaced, so the conditions of the request are true whatever
-    they are about, and no address is told: it might be another name.
+    they are about, and no address is told: it might be another name.  Nor are
+    ids and tags, by whose numbers one sees whether a folder had to be made.
     """
     visit = x.actor.visit
     base = () if visit is None else visit.base
@@ -25,9 +26,9 @@ def respond(x: Exchange) -> Response:
         raise NotFound
     if x.request.method == "PUT":
         sent = put.content(x)
-        stored = drop.put(x.files, x.actor, base, way, sent)
-        return Response(201, [*put.told(stored), *put.accepted(sent)])
+        drop.put(x.files, x.actor, base, way, sent)
+        return Response(201, put.accepted(sent))
     if x.request.body.length != 0:
         raise UnsupportedMediaType
-    made = drop.make_folder(x.files, x.actor, base, way)
-    return Response(201, put.told(made))
+    drop.make_folder(x.files, x.actor, base, way)
+    return Response(201)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from davshare.dav.properties import LIVE, letters
+from davshare.dav.properties import LIVE, letters, quota_available
 from davshare.dav.scope import Scope, Value, privileges
 from davshare.dav.xml import DAV, OC, Name, escape
 from davshare.http.conditions import http_date
@@ -54,8 +54,14 @@ def _constant(text: str | None) -> Factory:
     return lambda scope: lambda node: text
 
 
+def _room(scope: Scope) -> Value:
+    """How much there is room for: told to those who may add something."""
+    return quota_available(scope) if scope.actor.mask & Permission.BIND else lambda node: None
+
+
 #: What is other for them than for others.
 _OTHER: dict[Name, Factory] = {
+    (DAV, "quota-available-bytes"): _room,
     **{name: _of_root(name) for name in NAMES},
     (DAV, "current-user-principal"): _constant(UNAUTHENTICATED),
     (DAV, "principal-collection-set"): _constant(""),

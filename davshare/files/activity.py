@@ -15,7 +15,7 @@ from davshare.files import guard, seen, view
 from davshare.files.context import Address, Asker
 from davshare.files.seen import Seen
 from davshare.files.service import Files
-from davshare.index import journal, links, people, spaces
+from davshare.index import journal, people, spaces
 from davshare.index.database import Connection
 from davshare.index.journal import Window
 from davshare.model import names
@@ -73,13 +73,15 @@ class Feed(NamedTuple):
 def feed(files: Files, actor: Actor, wanted: Wanted, cursor: str, limit: int) -> Feed:
     """A page of what was changed in what somebody may see; a fixed number of statements.
 
-    :raises NotFound: there is no such space or path that they may know of, or no such user.
+    :raises NotFound: there is no such space or path that they may know of.
     :raises BadRequest: the cursor is none.
     """
     with files.db.snapshot() as connection:
         top, number = _top(files, connection, actor, wanted)
         if cursor:
-            bounds = read_cursor(cursor)
+            # Of other journals not even the numbers are told.
+            reach = view.reach(connection, actor)
+            bounds: Bounds = {space: bound for space, bound in read_cursor(cursor).items() if space in reach}
         else:
             bounds = heads(connection, [number] if number is not None else _spaces(connection, actor))
         who = None if not wanted.user else _user(connection, wanted.user)
@@ -102,10 +104,9 @@ def _top(files: Files, connection: Connection, actor: Actor, wanted: Wanted) -> 
 
 
 def _user(connection: Connection, name: str) -> int:
+    """The id of a user; of somebody whom there is not that of nobody, who has done nothing."""
     found = people.user(connection, names.key(name))
-    if found is None:
-        raise NotFound("There is no such user.")
-    return found.id
+    return 0 if found is None else found.id
 
 
 def _spaces(connection: Connection, actor: Actor) -> list[int]:
@@ -152,7 +153,6 @@ def told(connection: Connection, actor: Actor, entries: Iterable[Entry], top: in
     numbers = {entry.node for entry in known} | {entry.old_parent for entry in known if entry.old_parent}
     places = seen.readable(connection, actor, numbers)
     users = people.principals(connection, sorted({entry.actor for entry in known if entry.actor}))
-    came = links.labels(connection, sorted({entry.device for entry in known if entry.device}))
     said = guard.said(connection, actor) if known else {}
     found = []
     for entry in known:
@@ -166,7 +166,7 @@ def told(connection: Connection, actor: Actor, entries: Iterable[Entry], top: in
             path = None if place is None else place.path
         if place is None or path is None or (top is not None and top not in (*place.chain, entry.node)):
             continue
-        link = entry.device in came
+        link = (entry.device or 0) > journal.LINKS  # revoked or not
         who = None if link else users.get(entry.actor or 0)
         user = who if isinstance(who, User) else None
         found.append(Deed(entry, _WORDS[Kind(entry.kind)], place, path, old, user, link))

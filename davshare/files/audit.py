@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from davshare.errors import NotFound
 from davshare.files import activity, explain, view
 from davshare.files.service import Files
-from davshare.index import devices, events, links, nodes, people, shares, spaces
+from davshare.index import devices, events, journal, links, nodes, people, shares, spaces
 from davshare.index.database import Connection
 from davshare.index.events import Event
 from davshare.model import names
@@ -151,7 +151,9 @@ def _told(connection: Connection, found: Iterable[Event | Entry], top: int | Non
         space = at.get(each.space or 0)
         where = "" if space is None else f"{'users' if space.kind == 'home' else 'spaces'}/{space.name}"
         below = "/".join(name for _, name in way[1:])
-        label = labels.get(each.device or 0, "")
+        number = each.device or 0
+        # A link that was revoked has no label any more; who came by it is not its maker all the same.
+        label = labels.get(number, f"link {number}" if number > journal.LINKS else "")
         if isinstance(each, Event):
             detail = json.loads(each.detail) if each.detail else {}
             told.append(Record(each.at, each.kind, each.actor_name, each.peer, each.agent, label, where,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from davshare.errors import Conflict, MethodNotAllowed
-from davshare.files import newcomer, tree, upload
+from davshare.files import linked, newcomer, tree, upload
 from davshare.files.context import Address, Asker, Connection
 from davshare.files.locate import DEEPEST, Place
 from davshare.files.occupied import decided
@@ -34,6 +34,10 @@ def put(files: Files, actor: Actor, base: Sequence[str], way: Sequence[str], sen
     :raises Conflict: it would lie too deep.  Whatever is raised, no file has changed.
     """
     asker = _inside(actor)
+    if actor.visit is not None:
+        # The link may end while the file is on its way.
+        number = actor.visit.link
+        asker = replace(asker, check=lambda connection: linked.demand_live(files.settings, connection, number))
     judge = _judge(files, asker, _folder(files, asker, base, way[:-1]), way[-1], True)
     place = decided(files, judge)
     incoming = upload.receive(files, place, sent)

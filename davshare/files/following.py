@@ -59,8 +59,13 @@ class Follower:
             return self._took(changes.since(self._files, connection, self.actor, self.address, self.token, MOST))
 
     def renewed(self, actor: Actor) -> bool:
-        """Go on as ``actor``, the same user as far as the index knows now; whether other spaces can be seen."""
+        """Go on as ``actor``, the same user as far as the index knows now.
+
+        :returns: whether other spaces can be seen, or something was received that has no place yet.
+        """
         self.actor = actor
+        if placing.pending(self._files, actor):
+            return True
         with self._files.db.snapshot() as connection:
             return view.reach(connection, actor) != self._reach
 

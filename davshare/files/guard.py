@@ -151,7 +151,6 @@ class Sight:
         self._granted: dict[int, Rights] = {}
         self._passages: frozenset[int] | None = None
         self._ruled = rules(actor, space)
-        self._ways: bool | None = None
         self._led: frozenset[int] | None = None
 
     def rights(self, node: Member) -> Rights:
@@ -167,18 +166,18 @@ class Sight:
         return self.reads(node) or node.id in self.passages
 
     def hides(self, node: int) -> bool:
-        """Whether it is sure that the actor could never see a node, wherever it is by now, since that says so."""
-        here = None if self._ruled or self._has_ways else self._known.get(node)
+        """Whether the actor could never read a node, wherever it is by now, since that says so.
+
+        They may have known of it all the same, on the way to one of the :attr:`goals`.
+        """
+        here = None if self._ruled else self._known.get(node)
         return here is not None and not step(Permission.READ, here, self._now) & Permission.READ
 
     @property
-    def _has_ways(self) -> bool:
-        """Whether folders of this space that cannot be read may lead to something that can."""
-        if self._ways is None:
-            said = [node for node, here in self._known.items() if any(not each.deny for each in here)]
-            ways = [node for node in said if node != self._space.node]
-            self._ways = bool(ways and nodes.above(self._connection, ways, self._space.id))
-        return self._ways
+    def goals(self) -> list[int]:
+        """What was granted to the actor, to which folders may lead that cannot be read."""
+        said = [node for node, here in self._known.items() if any(not each.deny for each in here)]
+        return [node for node in said if node != self._space.node]
 
     def told_of(self, node: int) -> bool:
         """Whether a node itself says something about the actor, wherever it is by now."""

@@ -16,6 +16,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import NamedTuple
 
+from davshare.errors import NotFound
 from davshare.files import guard, reshares
 from davshare.files.settings import Settings
 from davshare.index import links, nodes, people, spaces
@@ -147,6 +148,16 @@ class Judge:
             # What is said to them is read once for this answer.
             self._makers[number] = known and replace(known, generation=1, memo=self._memo)
         return self._makers[number]
+
+
+def demand_live(settings: Settings, connection: Connection, number: int) -> None:
+    """Return when a link by which somebody came has not ended since.
+
+    :raises NotFound: it has.
+    """
+    link = links.get(connection, number)
+    if link is None or not Judge(settings, connection, [link]).standing(link, used=True).is_live:
+        raise NotFound
 
 
 def way(connection: Connection, link: Link) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from davshare.errors import Forbidden
 from davshare.files import guard, mounttoken
 from davshare.files.locate import Place
 from davshare.files.service import Files
+from davshare.files.steps import known
 from davshare.index import journal, spaces
 from davshare.index.database import Connection
 from davshare.model import tokens
@@ -44,10 +45,16 @@ def followed(connection: Connection, actor: Actor, place: Place, since: SyncToke
     told, even if by now nothing below says anything about the follower.
     Otherwise what has gone before they came would be told to them.
 
-    :raises Forbidden: their access to it has changed (``valid-sync-token``); they have to begin anew.
+    :raises Forbidden: their access to it has changed, or they came by a link that there was not yet
+        (``valid-sync-token``); they have to begin anew.
     """
-    changes = journal.access_changed(connection, place.space.id, since.seq, [node.id for node in place.chain])
-    if changes and guard.was_let_in(connection, actor, place.space, changes):
+    moment = known(since)
+    changes = journal.access_changed(connection, place.space.id, moment, [node.id for node in place.chain])
+    let_in = bool(changes) and guard.was_let_in(connection, actor, place.space, changes)
+    following = None if actor.visit is None else journal.following(connection, place.space.id, moment)
+    if following is not None and actor.visit is not None:
+        let_in = let_in or following < actor.visit.created
+    if let_in:
         raise Forbidden("Your access has changed; begin anew.", condition="valid-sync-token")
     if place.sight is not None or guard.rules(actor, place.space):
         return place.sight

@@ -18,7 +18,7 @@ _PREFIX = "urn:davshare:home:"
 _SYNC = "urn:davshare:sync:"
 #: Longest token that is read, and how long it may become.
 _LONGEST, _WHOLE = 200_000, 2_000_000
-_ENTRY = re.compile(r"([dfpw])([0-9a-f]{1,15}):([^,;:\s]{1,5000}):([0-9a-f]{12}):([0-9a-f.-]{0,100})\Z").match
+_ENTRY = re.compile(r"([dfpw])([0-9a-f]{1,15}):([^,;:\s]+):([0-9a-f]{12}):([0-9a-f.-]{0,100})\Z").match
 
 #: A mounted folder or file, a mounted folder of which only a part has been told, and a folder on the way to some.
 FOLDER: Final = "d"

@@ -63,7 +63,7 @@ class _Behind(Unavailable):
 def differs(files: Files, place: Place) -> bool:
     """Whether the disk holds something else than the index believes."""
     node = place.node
-    return not _is_free(files, place) if node is None else not (place.is_root or _is(files, place, node))
+    return not _is_free(files, place) if node is None else not (len(place.chain) == 1 or _is(files, place, node))
 
 
 def _learn(files: Files, place: Place) -> bool:
@@ -74,7 +74,7 @@ def _learn(files: Files, place: Place) -> bool:
 
 def _learn_known(files: Files, place: Place, node: Node) -> bool:
     """Somebody may have replaced or removed it without us."""
-    if place.is_root or _is(files, place, node):
+    if len(place.chain) == 1 or _is(files, place, node):
         return False
     files.redoer.catch_up()
     with files.db.snapshot() as connection:

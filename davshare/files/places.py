@@ -53,6 +53,25 @@ class Places:
                 found[name] = left
         return found
 
+    def ways(self, goals: Sequence[int], seq: int) -> dict[int, set[int]]:
+        """By some nodes of the space: their ids, and those of all that holds them now, or did after entry ``seq``."""
+        found = {}
+        for goal, chain in nodes.chains(self._connection, goals).items():
+            if chain[-1].space == self._space:
+                found[goal] = {node.id for node in chain}
+                if any(node.place_seq > seq for node in chain):
+                    found[goal] |= self._above_at(goal, seq)
+        return found
+
+    def _above_at(self, node: int, seq: int) -> set[int]:
+        found: set[int] = set()
+        while node and node not in found:
+            found.add(node)
+            before = journal.place_before(self._connection, self._space, node, seq)
+            row = nodes.get(self._connection, node) if before is None else None
+            node = before[0] if before is not None else 0 if row is None else row.parent
+        return found
+
     def path_of(self, chain: Sequence[Node]) -> list[Node]:
         """The part of a chain below the collection; empty when it leads elsewhere."""
         for index, node in enumerate(chain):

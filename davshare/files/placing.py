@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from davshare.errors import Conflict, DavshareError, Forbidden, NotFound
+from davshare.errors import DavshareError, MethodNotAllowed, NotFound, Unavailable
 from davshare.files import mounts, receiving, reshares, tree
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
@@ -136,7 +136,7 @@ def _free(
 def _share_folder(files: Files, actor: Actor, home: Space) -> int:
     """The folder of a home in which received shares appear; made if it is not there.
 
-    Where it may not be made, the home itself.
+    Where it cannot be made, the home itself: without a place, nothing of the home could be listed.
 
     :raises Unavailable: not now.
     """
@@ -147,7 +147,9 @@ def _share_folder(files: Files, actor: Actor, home: Space) -> int:
             continue
         try:
             name, number = _folder(files, actor, address, wanted)
-        except (Forbidden, NotFound, Conflict):
+        except Unavailable:
+            raise
+        except DavshareError:
             return number
         address = (*address, name)
     return number
@@ -162,9 +164,12 @@ def _folder(files: Files, actor: Actor, above: Sequence[str], wanted: str) -> tu
             place = files.new_place(connection, Asker(actor), address)
             if place.node is not None and place.mount.received is None and place.node.is_folder:
                 return name, place.node.id
-            free = _is_free(place)
-        if free:
+            if not _is_free(place):
+                continue
+        try:
             return name, tree.make_folder(files, Asker(actor), address).node.id
+        except MethodNotAllowed:
+            return _folder(files, actor, above, wanted)  # somebody else was quicker
     raise NotFound
 
 

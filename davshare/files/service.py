@@ -131,14 +131,17 @@ class Files:
             self.memory.put(version, above, place)
 
     def _beside(self, connection: Connection, version: int, key: _Key) -> Place | None:
-        """A member of a folder of which another was asked for: one statement; None where it has to be looked up."""
+        """A file in a folder of which another member was asked for: one statement; None where it has to be looked up.
+
+        As folders do: they may hold what was received.
+        """
         address = key[-1]
         fellow: Place | None = self.memory.get(version, (*key[:-1], address.segments[:-1]))
         if fellow is None or fellow.sight is not None or fellow.passages is not None or key[3] is not None:
             return None
         above, name = fellow.chain[:-1], address.segments[-1]
         node = nodes.child(connection, above[-1].id, names.key(name))
-        if node is None or node.name != name or (address.slash and not node.is_folder):
+        if node is None or node.name != name or node.is_folder or address.slash:
             return None
         return Place(fellow.mount, (*above, node), (), address.slash, False, fellow.rights, None)
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from davshare.model.journal import Kind
 from davshare.model.nodes import Node
+from davshare.model.tokens import SyncToken
 
 #: The parts of what one journal entry expands to, in order (see :mod:`davshare.files.sync`).
 LEFT, SELF, ABOVE, BELOW, FIRST = range(5)
@@ -24,6 +25,12 @@ class Change(NamedTuple):
     folder: bool
     id: int = 0
     kind: Kind = Kind.MODIFIED
+
+
+def known(token: SyncToken) -> int:
+    """Up to which entry at least whoever has a token was told everything; clients can send what they like."""
+    cursor = token.cursor
+    return token.seq if cursor is None or cursor.stage != LEFT else min(token.seq, cursor.head)
 
 
 class Step(NamedTuple):

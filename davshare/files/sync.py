@@ -25,7 +25,7 @@ from itertools import chain as chain_of
 from davshare.errors import Forbidden
 from davshare.files.guard import Sight
 from davshare.files.places import Places
-from davshare.files.steps import ABOVE, BELOW, FIRST, LEFT, SELF, Change, Step
+from davshare.files.steps import ABOVE, BELOW, FIRST, LEFT, SELF, Change, Step, known
 from davshare.index import journal, nodes, spaces
 from davshare.index.database import Connection
 from davshare.model import names
@@ -76,6 +76,8 @@ class Changes:
         self._since = since
         #: The last change of the follower's access to a node.
         self._access = {} if sight is None or since is None else _access(connection, self._space, since.seq, sight)
+        #: What holds the things that the follower was granted, and held them when they were told everything.
+        self._ways: dict[int, set[int]] | None = None
         #: What the follower had read before the entry that is being answered.
         self._left_since = 0
         self.truncated = False
@@ -84,8 +86,8 @@ class Changes:
     def _check(self, since: SyncToken, floor: int, chain: Sequence[Node]) -> None:
         """The token must be ours, of this space, neither too old nor from the future, and of this collection."""
         arrived = max(node.place_seq for node in chain)
-        known = since.epoch == self._epoch and since.space == self._space
-        if not known or not max(floor, arrived) <= since.seq <= self._head:
+        ours = since.epoch == self._epoch and since.space == self._space
+        if not ours or not max(floor, arrived) <= known(since) <= since.seq <= self._head:
             raise Forbidden("The sync token is not valid any more; begin anew.", condition="valid-sync-token")
 
     def __iter__(self) -> Iterator[Change]:
@@ -340,15 +342,22 @@ class Changes:
 
     def _never_seen(self, node: int) -> bool:
         """Whether what is gone was kept from the follower all the time."""
-        return self._sight is not None and node not in self._access and self._sight.hides(node)
+        return node not in self._access and self._hides(node)
+
+    def _hides(self, node: int) -> bool:
+        """Whether it is sure that the follower did not know of a node: it says so, and led to nothing of theirs."""
+        if self._sight is None or not self._sight.hides(node):
+            return False
+        if self._ways is None:
+            self._ways = self._places.ways(self._sight.goals, self._head if self._since is None else known(self._since))
+        return not any(node in way for goal, way in self._ways.items() if goal != node)
 
     def _was_hidden(self, entry: Entry) -> bool:
         """Whether the folder that a node has left was kept from the follower then; gone itself or not."""
-        sight = self._sight
-        if sight is None or not entry.old_parent:
+        if self._sight is None or not entry.old_parent:
             return False
         above = nodes.chain(self._connection, entry.old_parent)
-        return any(sight.hides(each.id) and self._access.get(each.id, 0) < entry.seq for each in above)
+        return any(self._access.get(each.id, 0) < entry.seq and self._hides(each.id) for each in above)
 
     def _compare(
         self, node: int, path: tuple[str, ...], descend: bool, since: int, folder: bool

@@ -128,14 +128,20 @@ def _demand_shallow(connection: Connection, source: Place, target: Place) -> Non
 
 def _demand_apart(source: Place, target: Place) -> None:
     """Neither may hold the other: whatever were done first would destroy the rest."""
-    above, below = source.chain[-1].id, {node.id for node in target.chain}
+    above, below = source.chain[-1].id, {node.id for node in _above(target)}
     if above in below:
         same = target.node is not None and target.node.id == above
         raise Forbidden(
             "Source and destination are the same." if same else "The destination is inside the source.",
         )
-    if target.node is not None and any(node.id == target.node.id for node in source.chain):
+    if target.node is not None and any(node.id == target.node.id for node in _above(source)):
         raise Forbidden("The source is inside the destination.")
+
+
+def _above(place: Place) -> tuple[Node, ...]:
+    """A place and all that it is in, by its address as well: folders of the home that hold what was received."""
+    outer = place.mount.outer
+    return place.chain if outer is None else (*outer.chain, *place.chain)
 
 
 def transfer(files: Files, asker: Asker, order: Order, judge: Judge | None = None, first: First = None) -> Moved:

@@ -26,6 +26,8 @@ from davshare.model.tokens import SyncToken
 
 _FORM = re.compile(r"urn:davshare:view:([0-9a-f]{1,16})-([0-9a-f]{0,24})((?:,[^,\s]{1,1200})*)\Z").match
 _SYNC = "urn:davshare:sync:"
+#: What stands behind the key of a tree where its entity tag was told, and in no key.
+_TAG = ";"
 _STAMP = re.compile(r"[0-9a-f]{0,16}\Z").match
 
 
@@ -188,7 +190,7 @@ class ViewChanges:
         found = list(_below(self._connection, self._actor, self.members, self._deep))
         seen = {_key(self._target, each) for each in found}
         for path, token in self._since.trees.items():
-            if path not in seen:
+            if path not in seen and not path.endswith(_TAG):
                 if self._budget.take():
                     yield Ended(path)
                 else:
@@ -205,16 +207,18 @@ class ViewChanges:
         key = _key(self._target, place)
         seen = self._since.trees.get(key)
         now = lookup.sync_point(self._files, connection, place)
+        tag, old = _tag(self._files, place), self._since.trees.get(key + _TAG)
+        known = -1 if seen is None else seen.token.seq if seen.root is None else seen.root
+        if root.stamp > known or tag != old:
+            if not budget.take():
+                told.update({k: v for k, v in ((key, seen), (key + _TAG, old)) if v is not None})
+                return
+            yield Shown(place, seen is None)
+        if tag is not None:
+            told[key + _TAG] = tag
         if seen is not None and seen == Seen(now):
             told[key] = seen
             return
-        known = -1 if seen is None else seen.token.seq if seen.root is None else seen.root
-        if root.stamp > known:
-            if not budget.take():
-                if seen is not None:
-                    told[key] = seen
-                return
-            yield Shown(place, seen is None)
         if not self._deep:
             told[key] = Seen(now)
             return
@@ -249,9 +253,19 @@ def present(files: Files, connection: Connection, actor: Actor, target: Virtual)
     for member in _below(connection, actor, members, True):
         if isinstance(member, Place):
             trees[_key(target, member)] = Seen(lookup.sync_point(files, connection, member))
+            tag = _tag(files, member)
+            if tag is not None:
+                trees[_key(target, member) + _TAG] = tag
         else:
             trees[_key(target, member)] = _seen(files, connection, actor, member)
     return ViewToken(files.epoch, _state(files, connection, actor, members), trees)
+
+
+def _tag(files: Files, place: Place) -> Seen | None:
+    """The entity tag of a home in which something was received, likewise: it follows what is in no tree of the view."""
+    if not place.holds_received:
+        return None
+    return Seen(SyncToken(files.epoch, 0, int(hashlib.sha256(files.etag_of(place).encode()).hexdigest()[:15], 16)))
 
 
 def _seen(files: Files, connection: Connection, actor: Actor, member: Virtual) -> Seen:

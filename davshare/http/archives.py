@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -26,6 +27,8 @@ _FIRST = 4 * 1024
 _UNTOLD = -(2**63)
 #: Most names that one request can ask for.
 _MOST_NAMES = 10_000
+#: What no name holds, and neither UTF-8 nor every database can.
+_NO_NAME = re.compile("[\x00\ud800-\udfff]").search
 #: Opens the content of the member with this index; the end of the context says whether it has stayed what it was.
 Open = Callable[[int], AbstractContextManager[int]]
 
@@ -63,6 +66,8 @@ def wanted(query: str) -> tuple[str, list[str] | None]:
     for text in fields.get("files", []):
         names += _listed(text) if text.startswith("[") else [text]
     names = [name for name in (each.strip("/") for each in names) if name]
+    if any(_NO_NAME(name) for name in names):
+        raise BadRequest("The query holds something that no name can be.")
     return kind if kind in ("zip", "sha256", "json") else "", names or None
 
 
@@ -70,7 +75,7 @@ def _listed(text: str) -> list[str]:
     """The names of a JSON list; a file may be called like the beginning of one, too."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return [text]
     return found if isinstance(found, list) and all(isinstance(each, str) for each in found) else [text]
 

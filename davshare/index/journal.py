@@ -42,6 +42,14 @@ def _pages(connection: Connection, space: int, seq: int) -> Iterator[list[Entry]
         seq = page[-1].seq
 
 
+def following(connection: Connection, space: int, seq: int) -> int | None:
+    """When the entry after ``seq`` was made, in seconds since 1970; None: there is none."""
+    row = connection.execute(
+        "SELECT at FROM journal WHERE space=? AND seq>? ORDER BY seq LIMIT 1", (space, seq)
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
 class Window(NamedTuple):
     """A part of a space's journal: entries from ``least`` on, below ``before``."""
 
@@ -92,9 +100,13 @@ def place_before(connection: Connection, space: int, node: int, seq: int) -> tup
 
 
 def access(connection: Connection, space: int, seq: int) -> list[tuple[int, int, int | None]]:
-    """(node, last number, principal) of the changes of access after entry ``seq``; None: they concern anybody."""
+    """(node, last number, principal) of the changes of access after entry ``seq``; None: they concern anybody.
+
+    Without those of folders that bring or take nothing of what is in them: other entries still have to tell of that.
+    """
     return connection.execute(
-        "SELECT node, max(seq), version FROM journal WHERE space=? AND seq>? AND kind=6 GROUP BY node, version",
+        "SELECT node, max(seq), version FROM journal WHERE space=? AND seq>? AND kind=6 AND (deep<>0 OR NOT EXISTS"
+        " (SELECT 1 FROM node WHERE node.id=journal.node AND node.kind=1)) GROUP BY node, version",
         (space, seq),
     ).fetchall()
 

@@ -13,7 +13,7 @@ def files(connection: Connection) -> None:
     roots = "SELECT node FROM space UNION SELECT trash FROM space"
     for table in _TABLES:
         connection.execute(f"DELETE FROM {table}")
-    for table in ("property", '"grant"'):
+    for table in ("property", '"grant"', "link"):
         connection.execute(f"DELETE FROM {table} WHERE node NOT IN ({roots})")
     connection.execute("DELETE FROM apptoken WHERE node IS NOT NULL AND node NOT IN (SELECT node FROM space)")
     connection.execute(f"DELETE FROM node WHERE id NOT IN ({roots})")

@@ -179,7 +179,7 @@ SETTINGS: tuple[Setting, ...] = (
         "sharing.share_folder",
         "/Shares",
         "Folder of a home in which received shares appear; `/`: the home itself.",
-        pattern=r"/|(?:/(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f]{1,100}){1,5}",
+        pattern=r"/|(?:/(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f]{1,63}){1,5}",
         form="/ or the path of a folder such as /Shares",
     ),
     Setting(

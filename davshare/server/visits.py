@@ -14,8 +14,10 @@ credentials make no difference, so ``X-Requested-With`` is not asked for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from davshare.dav import drop, fault
@@ -30,7 +32,8 @@ from davshare.errors import (
     NotAuthenticated,
     NotFound,
 )
-from davshare.files.context import Address, Asker
+from davshare.files import linked
+from davshare.files.context import Address, Asker, Connection
 from davshare.files.linked import Link
 from davshare.files.locate import Place
 from davshare.files.reading import Waits
@@ -48,6 +51,8 @@ from davshare.sharing.uses import Uses
 HEADERS = (("Referrer-Policy", "no-referrer"), ("X-Robots-Tag", "noindex, nofollow"))
 _METHODS = "OPTIONS, GET, HEAD, PUT, PATCH, DELETE, MKCOL, COPY, MOVE, PROPFIND, PROPPATCH, REPORT, LOCK, UNLOCK"
 _KNOWN = frozenset(_METHODS.split(", "))
+#: Methods whose bodies can take any time.
+_SLOW = frozenset({"PUT", "PATCH"})
 _CHALLENGE = ("WWW-Authenticate", 'Basic realm="davshare", charset="UTF-8"')
 
 
@@ -161,6 +166,8 @@ class Visits:
             address = Address((*way.base, link.item))
             request = replace(request, query="download")
         x = Exchange(self._files, request, actor, address, self._public_url, patient)
+        if request.method in _SLOW:
+            x.asker = replace(x.asker, check=partial(self._check, link, x.asker.check))
         if request.method in drop.METHODS and not actor.mask & Permission.READ:
             if not patient:
                 raise Waits
@@ -169,6 +176,11 @@ class Visits:
         if request.method == "GET" and response.status in (200, 206) and not knows(link):
             self._count(link, response, patient)
         return response
+
+    def _check(self, link: Link, conditions: Callable[[Connection], None], connection: Connection) -> None:
+        """The link may have ended while a body was on its way."""
+        linked.demand_live(self._files.settings, connection, link.id)
+        conditions(connection)
 
     def _demand_folder(self, actor: Actor, address: Address) -> None:
         """Return when no content is asked for: a page of a folder shows names only.

@@ -13,7 +13,7 @@ from types import EllipsisType
 from typing import NamedTuple
 
 from davshare.errors import BadRequest, Forbidden, NotFound
-from davshare.files import access, guard, placing, record, reshares
+from davshare.files import access, guard, placing, record, reshares, seen
 from davshare.files.access import Rule
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
@@ -279,13 +279,15 @@ def sharer_named(connection: Connection, name: str | None) -> int | None:
 
 
 def received(files: Files, actor: Actor, states: Sequence[State] = (State.ACCEPTED,)) -> list[Found]:
-    """What others have shared with somebody, or with a group of theirs, in some states.
+    """What others have shared with somebody, or with a group of theirs, in some states, and is not kept from them.
 
     A fixed number of statements.
     """
     with files.db.snapshot() as connection:
         found = rows.to(connection, actor.user, tuple(actor.principals), MOST)
-        return _reached(connection, actor, [share for share in found if share.state in states])
+        placed = _placed(connection, [share for share in found if share.state in states])
+        read = seen.readable(connection, actor, (each.share.node for each in placed))
+        return [each for each in placed if each.share.node in read]
 
 
 def _reached(connection: Connection, actor: Actor, found: Iterable[Share]) -> list[Found]:

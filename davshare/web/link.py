@@ -10,7 +10,6 @@ import time
 from urllib.parse import parse_qs
 
 from davshare.errors import (
-    BadRequest,
     DavshareError,
     Forbidden,
     MethodNotAllowed,
@@ -101,11 +100,11 @@ class LinkPages:
         actor = linked.visitor(link, standing, base)
         if below[:1] == (RECEIPTS,) and len(below) == 2:
             return self._drop.receipt(request, actor, head, below[1])
+        if below and not actor.mask & Permission.READ:
+            raise NotFound  # whether that is there or not
         if request.method == "POST":
             return self._upload(request, link, actor, head, Address((*base, *below), True))
         if not actor.mask & Permission.READ:
-            if below:
-                raise NotFound
             return self._drop.form(request, head)
         return self._show(request, link, actor, head, base, below)
 
@@ -190,9 +189,7 @@ class LinkPages:
         """``/s/TOKEN/download?path=/FOLDER&files=NAME``, as Nextcloud has it."""
         _, wanted = archives.wanted(request.query)
         path = parse_qs(request.query).get("path", ["/"])[0]
-        below = [part for part in path.split("/") if part]
-        if {".", ".."} & set(below):
-            raise BadRequest("The path holds a dot segment.")
+        below, _ = names.split(names.href([part for part in path.split("/") if part], True))
         return self._download(request, link, actor, Address((*base, *below), True), "zip", wanted)
 
     def _download(

@@ -84,7 +84,7 @@ def respond(
     may_add = bool(place.rights & Permission.BIND)
     if linkpages.wants_json(request):
         return linkpages.told(request, 200, _for_programs(head, place, page, f"{here}{more}" if more else None, closed))
-    name, text = ("", "") if after else _readme(files, actor, place)
+    name, text = ("", "") if after or closed else _readme(files, actor, place)
     return linkpages.page(
         request,
         200,

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from support.ocs import Ocs
 from support.server import Server
+from support.sharers import APP
 
 
 @pytest.fixture
@@ -105,6 +107,21 @@ def test_rebuild_keeps_people(folder: tuple[Server, Path]) -> None:
     assert dav.get("a/b/deep")["ETag"] != etag
     dav.report_sync(token=token).refused(403, condition="valid-sync-token")
     server.stop()
+
+
+@pytest.mark.slow
+def test_rebuild_forgets_what_was_shared(folder: tuple[Server, Path]) -> None:
+    """The nodes are others: nothing says anything any more about those that are gone."""
+    server, _ = folder
+    server.run()
+    calls = Ocs(server, "alice", app=APP)
+    calls.post("shares", {"path": "/mine", "shareType": 3}).ok()
+    calls.post("shares", {"path": "/mine", "shareType": 0, "shareWith": "bob"}).ok()
+    assert len(calls.call("GET", "shares").ok()) == 2
+    server.stop()
+    server.cli("rebuild-index")
+    assert problems(server) == []
+    assert server.rows("SELECT count(*) FROM link") == [(0,)]
 
 
 @pytest.mark.slow

@@ -121,8 +121,13 @@ def test_filters(site: Server) -> None:
     assert below == {"/dav/spaces/lab/deep", "/dav/spaces/lab/deep/x.txt"}
     assert {path for _, _, path in feed(site, "bob", "path=users/alice/plans")} >= {"/dav/users/alice/plans/one.txt"}
     carol = Api.of(site, "carol")
-    for query in ("space=lab", "space=none", "path=users/alice/plans", "path=home/none", "user=none", "path=x"):
+    for query in ("space=lab", "space=none", "path=users/alice/plans", "path=home/none", "path=x"):
         assert carol.get(f"/activity?{query}").refused(404)
+    nobody, somebody = (carol.get(f"/activity?user={name}").ok() for name in ("none", "alice"))
+    assert nobody == somebody, "that somebody has an account is not told"
+    ((home,),) = site.rows("SELECT id FROM space WHERE name='alice' AND kind='home'")
+    forged = activity.write_cursor({home: 2**40})
+    assert carol.get(f"/activity?user=alice&limit=1&cursor={forged}").ok() == {"items": [], "next": None}
     for cursor in ("!", "AAAA", "1.2-" * 300, "-1.2", "1.2.3", f"1.{2**70:x}"):
         carol.get(f"/activity?cursor={cursor}").refused(400)
 
@@ -195,6 +200,10 @@ def test_by_a_link(site: Server) -> None:
         assert one["user"] is None and one["link"]
     (record_,) = audit(site, "path=users/alice/plans/dropped.txt")
     assert record_["device"] == "link Drop"
+    assert mine.call("DELETE", f"api/v1/shares/{link['id']}").status == 200
+    (one,) = [each for each in Api.of(site, "bob").get("/activity").ok()["items"] if each["node"] == one["node"]][:1]
+    assert one["user"] is None and one["link"], "that it was revoked makes nothing of it the deed of its maker"
+    (record_,) = [each for each in audit(site, "path=users/alice/plans") if each["device"] == f"link {link['id']}"][:1]
 
 
 def test_tokens_for_a_part(site: Server) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from support.api import Api
 from support.client import Dav
+from support.ocs import Ocs
 from support.server import Server
 
 PASSWORD = "some-pass-123"
@@ -99,6 +100,25 @@ def test_of_one_folder(people: People) -> None:
     (seen,) = people.api(people.member).get("/shares?received=true").ok()["items"]
     assert seen["receiver"] == to(people.group, "group") and seen["id"] == one["id"]
     people.api(people.member).get(f"/shares/{two['id']}").refused(404)
+
+
+def test_what_is_kept_from_somebody_is_not_told(people: People) -> None:
+    """A group has it, and one of them may not read it: its name of now is in no list of theirs."""
+    mine, theirs = people.api(people.owner), people.api(people.member)
+    made = mine.post("/shares", {"path": "home/Box", "receiver": to(people.group, "group")}).ok(201)
+    assert len(theirs.get("/shares?received=true").ok()["items"]) == 1
+    denied = (
+        '<d:acl xmlns:d="DAV:"><d:ace><d:principal><d:href>/dav/principals/users/{}/</d:href></d:principal>'
+        "<d:deny><d:privilege><d:read/></d:privilege></d:deny></d:ace><d:ace><d:principal>"
+        "<d:href>/dav/principals/groups/{}/</d:href></d:principal>"
+        "<d:grant><d:privilege><d:read/></d:privilege></d:grant></d:ace></d:acl>"
+    )
+    assert people.dav.request("ACL", "Box", denied.format(people.member, people.group)).status == 200
+    assert people.dav.move("Box", "Closed").status == 201
+    theirs.get(f"/shares/{made['id']}").refused(404)
+    assert theirs.get("/shares?received=true").ok()["items"] == []
+    calls = Ocs(people.server, people.member, app="apps/files_sharing/api/v1")
+    assert calls.call("GET", "shares", {"shared_with_me": "true", "state": "all"}).ok() == []
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -99,6 +100,7 @@ def test_selection(full: Dav) -> None:
     full.get("?accept=zip&files=docs%2Fa.txt").refused(404)
     full.get("?accept=zip&files=..").refused(404)
     full.get("?accept=zip&files=%FF").refused(400)
+    full.get(f"?accept=zip&files={'[' * 6000}").refused(404)
 
 
 @pytest.mark.rfc("9110", "14.2", "A ZIP archive of a folder is served in ranges, too")
@@ -350,3 +352,9 @@ def test_many_ask_for_the_same_checksums(server: Server, box: Dav) -> None:
         found = list(pool.map(ask, range(8)))
     assert len(set(found[::2])) == len(set(found[1::2])) == 1
     assert zipfile.ZipFile(io.BytesIO(found[1])).testzip() is None
+
+
+@pytest.mark.parametrize("wanted", ['["\\ud800"]', '["a\\u0000b"]', "a\0b", "[" * 5000])
+def test_names_that_no_file_has(full: Dav, wanted: str) -> None:
+    """Are not there, or are refused."""
+    assert full.get(f"?accept=zip&files={quote(wanted)}").status in (400, 404)

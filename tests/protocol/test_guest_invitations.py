@@ -111,6 +111,17 @@ def test_from_the_invitation_to_the_files(site: Server, box: Mailbox) -> None:
     assert Api.of(site, "admin").get("/users/ann@example.org").ok()["source"] == "invited"
 
 
+def test_guests_keep_their_address(site: Server) -> None:
+    """With that of somebody else they would get what is shared with those."""
+    site.cli("user", "add", "sly", "--guest", "--password-stdin", input=PASSWORD)
+    signed_in(site, "sly")
+    Api.of(site, "sly").patch("/me", {"email": "boss@example.org"}).refused(403)
+    assert Ocs(site, "sly", 2).call("PUT", "users/sly", {"key": "email", "value": "boss@example.org"}).status != 200
+    assert Api.of(site, "sly").patch("/me", {"display_name": "Sly"}).ok()["user"]["email"] == ""
+    folder(site, "for-boss")
+    assert invite(site, "for-boss", "boss@example.org").ok()["share_with"] == "boss@example.org"
+
+
 def test_the_home_of_a_guest(site: Server) -> None:
     """It is there for every client, and nothing can be made in it."""
     site.cli("user", "add", "visitor", "--guest", "--password-stdin", input=PASSWORD)

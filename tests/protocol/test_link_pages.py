@@ -282,12 +282,14 @@ def test_a_readme(owner: Owner) -> None:
 def test_hidden_downloads(owner: Owner) -> None:
     """Names are shown, and nothing gives the content: no page, no archive, no list, no other address."""
     link = owner.link()
+    owner.dav.put("Box/Sub/README.md", b"# classified")
     owner.set(link, "hide_download", 1)
     page = link.get()
     assert page.status == 200 and b"a.txt" in page.body
     assert b"accept=zip" not in page.body and b"a.txt?download" not in page.body and b"no previews" in page.body
     assert link.told()["members"][1]["href"] is None
-    assert b"b.txt" in link.get("/Sub/").body
+    below = link.get("/Sub/").body
+    assert b"b.txt" in below and b"README.md" in below and b"classified" not in below
     for below in ("/a.txt", "/a.txt?download", "?accept=zip", "/Sub/?accept=zip", "/download", "?accept=sha256"):
         assert link.get(below).status in (403, 404), below
     for address in (f"/public.php/dav/files/{link.token}/", f"/remote.php/dav/public-files/{link.token}/"):
@@ -614,3 +616,11 @@ def test_many_visitors_at_once(owner: Owner) -> None:
     names = {name for name in owner.dav.names("Box/") if name.startswith("same")}
     assert len(names) == 8
     assert {owner.dav.get(f"Box/{enc(name)}").body for name in names} == {str(n).encode() for n in range(8)}
+
+
+def test_where_things_come_in_only_folders_cannot_be_guessed(owner: Owner) -> None:
+    """A form that is sent to a folder below gets the same answer whether that is there or not, and leaves nothing."""
+    drop = owner.link(permissions=DROP)
+    answers = [drop.send(("file", "x.txt", b"x"), below=below) for below in ("/Sub/", "/Sub", "/nothing/", "/a.txt")]
+    assert {(each.status, each.body) for each in answers} == {(404, answers[0].body)}
+    assert owner.dav.names("Box/Sub") == {"b.txt"}

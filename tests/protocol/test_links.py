@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -222,6 +223,16 @@ def test_where_things_come_in_nothing_else_can_be_done(owner: Owner) -> None:
         assert there.status == nowhere.status and there.body == nowhere.body, (there, nowhere)
         assert 400 <= there.status < 500, there
     assert owner.dav.get("Box/a.txt").body == b"words"
+
+
+def test_no_number_tells_what_is_there(owner: Owner) -> None:
+    """Where things come in only, an answer is the same whether a folder on the way was there or had to be made."""
+    visitor = owner.visit(owner.link("Box", permissions=4))
+    there, made = visitor.put("In/x.txt", b"x"), visitor.put("Guess/x.txt", b"x")
+    plain = [{k: v for k, v in each.headers.items() if k != "Date"} for each in (there, made)]
+    assert there.status == made.status == 201 and plain[0] == plain[1]
+    assert visitor.mkcol("In").headers.keys() == visitor.mkcol("New").headers.keys()
+    assert not {"ETag", "OC-FileId"} & set(plain[0])
 
 
 def test_things_come_in_within_the_quota(owner: Owner) -> None:
@@ -465,3 +476,45 @@ def test_what_its_maker_has_received(owner: Owner) -> None:
     assert passed_on.names() == {"g.txt"} and passed_on.get("g.txt").body == b"given"
     Ocs(owner.server, friend, app=APP).delete(f"shares/{share['id']}").ok()
     assert passed_on.get("g.txt").status == 404
+
+
+def test_what_was_before_the_link_is_not_told(owner: Owner) -> None:
+    """Sync tokens are easily made up; by none of them the past of a folder is seen."""
+    dav = owner.dav
+    dav.mkcol("Box/Old")
+    dav.put("Box/gone-secret.txt", b"1")
+    dav.put("Box/Old/gone-secret.txt", b"1")
+    dav.delete("Box/gone-secret.txt")
+    dav.delete("Box/Old/gone-secret.txt")
+    time.sleep(1.1)
+    visitor = owner.visit(owner.link())
+    token = visitor.report_sync().multistatus.sync_token
+    begin, _, number = token.rpartition("-")
+    dav.move("Box/Old", "Box/New")
+    dav.mkcol("Box/Old")
+    for forged in (*[f"{begin}-{seq:x}" for seq in range(int(number, 16))], f"{token}-0.0.0", f"{token}-0.0.2"):
+        assert b"secret" not in visitor.report_sync("", forged).body, forged
+    told = visitor.report_sync("", token).multistatus
+    assert {visitor.base + "New/", visitor.base + "Old/"} <= set(told), "and what came after it is"
+
+
+def test_free_space_is_told_to_those_who_add_something(owner: Owner) -> None:
+    """Readers need not know how full the disk or the quota of somebody is."""
+    for permissions, status in ((1, 404), (5, 200)):
+        visitor = owner.visit(owner.link(permissions=permissions))
+        assert visitor.prop("", "{DAV:}quota-available-bytes")[0] == status
+
+
+@pytest.mark.parametrize("permissions", [4, 15])
+@pytest.mark.parametrize("name", ["late.bin", "a.txt"])
+def test_a_link_that_ends_takes_nothing_that_is_on_its_way(owner: Owner, permissions: int, name: str) -> None:
+    """However slowly somebody sends, what comes after the end is not kept."""
+    link = owner.link(permissions=permissions)
+    with socket.create_connection(("127.0.0.1", owner.server.port), timeout=20) as sock:
+        head = f"PUT /s/{link['token']}/{name} HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n"
+        sock.sendall(head.encode() + b"x" * 200_000)
+        time.sleep(0.5)
+        owner.calls.call("DELETE", f"shares/{link['id']}").ok()
+        sock.sendall(b"x" * 100_000)
+        assert sock.recv(100).startswith(b"HTTP/1.1 404")
+    assert owner.dav.names("Box") == {"a.txt", "In"} and owner.dav.get("Box/a.txt").body == b"words"

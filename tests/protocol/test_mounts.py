@@ -585,6 +585,32 @@ def test_the_changes_as_json(cast: Cast) -> None:
     assert (page["changes"][0]["kind"], page["changes"][0]["path"]) == ("removed", "home/Shares/Box")
 
 
+def test_what_is_kept_from_a_receiver_has_no_end_for_them(cast: Cast) -> None:
+    """Whatever becomes of it, by no sync token its name is told: in the mount, at the owner's, or by their link."""
+    mine, reader = cast.owner, cast.friend
+    mine.dav.mkcol("Plans"), mine.dav.mkcol("Plans/kept"), mine.dav.mkcol("Aside")
+    mine.dav.put("Plans/kept.txt", b"1"), mine.dav.put("Plans/kept/inner.txt", b"1"), mine.dav.put("Plans/b", b"1")
+    for path in ("Plans/kept", "Plans/kept.txt"):
+        denied = (
+            '<d:acl xmlns:d="DAV:"><d:ace><d:principal><d:href>/dav/principals/users/{}/</d:href></d:principal>'
+            "<d:deny><d:privilege><d:read/></d:privilege></d:deny></d:ace></d:acl>"
+        )
+        assert mine.dav.request("ACL", path, denied.format(reader.name)).status == 200
+    mine.share("Plans", reader.name), mine.share("Aside", reader.name)
+    link = reader.calls.post("shares", {"path": "/Shares/Plans", "shareType": 3}).ok()
+    home, shared = reader.dav, cast.server.dav(reader.name, f"/dav/users/{mine.name}/")
+    visitor = cast.server.dav(None, f"/s/{link['token']}/")
+    everybody = cast.server.dav(reader.name, "/dav/users/")
+    followers = [(home, ""), (home, "Shares/Plans/"), (everybody, ""), (shared, "Plans/"), (visitor, "")]
+    tokens = [dav.report_sync(path).multistatus.sync_token for dav, path in followers]
+    mine.dav.move("Plans/kept.txt", "Plans/kept2.txt"), mine.dav.delete("Plans/kept/inner.txt")
+    mine.dav.delete("Plans/kept"), mine.dav.move("Plans/b", "Plans/c")
+    for (dav, path), token in zip(followers, tokens, strict=True):
+        told = dav.report_sync(path, token)
+        assert told.status == 207 and b"/c<" in told.body and b"/b<" in told.body, repr(told)
+        assert b"kept" not in told.body and b"inner" not in told.body, repr(told)
+
+
 def test_large_files_come_into_it(cast: Cast) -> None:
     """In chunks and with tus; they count where they are."""
     cast.owner.share("/Box", cast.friend.name)

@@ -22,7 +22,7 @@ def path_of(chance: random.Random, deepest: int = 3) -> str:
 
 def change(dav: Dav, chance: random.Random, below: str = "") -> None:
     """One operation on files."""
-    kind = chance.choice(["put", "put", "mkcol", "mkcol", "move", "copy", "delete"])
+    kind = chance.choice(["put", "put", "put", "mkcol", "mkcol", "mkcol", "move", "copy", "delete"])
     path, other = below + path_of(chance), below + path_of(chance)
     if kind == "put":
         answer = dav.put(path, b"x" * chance.randint(0, 9))
@@ -49,7 +49,9 @@ class Sharing:
         """Something is shared, or shared otherwise."""
         chance = self._chance
         kind, who = chance.choice([(0, self.friend.name), (1, self.group)])
-        given = {"path": path_of(chance, 2), "shareType": kind, "shareWith": who}
+        known = [name.rstrip("/") for name in self.owner.names()]
+        path = chance.choice([*known, *[f"{name}/{letter}" for name in known for letter in LETTERS], "a"])
+        given = {"path": path, "shareType": kind, "shareWith": who}
         answer = self.owner.calls.post("shares", {**given, "permissions": chance.choice([1, 15, 31])})
         assert answer.code in (100, 403, 404), answer
         if answer.code == 100:
@@ -61,10 +63,10 @@ class Sharing:
         if self._numbers:
             number = chance.choice(self._numbers)
             die = chance.random()
-            if die < 0.5:
+            if die < 0.3:
                 self.owner.calls.call("DELETE", f"shares/{number}")
             else:
-                self.friend.answer(number, die < 0.8)
+                self.friend.answer(number, die < 0.85)
 
     def rearrange(self) -> None:
         """The receiver moves, renames or leaves something in the share folder, or moves that."""
@@ -91,6 +93,11 @@ def history(server: Server, seed: int, steps: int) -> None:
     owner, friend = sharing.owner, sharing.friend
     followers = [Follower(friend.dav.clone(), "", "infinite", random.Random(seed + n)) for n in range(2)]
     flat = Follower(friend.dav.clone(), "", "1", random.Random(seed + 9))
+    for letter in LETTERS:
+        for path in (letter, f"{letter}/a", f"{letter}/b"):
+            owner.dav.mkcol(path)
+        owner.dav.put(f"{letter}/c", letter.encode())
+        owner.dav.put(f"{letter}/a/c", letter.encode())
     for step in range(steps):
         die = chance.random()
         if die < 0.3:

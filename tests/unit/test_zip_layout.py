@@ -179,6 +179,8 @@ def test_what_is_asked_for() -> None:
     assert archives.wanted("accept=zip&files=a&files=b%20c") == ("zip", ["a", "b c"])
     assert archives.wanted("accept=zip&files=%5B%22a%22%2C%22b%22%5D") == ("zip", ["a", "b"])
     assert archives.wanted("accept=zip&files=%5Ba") == ("zip", ["[a"])
+    deep = "[" * 100_000
+    assert archives.wanted(f"accept=zip&files={deep}") == ("zip", [deep])
     assert archives.wanted("accept=other") == ("", None)
     with pytest.raises(BadRequest):
         archives.wanted("accept=zip&files=%FF")
