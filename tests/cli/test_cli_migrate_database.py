@@ -13,6 +13,7 @@ import pytest
 from davshare.index.backends import database
 from davshare.index.copying import tables
 from support import cluster
+from support.api import Api
 from support.follower import Follower
 from support.server import Server, davshare
 
@@ -44,6 +45,7 @@ def on_sqlite(own_server, monkeypatch: pytest.MonkeyPatch) -> Server:
     alice.move("z", "d/zz")
     alice.delete("a")
     alice.lock("B")
+    Api.of(server, "alice").post("/links", {"path": "/dav/home/d", "frozen": True}).ok(201)
     return server
 
 

@@ -176,14 +176,12 @@ def test_what_the_disk_holds_else_is_not_shown(maker: Maker) -> None:
     """Somebody who changes the copy itself on disk makes it unavailable, and nothing else of it."""
     link = maker.freeze()
     visitor = maker.visit(link)
-    known = {row[0] for row in maker.server.rows("SELECT root FROM space WHERE kind='snapshot' ORDER BY id DESC")}
-    path = next(maker.server.data / root / "Box/a.txt" for root in known
-                if hashlib.sha256((maker.server.data / root / "Box/a.txt").read_bytes()).digest()
-                and (maker.server.data / root / "Box/In").exists()
-                and (maker.server.data / root).name == _name_of(maker.server, link))  # fmt: skip
+    path = maker.server.data / freezing.SNAPSHOTS / _name_of(maker.server, link) / "Box/a.txt"
     path.chmod(0o644)
     path.write_bytes(b"forged!")
-    assert visitor.get("a.txt").status == 503
+    path.with_name("added").write_bytes(b"added")
+    assert visitor.get("a.txt").status == 503 and visitor.get("added").status == 404
+    assert visitor.names() == {"a.txt", "In"}
     assert visitor.get("In/b.bin").body == TREE["In/b.bin"]
 
 
@@ -237,7 +235,7 @@ def test_nobody_sees_the_copy_anywhere_else(maker: Maker) -> None:
         assert name not in str(api.get("/activity").ok())
     for command in (("space", "list"), ("journal",), ("share", "list"), ("check",), ("reconcile",)):
         assert name not in server.cli(*command, check=False).stdout
-    told = Ocs(server, maker.name, "apps/files_sharing/api/v1").get("shares", path="Box").ok()
+    told = Ocs(server, maker.name, app="apps/files_sharing/api/v1").call("GET", "shares", {"path": "Box"}).ok()
     assert [each["path"] for each in told] == ["/Box"] and name not in str(told)
 
 
