@@ -145,7 +145,7 @@ def unlinked(connection: Connection) -> list[int]:
     """Ids of the snapshots that no link shows any more."""
     rows = connection.execute(
         f"SELECT id FROM space WHERE kind='{SNAPSHOT}'"
-        " AND NOT EXISTS (SELECT 1 FROM link JOIN node ON node.id=link.node WHERE node.space=space.id)"
+        " AND id NOT IN (SELECT node.space FROM link JOIN node ON node.id=link.node WHERE link.frozen IS NOT NULL)"
     )
     return [number for (number,) in rows]
 
