@@ -320,3 +320,20 @@ def test_a_new_index_from_the_files_ends_it(own_server) -> None:
     server.run()
     tidied(server)
     assert maker.visit(link).get("a.txt").status == 404 and copies(server) == set() and snapshots(server) == 0
+
+
+def test_programs_read_it_as_any_other_link(maker: Maker) -> None:
+    """All properties, ranges, a sync report that never has anything new; the manifest counts as one use."""
+    link = maker.freeze(max_uses=3)
+    visitor = maker.visit(link)
+    told = visitor.request("PROPFIND", "", headers={"Depth": "1"})
+    assert told.status == 207 and b"snapshot" not in told.body
+    first = visitor.report_sync().multistatus
+    assert {href.rstrip("/").rpartition("/")[2] for href in first} >= {"a.txt", "In"}
+    maker.dav.put("Box/a.txt", b"other")
+    assert not len(visitor.report_sync("", first.sync_token).multistatus)
+    assert visitor.get("a.txt", headers={"Range": "bytes=1-2"}).body == b"or"
+    page = maker.visit(link, "/s/{}")
+    assert page.get("?accept=sha256").status == page.get("?accept=zip").status == 200
+    assert page.get("?accept=sha256").status == 410
+    assert maker.api.get(f"/links/{link['id']}").ok()["state"] == "exhausted"
