@@ -146,14 +146,14 @@ class Master:
         seat.pid = fork(seat.main)
 
     def _watch(self, announce: Callable[[], None]) -> int:
-        """Until a stop signal (0), or until a worker dies before all were ready for the first time (1)."""
+        """Until a stop signal (0), or until a process dies before any worker was ready for the first time (1)."""
         while not self._stops:
             self._wait(self._pause())
             missing = self._missing
             self._count_ready()
             if missing and not self._missing:
                 announce()
-            if self._reap() and self._missing and not self._stops:
+            if self._reap() and not self._serves and not self._stops:
                 log.error("a process ended before the server was ready")
                 return 1
             now = time.monotonic()
@@ -161,6 +161,11 @@ class Master:
                 if not seat.pid and seat.due <= now and not self._stops:
                     self._start(seat)
         return 0
+
+    @property
+    def _serves(self) -> bool:
+        """Whether a worker was ready: somebody may have been answered, and what dies then is replaced."""
+        return self._missing < self._workers
 
     def _pause(self) -> float | None:
         vacant = [seat.due for seat in self._seats if not seat.pid]
@@ -188,7 +193,7 @@ class Master:
             now = time.monotonic()
             seat.failures = seat.failures + 1 if now - seat.started < _SHORT_LIFE else 0
             seat.due = now + (min(_LONGEST_PAUSE, 0.1 * 2**seat.failures) if seat.failures > 1 else 0.0)
-            if not self._stops and not self._missing:
+            if not self._stops and self._serves:
                 log.error("%s ended unexpectedly and is being replaced", seat.name)
                 self._recover()
         return ended

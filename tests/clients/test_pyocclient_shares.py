@@ -48,7 +48,7 @@ def test_shares_with_users_and_groups(module_server: Server, admin: owncloud.Cli
     for name in (friend, member):
         theirs = client(module_server, name, "some-pass-123")
         (received,) = theirs.get_shares("/", shared_with_me=True)
-        assert (received.get_uid_owner(), received.get_path()) == (owner, "/Box")
+        assert (received.get_uid_owner(), received.get_path()) == (owner, "/Shares/Box")
         assert theirs.list_open_remote_share() == []
         with pytest.raises(owncloud.OCSResponseError) as refusal:
             theirs.share_file_with_user("none", owner)

@@ -68,7 +68,7 @@ def test_capabilities_are_those_of_status(server: Server) -> None:
 def test_nothing_is_announced_that_there_is_not(server: Server) -> None:
     """What a client reads it will use."""
     told = Ocs(server, None).get("capabilities").ok()["capabilities"]
-    absent = {"files_sharing", "notifications", "activity", "user_status", "end-to-end-encryption"}
+    absent = {"activity", "user_status", "end-to-end-encryption"}
     assert not absent & set(told)
     assert "bulkupload" not in told.get("dav", {}) and "tus_support" not in told["files"]
     for name in ("undelete", "versioning", "locking", "comments"):
