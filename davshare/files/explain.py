@@ -69,7 +69,7 @@ def visitor(files: Files, connection: Connection, place: Place, number: int) -> 
         raise NotFound("There is no such link to this.")
     standing = linked.Judge(files.settings, connection, [link]).standing(link)
     if not standing.is_live:
-        return Actor(0, "public", "", frozenset(), mask=Permission.NONE)
+        return Actor(0, "public", "", frozenset([0]), mask=Permission.NONE)
     return linked.visitor(link, standing, place.mount.base)
 
 
