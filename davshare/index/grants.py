@@ -37,7 +37,9 @@ def _grants(rows: Sequence[tuple[int, int, int, int, int | None]]) -> list[Grant
 
 
 def of_principals(connection: Connection, principals: Sequence[int]) -> list[Grant]:
-    """All grants that concern some principals; one statement."""
+    """All grants that concern some principals; one statement, none for nobody (PostgreSQL knows no empty list)."""
+    if not principals:
+        return []
     who = ",".join("?" * len(principals))
     return _grants(
         connection.execute(f'SELECT {_COLUMNS} FROM "grant" WHERE principal IN ({who})', tuple(principals)).fetchall()
