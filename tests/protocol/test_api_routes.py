@@ -18,6 +18,8 @@ from support.ocs import Ocs
 from support.raw import basic
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 NAME = lambda route: f"{route.method} {route.path}"  # noqa: E731
 #: Bodies that the models accept, for routes that take one.
 BODIES = {

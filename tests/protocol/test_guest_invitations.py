@@ -19,6 +19,8 @@ from support.ocs import Answer, Ocs
 from support.polling import eventually
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 SITE = "https://files.example.org"
 PASSWORD = "guest-pass-123"
 

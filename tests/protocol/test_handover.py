@@ -15,6 +15,8 @@ from support.client import Dav
 from support.ocs import Ocs
 from support.server import ROOT, Server, environment
 
+pytestmark = pytest.mark.slow
+
 FOLDER = re.compile(r"from alice \d{4}-\d\d-\d\d\Z").match
 
 

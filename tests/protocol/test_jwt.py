@@ -15,6 +15,8 @@ from support.provider import SigningKey, b64, compact, hs256
 from support.raw import basic
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

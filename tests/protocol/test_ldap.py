@@ -24,7 +24,7 @@ from support.parallel import together
 from support.server import Server, davshare
 from support.slapd import ADMIN, BASE, PROGRAM, Slapd
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="slapd is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(PROGRAM is None, reason="slapd is not installed")]
 
 
 class Site:

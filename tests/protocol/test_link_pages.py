@@ -21,6 +21,8 @@ from support.client import Answer, Dav, enc
 from support.ocs import Ocs
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "some-pass-123"
 READ, UPLOAD, DROP = 1, 1 | 4, 4
 JSON = {"Accept": "application/json"}

@@ -20,6 +20,8 @@ from support.provider import Provider
 from support.raw import basic
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 PREFIXES = pytest.mark.parametrize("prefix", ["", "/index.php"])
 
 

@@ -16,6 +16,8 @@ from support.polling import eventually
 from support.server import Server
 from support.sharers import Person, person
 
+pytestmark = pytest.mark.slow
+
 
 class Pair(NamedTuple):
     """An owner with ``Box/a.txt``, and a friend in a group."""

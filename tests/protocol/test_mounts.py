@@ -22,6 +22,8 @@ from support.raw import basic
 from support.server import Server
 from support.sharers import PASSWORD, Person, person
 
+pytestmark = pytest.mark.slow
+
 OC = "{http://owncloud.org/ns}"
 ETAG = re.compile(r'"[0-9a-f:.]{1,32}"').fullmatch
 

@@ -12,6 +12,8 @@ from support.client import Dav
 from support.ocs import Answer, Ocs
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 APP = "apps/files_sharing/api/v1"
 PASSWORD = "some-pass-123"
 NO_SHARE = "Wrong share ID, share doesn't exist"

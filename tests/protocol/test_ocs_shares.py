@@ -13,6 +13,8 @@ from support.client import Dav
 from support.ocs import Answer, Ocs
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 APP = "apps/files_sharing/api/v1"
 PASSWORD = "some-pass-123"
 NO_PATH = "Wrong path, file/folder doesn't exist"

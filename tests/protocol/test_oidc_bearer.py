@@ -15,6 +15,8 @@ from support.parallel import together
 from support.provider import Provider, SigningKey, b64, compact, hs256
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 HOME = "/dav/home/"
 
 

@@ -18,6 +18,8 @@ from support.provider import LOGOUT_EVENT, Provider
 from support.raw import basic
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
 

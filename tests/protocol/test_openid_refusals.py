@@ -20,6 +20,8 @@ from support.parallel import together
 from support.raw import basic
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def alice(module_server: Server) -> Iterator[Browser]:

@@ -14,6 +14,8 @@ from support.api import Api
 from support.ocs import Ocs
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def people(module_server: Server) -> Iterator[tuple[Server, str, Person, Person]]:

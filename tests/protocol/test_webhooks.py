@@ -12,6 +12,8 @@ from support.polling import eventually, soon_equal
 from support.receiver import Receiver
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
