@@ -236,3 +236,7 @@ class UsageError(DavshareError):
 
     status = 400
     message = "The command was called wrongly."
+
+
+class Waits(Exception):
+    """No refusal: the answer takes longer than whoever asked would wait; ask again in a thread of its own."""

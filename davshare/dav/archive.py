@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from davshare.dav.exchange import Exchange
+from davshare.errors import Waits
 from davshare.files import archive, manifest
 from davshare.files.context import Asker, Connection
 from davshare.files.locate import Place
-from davshare.files.reading import Waits
 from davshare.http import archives
 from davshare.http.responses import Response
 

@@ -13,10 +13,17 @@ from urllib.parse import quote
 
 from davshare.dav import post, put
 from davshare.dav.exchange import Exchange
-from davshare.errors import BadRequest, BodyCut, DavshareError, FramingError, MethodNotAllowed, UnsupportedMediaType
+from davshare.errors import (
+    BadRequest,
+    BodyCut,
+    DavshareError,
+    FramingError,
+    MethodNotAllowed,
+    UnsupportedMediaType,
+    Waits,
+)
 from davshare.files.bulk import Batch
 from davshare.files.context import Address
-from davshare.files.reading import Waits
 from davshare.files.upload import Sent, Stored
 from davshare.http import digests
 from davshare.http.responses import Response

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
+from davshare.abreast import demand_time
 from davshare.dav import (
     acl,
     answers,
@@ -25,10 +26,17 @@ from davshare.dav import (
     uploads,
 )
 from davshare.dav.exchange import Exchange
-from davshare.errors import Conflict, DavshareError, MethodNotAllowed, NotFound, NotImplementedHere, PreconditionFailed
+from davshare.errors import (
+    Conflict,
+    DavshareError,
+    MethodNotAllowed,
+    NotFound,
+    NotImplementedHere,
+    PreconditionFailed,
+    Waits,
+)
 from davshare.files import methods, placing
 from davshare.files.locate import Place
-from davshare.files.reading import Waits
 from davshare.files.view import Target
 from davshare.http.responses import Response
 
@@ -38,7 +46,10 @@ Browse = Callable[[Exchange, Target], Response]
 
 def _put(x: Exchange) -> Response:
     """A file, or a part of one from ownCloud's oldest clients."""
-    return parts.handle(x) if "oc-chunked" in x.headers else put.handle(x)
+    if "oc-chunked" in x.headers:
+        demand_time()
+        return parts.handle(x)
+    return put.handle(x)
 
 
 _WRITERS: dict[str, Callable[[Exchange], Response]] = {
@@ -83,10 +94,12 @@ class Dav:
         :raises Waits: only if ``x.patient`` is false: ask again, in a thread.
         """
         if uploads.are_at(x.address):
+            demand_time()
             return uploads.respond(x)
         if bulk.is_at(x.address):
             return bulk.respond(x)
         if tus.are_at(x.address):
+            demand_time()
             return tus.respond(x)
         if _is_for_preview(x):
             raise NotFound
@@ -99,7 +112,10 @@ class Dav:
         except (NotFound, Conflict):
             if not x.patient:
                 raise Waits from None
-            if x.taken or not x.learn():
+            if x.taken:
+                raise
+            demand_time()
+            if not x.learn():
                 raise
         return self._respond(x)
 

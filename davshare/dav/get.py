@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 from davshare.dav.exchange import Exchange
 from davshare.dav.properties import content_type
-from davshare.errors import DavshareError
+from davshare.errors import DavshareError, Waits
 from davshare.files import reading
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
-from davshare.files.reading import Content, Ready, Waits
+from davshare.files.reading import Content, Ready
 from davshare.http import digests, ranges
 from davshare.http.conditions import http_date
 from davshare.http.ranges import Span
@@ -24,6 +24,10 @@ SMALL = 64 * 1024
 #: Files up to this size are kept in memory with their answer while nothing changes.
 READY = 4 * 1024
 _BLOCK = 1024 * 1024
+#: Bytes that an answer takes besides the content.
+_ANSWER = 2048
+#: What is noted at a place of which a file was asked for: only what is asked for again is kept with its answer.
+_ONCE = object()
 _WANTS = frozenset({"want-repr-digest", "want-content-digest", "want-digest"})
 _SPECIAL = _WANTS | {"range"}
 #: Types that a browser may show by itself; everything else is offered for download.
@@ -57,8 +61,10 @@ def handle(x: Exchange, place: Place) -> Response:
     content = reading.open_content(x.files, x.asker, x.address, place, x.patient)
     try:
         if plain and content.node.size <= READY:
-            place.ready = ready = _prepared(x, content)
-            return _told(x, ready)
+            if ready is _ONCE and x.files.memory.grow(content.node.size + _ANSWER):
+                place.ready = prepared = _prepared(x, content)
+                return _told(x, prepared)
+            place.ready = _ONCE
         return _respond(x, content)
     except BaseException:
         os.close(content.fd)
@@ -94,7 +100,7 @@ def _headers(x: Exchange, content: Content, kind: str) -> list[tuple[str, str]]:
     # A query that asks for a download gets one of what could be shown, too.
     if not kind.startswith(_INLINE) or x.request.query == "download":
         headers.append(("Content-Disposition", f"attachment; filename*=UTF-8''{quote(content.node.name, safe='')}"))
-    checksum = digests.oc_checksum(reading.known_checksums(x.files, content.node))
+    checksum = digests.oc_checksum(reading.known_checksums(x.files, content.place))
     if checksum:
         headers.append(("OC-Checksum", checksum))
     return headers

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from davshare.dav import get, properties
 from davshare.dav.exchange import Exchange
-from davshare.errors import BadRequest, Conflict, MethodNotAllowed, NotFound, UnsupportedMediaType
+from davshare.errors import BadRequest, Conflict, DavshareError, MethodNotAllowed, NotFound, UnsupportedMediaType
 from davshare.files import tree, upload
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
@@ -31,7 +31,8 @@ def handle(x: Exchange) -> Response:
         _make_folders(x, x.address.segments[:-1])
     stored = upload.put(x.files, x.asker, x.address, sent)
     if x.prefers("return=representation"):
-        return get.representation(x, x.address, 201 if stored.created else 200)
+        with suppress(DavshareError):  # it is stored, whatever somebody else has done with it since
+            return get.representation(x, x.address, 201 if stored.created else 200)
     answer = [*told(stored), *accepted(sent)]
     if stored.created:
         answer.append(("Location", names.href(x.address.segments, False)))

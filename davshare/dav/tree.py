@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from davshare.dav import get, proppatch, put, xml
 from davshare.dav.exchange import Exchange
-from davshare.errors import BadRequest
+from davshare.errors import BadRequest, DavshareError
 from davshare.files import transfer, tree
 from davshare.files.transfer import Order
 from davshare.http.responses import Response
@@ -62,7 +64,8 @@ def _transfer(x: Exchange, members: bool, move: bool) -> Response:
     target = x.destination()
     done = transfer.transfer(x.files, x.asker, Order(x.address, target, overwrite == "T", members, move))
     if x.prefers("return=representation") and not done.node.is_folder:
-        return get.representation(x, target, 201 if done.created else 200)
+        with suppress(DavshareError):  # it is done, whatever somebody else has done since
+            return get.representation(x, target, 201 if done.created else 200)
     headers = [("ETag", done.etag), ("OC-ETag", done.etag), ("OC-FileId", f"{done.node.id:08d}davshare")]
     if done.created:
         headers.append(("Location", names.href(target.segments, done.node.is_folder)))

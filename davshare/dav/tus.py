@@ -24,12 +24,12 @@ from davshare.errors import (
     NotFound,
     PreconditionFailed,
     UnsupportedMediaType,
+    Waits,
 )
 from davshare.files import resumable, upload
 from davshare.files.assembly import Answer, answer_of
 from davshare.files.context import Address
 from davshare.files.pending import Intent
-from davshare.files.reading import Waits
 from davshare.files.resumable import Resumable
 from davshare.files.upload import Sent
 from davshare.http import digests

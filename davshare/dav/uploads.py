@@ -15,12 +15,11 @@ from davshare.dav.exchange import Exchange
 from davshare.dav.properties import COLLECTION
 from davshare.dav.render import Asked, written
 from davshare.dav.xml import DAV, Name, empty, tag
-from davshare.errors import BadRequest, MethodNotAllowed, NotFound
+from davshare.errors import BadRequest, MethodNotAllowed, NotFound, Waits
 from davshare.files import assembly, chunks, pending
 from davshare.files.assembly import Answer, Whole
 from davshare.files.context import Address
 from davshare.files.pending import Intent
-from davshare.files.reading import Waits
 from davshare.http import digests
 from davshare.http.responses import Response
 from davshare.model import names

@@ -18,11 +18,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+from davshare.abreast import Meeting
 from davshare.errors import DavshareError, Unavailable
 from davshare.files.numbers import Numbers
 from davshare.files.redo import Effect, Redoer
@@ -37,6 +39,8 @@ T = TypeVar("T")
 _BATCH = 64
 #: Seconds after which finished effects are forgotten when no other change comes.
 _TIDY_AFTER = 0.5
+#: Bytes of a file that is not freed while clients wait.
+_LARGE = 64 * 1024 * 1024
 
 
 class Transaction:
@@ -172,6 +176,9 @@ class Committer:
         self._caught_up = False
         self._tidier: threading.Thread | None = None
         self._closing = threading.Event()
+        #: Descriptors of large files that were replaced.
+        self._large: list[int] = []
+        self._meeting: Meeting[Sequence[_Ticket[Any]]] = Meeting(self._see_to, late=True)
 
     def run(
         self,
@@ -191,11 +198,7 @@ class Committer:
         :raises Unavailable: the index or the storage cannot be written.
         """
         ticket = _Ticket(work, actor, device, ids, alone)
-        with self._mutex:
-            self._waiting.append(ticket)
-        with self._leading:
-            while not ticket.done:
-                self._lead()
+        self._meeting.join((ticket,))
         if ticket.error is not None:
             raise ticket.error
         return ticket.result  # type: ignore[return-value]
@@ -211,12 +214,17 @@ class Committer:
         :returns: of each what it returned, or why it was refused.
         """
         tickets = [_Ticket(work, actor, device, ids, False) for work, ids in works]
+        self._meeting.join(tickets)
+        return [ticket.result if ticket.error is None else _refused(ticket.error) for ticket in tickets]  # type: ignore[misc]
+
+    def _see_to(self, groups: Sequence[Sequence[_Ticket[Any]]]) -> None:
+        """Return when all these tickets are done."""
+        tickets = [ticket for group in groups for ticket in group]
         with self._mutex:
             self._waiting += tickets
         with self._leading:
             while not all(ticket.done for ticket in tickets):
                 self._lead()
-        return [ticket.result if ticket.error is None else _refused(ticket.error) for ticket in tickets]  # type: ignore[misc]
 
     def idle(self) -> None:
         """Forget redo rows whose effects are on disk for good; called when nothing happens, and at the end."""
@@ -232,6 +240,7 @@ class Committer:
     def _lead(self) -> None:
         batch: list[_Ticket[Any]] = []
         finished: list[int] = []
+        replaced: list[int] = []
         try:
             with self._database.turn():
                 batch = self._next_batch()  # not earlier: more have come while others had the turn
@@ -240,7 +249,7 @@ class Committer:
                 self._database.shared.open = True
                 self._decide(batch)
                 point("commit.done")
-                made = [t for t in batch if t.transaction is not None and self._carry_out(t)]
+                made = [t for t in batch if t.transaction is not None and self._carry_out(t, replaced)]
                 self._database.shared.open = False
             finished = self._settle(made)
         except BaseException as error:
@@ -255,14 +264,27 @@ class Committer:
             self._finished += finished
             for ticket in batch:
                 ticket.done = True
+            for fd in replaced:
+                self._let_go(fd)
         if self._tidier is None:
             self._tidier = threading.Thread(target=self._tidy, name="davshare-tidy", daemon=True)
             self._tidier.start()
+
+    def _let_go(self, replaced: int) -> None:
+        """A file that was replaced is freed now, or soon where that takes long."""
+        if os.fstat(replaced).st_size > _LARGE:
+            self._large.append(replaced)
+        else:
+            os.close(replaced)
 
     def _tidy(self) -> None:
         """Forget finished effects soon after the last change."""
         while not self._closing.wait(_TIDY_AFTER):
             self._rest()
+            while self._large:
+                os.close(self._large.pop())
+            with contextlib.suppress(DavshareError):
+                self._database.relieve()
             if self._finished:
                 with contextlib.suppress(DavshareError):
                     self.idle()
@@ -327,13 +349,13 @@ class Committer:
         if not alone:
             connection.execute("RELEASE change")
 
-    def _carry_out(self, ticket: _Ticket[Any]) -> bool:
+    def _carry_out(self, ticket: _Ticket[Any], replaced: list[int]) -> bool:
         """The effects of one change; if one is refused, the change is taken back."""
         assert ticket.transaction is not None
         effects = ticket.transaction.effects
         for index, effect in enumerate(effects):
             try:
-                self._redoer.perform(effect, first=True)
+                self._redoer.perform(effect, True, replaced)
             except DavshareError as error:
                 ticket.error = error
                 self._take_back(ticket, effects[:index])

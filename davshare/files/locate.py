@@ -11,6 +11,7 @@ from davshare.files import guard, mounts
 from davshare.files.mounts import Mounted, Mounts
 from davshare.index import nodes
 from davshare.index.database import Connection
+from davshare.index.digests import Digests
 from davshare.model import names
 from davshare.model.access import Permission, Rights
 from davshare.model.nodes import Node, Space
@@ -58,6 +59,8 @@ class Place:
     sight: guard.Sight | None = None
     #: What a door has prepared for the next reader of the same place.
     ready: object = None
+    #: Checksums of the content here, where they were read with the rows.
+    digests: Digests | None = None
     #: What the asker has received and sees in this folder of their home, or below it.
     mounts: Mounts | None = None
 

@@ -61,12 +61,15 @@ def _lock_known(files: Files, asker: Asker, address: Address, wish: Wish, doubt:
 
     :param doubt: None, too, where the disk holds something else.
     """
-    with files.db.write(lasting=False) as connection:
+
+    def work(connection: Connection) -> Granted | None:
         here = _decide(files, connection, asker, address)
         if here.node is None or (doubt and differs(files, here)):
             return None
         new = locking.grant(connection, here, asker, wish)
         return Granted(new, locking.root(connection, here, new), False)
+
+    return files.passing.run(work)
 
 
 def _lock_new(files: Files, asker: Asker, address: Address, wish: Wish, place: Place) -> Granted:
@@ -104,18 +107,24 @@ def _lock_new(files: Files, asker: Asker, address: Address, wish: Wish, place: P
 
 def refresh(files: Files, asker: Asker, address: Address, timeout: int) -> Granted:
     """More time for the lock whose token was shown."""
-    with files.db.write(lasting=False) as connection:
+
+    def work(connection: Connection) -> Granted:
         place = files.place(connection, asker, address)
         place.found()
         asker.check(connection)
         found = locking.refresh(connection, place, asker, timeout)
         return Granted(found, locking.root(connection, place, found), False)
 
+    return files.passing.run(work)
+
 
 def unlock(files: Files, asker: Asker, address: Address, token: str) -> None:
     """Remove a lock of the resource at ``address``."""
-    with files.db.write(lasting=False) as connection:
+
+    def work(connection: Connection) -> None:
         place = files.place(connection, asker, address)
         place.found()
         asker.check(connection)
         locking.release(connection, place, asker, token)
+
+    files.passing.run(work)

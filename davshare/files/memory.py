@@ -8,7 +8,7 @@ from typing import Any
 from davshare.index.database import Database
 
 #: Bytes, as their weights say, after which the older half of what is remembered is forgotten.
-_MOST = 8 * 1024 * 1024
+_MOST = 16 * 1024 * 1024
 #: What the smallest value counts for: an object or two with their key.
 _LEAST = 1024
 
@@ -16,13 +16,15 @@ _LEAST = 1024
 class _State:
     """What is remembered in one version: the newer half, and the older one that goes next."""
 
-    __slots__ = ("newer", "older", "version", "weight")
+    __slots__ = ("grown", "newer", "older", "version", "weight")
 
     def __init__(self, version: int) -> None:
         self.version = version
         self.newer: dict[Hashable, Any] = {}
         self.older: dict[Hashable, Any] = {}
         self.weight = 0
+        #: How much of it came later.
+        self.grown = 0
 
 
 class Memory:
@@ -62,7 +64,23 @@ class Memory:
         if version != state.version:
             self._state = state = _State(version)
         weight += _LEAST
-        if state.weight + weight > _MOST // 2:
-            state.older, state.newer, state.weight = state.newer, {}, 0
+        self._make_room(state, weight)
         state.newer[key] = value
+
+    def grow(self, weight: int) -> bool:
+        """Whether something that is remembered may hold on to so many bytes more.
+
+        Small things come before large ones: many places are worth more than the content of a few.
+        """
+        state = self._state
+        if state.grown + weight > _MOST // 8:
+            return False
+        state.grown += weight
+        self._make_room(state, weight)
+        return True
+
+    @staticmethod
+    def _make_room(state: _State, weight: int) -> None:
+        if state.weight + weight > _MOST // 2:
+            state.older, state.newer, state.weight, state.grown = state.newer, {}, 0, 0
         state.weight += weight

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from davshare.abreast import demand_time
 from davshare.errors import Unavailable
 from davshare.files.commit import Transaction
 from davshare.files.context import Asker, Connection
@@ -76,6 +77,7 @@ def _learn_known(files: Files, place: Place, node: Node) -> bool:
     """Somebody may have replaced or removed it without us."""
     if len(place.chain) == 1 or _is(files, place, node):
         return False
+    demand_time()
     files.redoer.catch_up()
     with files.db.snapshot() as connection:
         now = nodes.get(connection, node.id)
@@ -93,6 +95,7 @@ def _learn_new(files: Files, place: Place) -> bool:
     folder = place.folder
     if folder is None or _is_free(files, place):
         return False
+    demand_time()
     files.redoer.catch_up()
     with files.db.snapshot() as connection:
         if nodes.child(connection, folder.id, names.key(place.name)) is not None:

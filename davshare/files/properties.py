@@ -78,7 +78,7 @@ def patch(files: Files, asker: Asker, address: Address, instructions: Sequence[I
 
 
 def _has(files: Files, asker: Asker, address: Address, stated: Mapping[str, bytes]) -> bool:
-    """Whether what is at ``address`` is a file with these checksums."""
+    """Whether what is at ``address`` is a file with these checksums; it may have to be read for that."""
     try:
         content = reading.open_content(files, Asker(asker.actor), address)
     except NotFound:

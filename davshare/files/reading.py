@@ -6,7 +6,8 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from davshare.errors import DavshareError, NotFound, Unavailable
+from davshare.abreast import demand_time
+from davshare.errors import DavshareError, NotFound, Unavailable, Waits
 from davshare.files import guard
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
@@ -21,10 +22,6 @@ from davshare.store.base import Facts, Missing, Path
 from davshare.store.digest import Values, of_descriptor
 
 _TRIES = 4
-
-
-class Waits(Exception):
-    """The answer needs waiting for another process or the disk."""
 
 
 @dataclass(slots=True)
@@ -107,6 +104,7 @@ def checksums(files: Files, content: Content, algorithms: Collection[str]) -> Va
         found = _known(connection, content.node)
     wanted = [name for name in algorithms if name not in found]
     if wanted:
+        demand_time()
         fresh = of_descriptor(content.fd, wanted)
         status = os.fstat(content.fd)
         row = digests_row(fresh)
@@ -117,8 +115,11 @@ def checksums(files: Files, content: Content, algorithms: Collection[str]) -> Va
     return {name: found[name] for name in algorithms}
 
 
-def known_checksums(files: Files, node: Node) -> Values:
-    """Checksums of a file that need not be computed: remembered while nothing changes."""
+def known_checksums(files: Files, place: Place) -> Values:
+    """Checksums of the file at a place that need not be computed: remembered while nothing changes."""
+    if place.digests is not None:
+        return values_of(place.digests)
+    node = place.found()
     version = files.memory.version()
     key = ("checksums", node.id, node.stamp)
     found: Values | None = files.memory.get(version, key)

@@ -24,6 +24,8 @@ class Effect:
     source: Path
     target: Path
     inode: int
+    #: Whether a file is replaced.
+    replaces: bool = False
     id: int = 0
 
     @property
@@ -38,7 +40,7 @@ class Effect:
 
 
 def _effect(row: redo.Redo) -> Effect:
-    return Effect(row.space, tuple(row.source.split(b"/")), tuple(row.target.split(b"/")), row.inode, row.id)
+    return Effect(row.space, tuple(row.source.split(b"/")), tuple(row.target.split(b"/")), row.inode, id=row.id)
 
 
 class Redoer:
@@ -48,14 +50,17 @@ class Redoer:
         self._database = database
         self._store_of = store_of
 
-    def perform(self, effect: Effect, first: bool = False) -> None:
+    def perform(self, effect: Effect, first: bool = False, replaced: list[int] | None = None) -> None:
         """Do it, unless it is done already; the caller has the turn.
 
         :param first: it cannot have been done already.
+        :param replaced: as in :meth:`davshare.store.base.Store.move`.
         :raises Conflict: for the first time: the disk holds something else than the index believed.
         """
         store = self._store_of(effect.space)
-        moved = store is not None and store.move(effect.source, effect.target, effect.inode)
+        moved = store is not None and store.move(
+            effect.source, effect.target, effect.inode, replaced if effect.replaces else None
+        )
         if first and not moved:
             raise Conflict("This was changed on disk meanwhile; try again.")
         self._database.progress = max(self._database.progress, effect.id)

@@ -13,10 +13,11 @@ from davshare.files.commit import Committer
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
 from davshare.files.memory import Memory
+from davshare.files.passing import Passing
 from davshare.files.redo import Redoer
 from davshare.files.settings import Settings
 from davshare.files.written import Written
-from davshare.index import nodes, spaces
+from davshare.index import digests, spaces
 from davshare.index.database import Connection, Database, count
 from davshare.index.turn import GENERATION
 from davshare.model import names
@@ -27,8 +28,6 @@ from davshare.model.site import Site
 from davshare.store.handles import Handles
 from davshare.store.local import LocalStore
 
-#: Bytes of a place, with what a door has prepared of a small file.
-_PLACE = 2048
 #: Files that one process reads for checksums at the same time, however many wait for these.
 _HASHING = 2
 _NOWHERE = Site()
@@ -53,6 +52,7 @@ class Files:
         self.redoer = Redoer(database, self.store_of)
         self._handles = Handles()
         self.committer = Committer(database, self.redoer, self._handles.clear)
+        self.passing = Passing(database)
         with database.session() as connection:
             self.epoch = count(connection, "epoch")
         self.memory = Memory(database)
@@ -118,7 +118,7 @@ class Files:
                 )
                 plain = isinstance(found, Place) and guard.rules(actor, found.space) and not found.holds_received
             if plain and isinstance(found, Place):
-                self.memory.put(version, key, found, _PLACE)
+                self.memory.put(version, key, found)
                 self._remember_folder(version, key, found)
         if isinstance(found, Place) and found.missing and (found.rights or found.passages):
             self.store(found.space).present()
@@ -140,10 +140,11 @@ class Files:
         if fellow is None or fellow.sight is not None or fellow.passages is not None or key[3] is not None:
             return None
         above, name = fellow.chain[:-1], address.segments[-1]
-        node = nodes.child(connection, above[-1].id, names.key(name))
-        if node is None or node.name != name or node.is_folder or address.slash:
+        found = digests.with_child(connection, above[-1].id, names.key(name))
+        if found is None or found[0].name != name or found[0].is_folder or address.slash:
             return None
-        return Place(fellow.mount, (*above, node), (), address.slash, False, fellow.rights, None)
+        node, known = found
+        return Place(fellow.mount, (*above, node), (), address.slash, False, fellow.rights, None, digests=known)
 
     def generation(self) -> int:
         """The number that every change of people, spaces, grants and settings raises; settings follow it."""

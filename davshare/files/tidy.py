@@ -160,7 +160,7 @@ def remove_litter(files: Files, now: int) -> int:
                 noted = {source.rsplit(b"/", 1)[-1] for source in redo.sources(connection, space.id)}
                 noted.update(name.encode() for name in uploads.staged(connection, space.id))
             for name in store.litter(now - _LITTER):
-                if name not in noted:
+                if name.rsplit(b"/", 1)[-1] not in noted:
                     store.remove((*STAGING, name))
                     done += 1
     return done

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
+from davshare.abreast import demand_time
 from davshare.errors import BadRequest, Conflict, DavshareError, Forbidden, NotFound, PreconditionFailed, Unavailable
 from davshare.files import access, guard, locking, mounts, newcomer, quota, rearranging, tree, writer
 from davshare.files.commit import Transaction
@@ -27,6 +28,8 @@ from davshare.store.base import Facts, Missing, Path
 from davshare.store.local import STAGING, LocalStore
 
 _TRIES = 5
+#: Bytes that are copied at once.
+_SHORT = 256 * 1024
 
 
 class Order(NamedTuple):
@@ -65,6 +68,8 @@ def decide(files: Files, connection: Connection, asker: Asker, order: Order) -> 
     source = files.place(connection, asker, order.source)
     node = source.found()
     source.demand(Permission.READ)
+    if node.is_folder and not order.move:
+        demand_time()
     target = files.new_place(connection, asker, order.target)
     if target.node is None:
         target.demand(Permission.BIND)
@@ -164,8 +169,11 @@ def transfer(files: Files, asker: Asker, order: Order, judge: Judge | None = Non
         with contextlib.suppress(_Elsewhere):
             rename = partial(_rename, files, asker.actor)
             return carried_out(files, asker, partial(_within, files, asker, order, judge), rename)
+        demand_time()
     for _ in range(_TRIES):
         source, target = all_decided(files, lambda connection: judge(files, connection, asker, order))
+        if source.chain[-1].size > _SHORT:
+            demand_time()
         if order.members or order.move:
             refresh_tree(files, source.chain[-1])
         with files.db.snapshot() as connection:

@@ -264,7 +264,7 @@ class Seal:
             new = writer.overwrite(tx, old, facts, mtime_ns=mtime_ns, known=known)
             before = Facts(old.inode, old.size, old.mtime_ns if old.disk_ns is None else old.disk_ns, False)
             tx.undo = lambda later: _put_back(later, new, before, old.mtime_ns)
-        tx.effect(Effect(place.space.id, (*STAGING, name), place.path, facts.inode))
+        tx.effect(Effect(place.space.id, (*STAGING, name), place.path, facts.inode, old is not None))
         return Stored(new, old is None, self._files.etag(new), values, place.segments)
 
 

@@ -25,8 +25,18 @@ class Application(Protocol):
         """
         ...
 
+    def short(self, request: Request) -> bool:
+        """Whether the answer is worth to be made beside others in one thread (:mod:`davshare.abreast`).
+
+        As :meth:`quick`, but only for requests to which that gave None.
+        """
+        ...
+
     def answer(self, request: Request) -> Response:
-        """The answer; runs in a pool thread and may block."""
+        """The answer; runs in a pool thread and may block.
+
+        :raises Waits: only beside others: ask once more, in a thread of the pool.
+        """
         ...
 
     def close(self, busy: bool = False) -> None:

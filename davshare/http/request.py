@@ -57,6 +57,11 @@ class BytesBody:
         return piece
 
 
+def again(body: Body) -> Body:
+    """A body that is in memory, from its beginning."""
+    return BytesBody(body.data) if isinstance(body, BytesBody) else body
+
+
 @dataclass(slots=True)
 class Request:
     """One HTTP request (RFC 9110, RFC 9112).

@@ -19,10 +19,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
-from davshare.errors import NotAuthenticated, NotFound
+from davshare.errors import NotAuthenticated, NotFound, Waits
 from davshare.files import linked
 from davshare.files.linked import Judge, Link, Standing
-from davshare.files.reading import Waits
 from davshare.files.service import Files
 from davshare.identity import passwords
 from davshare.identity.line import SEATS, Lines, too_many

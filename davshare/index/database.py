@@ -272,6 +272,14 @@ class Database(ABC):
         with self.turn(), self.transaction(lasting) as connection:
             yield connection
 
+    @abstractmethod
+    def relieve(self) -> None:
+        """Do now what a commit would have to do some time; called twice a second by a thread that has time."""
+
+    def meaning(self, error: Exception) -> Exception:
+        """What an error inside a transaction will be outside of it."""
+        return self._translated(error) if isinstance(error, self._faults) else error
+
     def close(self) -> None:
         """Close every pooled connection."""
         while self._idle:

@@ -6,6 +6,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from davshare.index.database import Connection, parts
+from davshare.index.nodes import QUALIFIED, WIDTH
+from davshare.model.nodes import Node
+
+_WITH_CHILD = (
+    f"SELECT {QUALIFIED}, d.sha256, d.sha1, d.md5, d.adler32, d.crc32 FROM node"
+    " LEFT JOIN digest d ON d.node=node.id AND d.stamp=node.stamp WHERE node.parent=? AND node.name=?"
+)
 
 
 class Digests(NamedTuple):
@@ -24,6 +31,12 @@ def of(connection: Connection, node: int, stamp: int) -> Digests:
         "SELECT sha256, sha1, md5, adler32, crc32 FROM digest WHERE node=? AND stamp=?", (node, stamp)
     ).fetchone()
     return Digests() if row is None else Digests._make(row)
+
+
+def with_child(connection: Connection, parent: int, key: str) -> tuple[Node, Digests] | None:
+    """The member of a folder whose NFC name is ``key``, and what is known of its content: one statement."""
+    row = connection.execute(_WITH_CHILD, (parent, key)).fetchone()
+    return None if row is None else (Node._make(row[:WIDTH]), Digests._make(row[WIDTH:]))
 
 
 def of_children(connection: Connection, parent: int) -> dict[int, Digests]:

@@ -23,17 +23,17 @@ _AFTER = f"SELECT {COLUMNS} FROM node WHERE parent=? AND name>? ORDER BY name LI
 _CHANGED = f"SELECT {COLUMNS} FROM node WHERE parent=? AND (seq>? OR stamp>?)"
 #: Rows that are read at once where memory must not grow with the folder.
 _PAGE = 1000
-_QUALIFIED = (
+QUALIFIED = (
     "node.id, node.space, node.parent, coalesce(node.spelling, node.name), node.kind, node.size, node.mtime_ns,"
     " node.disk_ns, node.inode, node.seq, node.place_seq, node.stamp, node.created"
 )
-_WIDTH = len(Node._fields)
+WIDTH = len(Node._fields)
 #: Names that one statement follows: databases join some tables at a time.
 _STEPS = 12
 _CHAIN = (
     "WITH RECURSIVE up(id, depth) AS (SELECT CAST(? AS bigint), 0 UNION ALL"
     " SELECT node.parent, up.depth+1 FROM node JOIN up ON node.id=up.id WHERE node.parent>0) "
-    f"SELECT {_QUALIFIED} FROM up JOIN node ON node.id=up.id ORDER BY up.depth DESC"
+    f"SELECT {QUALIFIED} FROM up JOIN node ON node.id=up.id ORDER BY up.depth DESC"
 )
 _TOUCH = (
     "UPDATE node SET stamp=?, size=size+?, mtime_ns=CASE WHEN id=? THEN ? ELSE mtime_ns END"
@@ -55,7 +55,7 @@ _COUNT_BELOW = _BELOW.replace("SELECT id FROM down", "SELECT count(*) FROM down"
 _TREE = (
     "WITH RECURSIVE down(id, depth) AS (SELECT CAST(? AS bigint), 0 UNION ALL"
     " SELECT node.id, down.depth+1 FROM node JOIN down ON node.parent=down.id) "
-    f"SELECT {_QUALIFIED} FROM down JOIN node ON node.id=down.id ORDER BY down.depth, node.name"
+    f"SELECT {QUALIFIED} FROM down JOIN node ON node.id=down.id ORDER BY down.depth, node.name"
 )
 
 
@@ -75,10 +75,10 @@ def way(connection: Connection, top: int, keys: Sequence[str]) -> list[Node]:
     """A node and those that NFC names lead to from it, as far as there are any; one statement for every few names."""
     row = connection.execute(_way(len(keys[:_STEPS])), (*keys[:_STEPS], top)).fetchone()
     found: list[Node] = []
-    for start in range(0, 0 if row is None else len(row), _WIDTH):
+    for start in range(0, 0 if row is None else len(row), WIDTH):
         if row[start] is None:
             return found
-        found.append(Node._make(row[start : start + _WIDTH]))
+        found.append(Node._make(row[start : start + WIDTH]))
     if len(keys) > _STEPS and found:
         found += way(connection, found[-1].id, keys[_STEPS:])[1:]
     return found
@@ -87,7 +87,7 @@ def way(connection: Connection, top: int, keys: Sequence[str]) -> list[Node]:
 @cache
 def _way(steps: int) -> str:
     """The statement that goes down some steps from a node; a file has no members, so nothing need be said of kinds."""
-    columns = ", ".join(_QUALIFIED.replace("node.", f"n{step}.") for step in range(steps + 1))
+    columns = ", ".join(QUALIFIED.replace("node.", f"n{step}.") for step in range(steps + 1))
     joins = "".join(
         f" LEFT JOIN node n{step} ON n{step}.parent=n{step - 1}.id AND n{step}.name=?" for step in range(1, steps + 1)
     )
@@ -146,7 +146,7 @@ def named(connection: Connection, wanted: Sequence[tuple[int, str]]) -> dict[tup
         part = wanted[start : start + _PAGE]
         rows = ",".join(["(CAST(? AS bigint), CAST(? AS text))", *["(?,?)"] * (len(part) - 1)])
         statement = (
-            f"WITH asked(folder, called) AS (VALUES {rows}) SELECT asked.folder, asked.called, {_QUALIFIED}"
+            f"WITH asked(folder, called) AS (VALUES {rows}) SELECT asked.folder, asked.called, {QUALIFIED}"
             " FROM asked JOIN node ON node.parent=asked.folder AND node.name=asked.called"
         )
         for folder, called, *row in connection.execute(statement, [each for pair in part for each in pair]):
@@ -196,7 +196,7 @@ def chains(connection: Connection, numbers: Sequence[int]) -> dict[int, list[Nod
         rows = connection.execute(
             f"WITH RECURSIVE up(goal, id, depth) AS (SELECT id, id, 0 FROM node WHERE id IN ({here}) UNION ALL"
             " SELECT up.goal, node.parent, up.depth+1 FROM up JOIN node ON node.id=up.id WHERE node.parent>0)"
-            f" SELECT up.goal, {_QUALIFIED} FROM up JOIN node ON node.id=up.id ORDER BY up.goal, up.depth DESC",
+            f" SELECT up.goal, {QUALIFIED} FROM up JOIN node ON node.id=up.id ORDER BY up.goal, up.depth DESC",
             part,
         )
         for goal, *row in rows:

@@ -98,6 +98,9 @@ class PostgresDatabase(Database):
         """The server ends."""
         claim.release(self)
 
+    def relieve(self) -> None:
+        """The database server does it."""
+
     def last_id(self, connection: PostgresConnection, table: str) -> int:
         """The greatest id that was ever given out by a table's sequence."""
         row: Any = connection.execute(

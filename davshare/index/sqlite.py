@@ -32,7 +32,9 @@ _PAGE_CACHE_KIB = 1024
 #: Connections that are kept while nobody needs them.
 _KEPT = 8
 #: Pages in the log after which a commit writes them back: rarely, because it is the commit that waits.
-_CHECKPOINT_PAGES = 4000
+_CHECKPOINT_PAGES = 16_000
+#: Commits after which somebody does it beside the writers, and pages that may be left then.
+_SOON, _LEFT = 250, 8000
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -59,6 +61,7 @@ class SqliteDatabase(Database):
     def __init__(self, folder: Path, durable: bool = True) -> None:
         self.path = folder / FILE
         super().__init__(folder, folder / f"{FILE}.turn", durable)
+        self._relieved = 0
 
     def connect(self) -> SqliteConnection:
         """A new connection; the caller closes it or leaves it to :meth:`close`.
@@ -122,6 +125,19 @@ class SqliteDatabase(Database):
 
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         return create_engine(f"sqlite:///{self.path}")
+
+    def relieve(self) -> None:
+        """Write the log back while others write on; they begin it anew only when it is all written back, so while they
+        write without a pause, they are made to wait for the end."""
+        version = self.shared.version // 2
+        if version - self._relieved < _SOON:
+            return
+        self._relieved = version
+        with self.session() as connection:
+            _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if pages > _LEFT:
+            with self.turn(), self.session() as connection:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _begin(self, connection: SqliteConnection, lasting: bool) -> None:
         if self.durable and lasting != connection.lasting:

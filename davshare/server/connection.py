@@ -21,7 +21,7 @@ from davshare.http.request import Body, BytesBody, EmptyBody, Request
 from davshare.http.responses import Handover, Response
 from davshare.server import writer
 from davshare.server.body import SocketBody
-from davshare.server.errand import CLOSE, EMPTY, GIVEN, KEEP, RESET, Errand
+from davshare.server.errand import CLOSE, EMPTY, GIVEN, KEEP, RESET, REST, Errand
 from davshare.server.refusal import bare_failure, refuse
 
 if TYPE_CHECKING:
@@ -154,6 +154,8 @@ class Connection:
         fate = self.fate
         if fate == KEEP and not self._loop.draining:
             self._next()
+        elif fate == REST and self._errand is not None:
+            self._hand_over(self._errand)
         elif fate == GIVEN and self._given is not None:
             self._loop.forget(self)
             self._given.take(self.socket, bytes(self._buffer))
@@ -215,13 +217,16 @@ class Connection:
     def _ask(self, head: Head, body: Body) -> None:
         """A request is whole: the quick answer, or a thread."""
         request = self._make_request(head, body, True)
+        application, short = self._loop.application, False
         try:
-            response = self._loop.application.quick(request)
+            response = application.quick(request)
+            if response is None:
+                short = application.short(request)
         except Exception:
             log.exception("the application failed in its quick answer")
             response = bare_failure()
         if response is None:
-            self._hand_over(Errand(head, request))
+            self._hand_over(Errand(head, request, short=short))
             return
         keep = head.keep and not response.close and not self._loop.draining
         try:
@@ -287,10 +292,18 @@ class Connection:
     def _hand_over(self, errand: Errand) -> None:
         self._errand = errand
         self.state = AWAY
+        if errand.short and self._loop.server.lane.submit(self):
+            return
+        errand.short = False
         if self._loop.submit(self):
             return
         self._errand = None
         errand.discard()
+        if errand.tail is not None:
+            # Half of an answer is out: whatever came now would be taken for the rest of it.
+            self._set_reset()
+            self._loop.drop(self)
+            return
         self._finish_early(refuse(Unavailable("The server is busy; try again shortly.")))
 
     def _throw_away(self) -> None:
@@ -321,7 +334,8 @@ class Connection:
             if errand.leftover:
                 self._buffer = errand.leftover
             self._given = errand.given
-            self._errand = None
+            if self.fate != REST:
+                self._errand = None
         return True
 
     def go_idle(self) -> bool:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from davshare.errors import BodyCut
+from davshare.errors import BodyCut, Waits
 from davshare.http.application import Application
 from davshare.http.parser import Head
-from davshare.http.request import Request
+from davshare.http.request import Request, again
 from davshare.http.responses import Handover, Response
 from davshare.server import writer
 from davshare.server.body import SocketBody
@@ -20,9 +20,9 @@ from davshare.server.refusal import bare_failure, refuse
 
 log = logging.getLogger("davshare.server")
 
-#: What becomes of the connection: the next request, the end, the end after emptying the socket, a reset, or it is
-#: given away.
-KEEP, CLOSE, EMPTY, RESET, GIVEN = range(5)
+#: What becomes of the connection: the next request, the end, the end after emptying the socket, a reset, it is
+#: given away, or the errand is to be run once more, for what is left to do.
+KEEP, CLOSE, EMPTY, RESET, GIVEN, REST = range(6)
 
 
 @contextmanager
@@ -45,6 +45,8 @@ class Errand:
     response: Response | None = None
     tail: memoryview | None = None
     keep: bool = True
+    #: Whether it is run beside others, and must not wait.
+    short: bool = False
     #: What followed the body that was read here.
     leftover: bytes = b""
     #: Who gets the connection.
@@ -57,6 +59,11 @@ class Errand:
             return self._run(sock, application, limits)
         except OSError:
             return RESET
+        except Waits:
+            assert self.request is not None
+            self.request.body = again(self.request.body)
+            self.short = False
+            return REST
         except writer.BrokenAnswer as error:
             log.warning("an answer broke: %s", error)
         except BaseException:
@@ -78,6 +85,8 @@ class Errand:
             response = self._ask(application)
         if isinstance(response.body, Handover):
             return self._give_away(sock, response, response.body)
+        if self.short:
+            return self._send_now(sock, response)
         if body is not None and body.cut:
             return self._say_late(sock, body, response)
         keep = self.keep and self.head.keep and not response.close
@@ -120,6 +129,8 @@ class Errand:
             return application.answer(self.request)
         except BodyCut as error:
             return refuse(error)
+        except Waits:
+            raise
         except BaseException:
             log.exception("the application failed")
             return bare_failure()
@@ -136,6 +147,28 @@ class Errand:
                 return writer.stream(sock, response, head.version, keep)
         writer.send_all(sock, data)
         return keep
+
+    def _send_now(self, sock: socket.socket, response: Response) -> int:
+        """As much as the socket takes at once."""
+        self.short = False
+        keep = self.keep and self.head.keep and not response.close
+        try:
+            data = writer.whole(response, self.head.method, self.head.version, keep)
+        except (ValueError, TypeError):
+            log.exception("an answer was impossible")
+            data, keep = writer.BARE_500, False
+        self.keep = keep
+        if data is None:
+            self.response = response
+            return REST
+        try:
+            sent = sock.send(data, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            self.tail = memoryview(data)[sent:]
+            return REST
+        return KEEP if keep else self._last()
 
     @staticmethod
     def _say_late(sock: socket.socket, body: SocketBody, response: Response) -> int:

@@ -89,6 +89,10 @@ class WsgiApplication:
         """Never: a WSGI application may block."""
         return None
 
+    def short(self, request: Request) -> bool:
+        """Never: what WSGI calls cannot be asked once more."""
+        return False
+
     def answer(self, request: Request) -> Response:
         """The application's answer; what it raises passes through."""
         started = _Started()

@@ -82,6 +82,7 @@ class Loop:
                     connection.go_on()
                 except Exception:
                     self._give_up(connection)
+            self.server.lane.go()
             if self.now - self._swept >= sweep or self.draining:
                 self._sweep()
                 if self.draining and self._drained():
@@ -197,7 +198,10 @@ class Loop:
         if self._listening:
             self._deafen()
             self._listen()
-        connection.readable()
+        try:
+            connection.readable()
+        except Exception:
+            self._give_up(connection)
         return True
 
     def _take_back(self) -> None:

@@ -31,12 +31,12 @@ from davshare.errors import (
     MethodNotAllowed,
     NotAuthenticated,
     NotFound,
+    Waits,
 )
 from davshare.files import linked
 from davshare.files.context import Address, Asker, Connection
 from davshare.files.linked import Link
 from davshare.files.locate import Place
-from davshare.files.reading import Waits
 from davshare.files.service import Files
 from davshare.files.view import Target
 from davshare.http.request import Request

@@ -17,6 +17,7 @@ from davshare.http.application import Application
 from davshare.http.proxy import Networks
 from davshare.server import heap
 from davshare.server.connection import Connection
+from davshare.server.lane import Lane
 from davshare.server.limits import Limits
 from davshare.server.loop import Loop
 from davshare.server.pool import Pool
@@ -42,6 +43,7 @@ class Worker(HTTPServer):
         self.networks = networks
         self.limits = limits
         self.requests = self.pool = Pool(self, max(1, threads), limits.queue)
+        self.lane = Lane(self._made)
         self.loop: Loop | None = None
         self._trimmed = 0.0
         self._master = os.getppid()
@@ -51,12 +53,18 @@ class Worker(HTTPServer):
         self._interrupt = None
         self.loop = self._connections = Loop(self)
         self.requests.start()
+        self.lane.start()
         self.ready = True
 
     def put_conn(self, conn: Connection) -> None:
         """A thread gives a connection back."""
         assert self.loop is not None
         self.pool.finished()
+        self.loop.put(conn)
+
+    def _made(self, conn: Connection) -> None:
+        """The lane gives a connection back."""
+        assert self.loop is not None
         self.loop.put(conn)
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: bool = False) -> None:
@@ -66,6 +74,7 @@ class Worker(HTTPServer):
     def stop(self) -> None:
         """Stop for good; the listening socket stays with the master."""
         self.socket = None
+        self.lane.stop(self.shutdown_timeout)
         super().stop()
 
     def housekeeping(self, now: float) -> None:
@@ -99,12 +108,13 @@ def run_worker(
     loop = server.loop
     assert loop is not None
     signal.signal(signal.SIGTERM, lambda *_: loop.drain(grace))
+    heap.settle_in()
     if stopping.is_set():
         loop.drain(grace)
     ready()
     with contextlib.suppress(SystemExit):
         server.serve()
-    application.close(bool(server.pool.busy))
+    application.close(bool(server.pool.busy or server.lane.busy))
     sys.stdout.flush()
     sys.stderr.flush()
     return 0

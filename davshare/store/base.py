@@ -81,8 +81,11 @@ class Store(Protocol):
         """Begin a file."""
         ...
 
-    def move(self, source: Path, target: Path, inode: int) -> bool:
-        """Rename what ``inode`` names; false when that is not at ``source`` (any more)."""
+    def move(self, source: Path, target: Path, inode: int, replaced: list[int] | None = None) -> bool:
+        """Rename what ``inode`` names; false when that is not at ``source`` (any more).
+
+        :param replaced: gets a descriptor of what was at ``target``, which is freed when the caller closes that.
+        """
         ...
 
     def sync(self, path: Path) -> None:

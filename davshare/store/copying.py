@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from davshare.store.base import Facts, Path
 from davshare.store.statx import of_descriptor
+from davshare.store.syncing import sync
 
 if TYPE_CHECKING:
     from davshare.store.local import LocalStore
@@ -76,7 +77,7 @@ def tree(
         fd = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=staging)
         try:
             if durable:
-                os.fsync(fd)
+                sync(fd)
             made = of_descriptor(fd)._replace(size=0)  # its members are in, so its time is final
             facts[index] = (made, made)
         finally:
@@ -92,7 +93,7 @@ def _file(store: LocalStore, path: Path, staging: int, target: bytes, durable: b
             content(source, fd, known.size)
             os.utime(fd, ns=(known.mtime_ns, known.mtime_ns))
             if durable:
-                os.fsync(fd)
+                sync(fd)
             return known, of_descriptor(fd)
         finally:
             os.close(fd)

@@ -18,7 +18,7 @@ from pathlib import Path as FolderPath
 
 from davshare.errors import Conflict, Unavailable
 from davshare.model.names import PRIVATE, is_private
-from davshare.store import copying, staging
+from davshare.store import beneath, copying, shelves, staging
 from davshare.store.base import Facts, Missing, Path
 from davshare.store.handles import Handle, Handles
 from davshare.store.refusals import Refusals, refusal
@@ -29,8 +29,8 @@ _PRIVATE = PRIVATE.encode()
 STAGING: Path = (_PRIVATE, b"staging")
 TRASH: Path = (_PRIVATE, b"trash")
 _MARKER = "space"
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+#: A hold on a thing, whatever it is; nothing can be done with it.
+_PLACE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: Inode numbers are unsigned on disk, signed in the index.
 _INODES = 1 << 64
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
@@ -102,13 +102,13 @@ class LocalStore:
 
     def open(self, path: Path) -> tuple[int, Facts]:
         """A descriptor of a regular file and its facts."""
-        folder = self._folder(path[:-1])
+        root = self._folder(())
         try:
-            fd = os.open(path[-1], _FILE, dir_fd=folder)
+            fd = beneath.open_(root, path, beneath.FILE)
         except OSError as error:
             raise self._missing_or_refused(error) from error
         finally:
-            os.close(folder)
+            os.close(root)
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             os.close(fd)
@@ -217,15 +217,14 @@ class LocalStore:
             fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise Unavailable("The storage of this space is missing at the moment.") from error
-        for name in path:
-            try:
-                deeper = os.open(name, _FOLDER, dir_fd=fd)
-            except OSError as error:
-                raise self._missing_or_refused(error) from error
-            finally:
-                os.close(fd)
-            fd = deeper
-        return fd
+        if not path:
+            return fd
+        try:
+            return beneath.open_(fd, path, beneath.FOLDER)
+        except OSError as error:
+            raise self._missing_or_refused(error) from error
+        finally:
+            os.close(fd)
 
     def _missing_or_refused(self, error: OSError) -> Exception:
         """A missing file on missing storage is not a missing file."""
@@ -248,9 +247,9 @@ class LocalStore:
 
     def stage_whole(self, data: bytes, mtime_ns: int | None) -> tuple[bytes, Facts]:
         """Make a file with this content in the staging folder, complete and durable; its name there, and what it is."""
-        name, folder = secrets.token_hex(12).encode(), self._staging()
+        name, folder = secrets.token_hex(12).encode(), self._shelf()
         with Refusals():
-            return name, staging.whole(folder.fd, name, data, mtime_ns, self.durable)
+            return b"/".join((shelves.own(), name)), staging.whole(folder.fd, name, data, mtime_ns, self.durable)
 
     def staged(self, name: bytes) -> StagedFile:
         """Open a finished file in the staging folder once more.
@@ -265,28 +264,45 @@ class LocalStore:
 
     def stage_folder(self) -> tuple[bytes, Facts]:
         """Make an empty folder in the staging folder; its name there, and what it is."""
-        name, folder = secrets.token_hex(12).encode(), self._staging()
+        name, folder = secrets.token_hex(12).encode(), self._shelf()
         with Refusals():
-            return name, staging.empty_folder(folder.fd, name, self.durable)
+            return b"/".join((shelves.own(), name)), staging.empty_folder(folder.fd, name, self.durable)
+
+    def _shelf(self) -> Handle:
+        """The part of the staging folder for what this process makes in one step.
+
+        :raises Unavailable: there is no staging folder.
+        """
+        path: Path = (*STAGING, shelves.own())
+        with contextlib.suppress(Missing):
+            return self._opened(path)
+        with Refusals():
+            shelves.make(self._staging(), self.durable)
+        return self._ours(path)
 
     def _staging(self) -> Handle:
-        """The staging folder.
+        return self._ours(STAGING)
 
-        :raises Unavailable: it is not there.
+    def _ours(self, path: Path) -> Handle:
+        """A folder that is always there.
+
+        :raises Unavailable: it is not.
         """
         try:
-            return self._opened(STAGING)
+            return self._opened(path)
         except Missing:
             raise Unavailable("The storage of this space is incomplete at the moment.") from None
 
     def _opened(self, path: Path) -> Handle:
-        """The folder at ``path``; two of our own are kept open: then it costs one look whether they still are there.
+        """The folder at ``path``; our own are kept open: then it costs one look whether they still are there.
 
         :raises Missing: it is not.
         """
         full = self._own.get(path)
         if full is None:
-            return Handle(self._folder(path))
+            if path[:2] != STAGING:
+                return Handle(self._folder(path))
+            full = self._own[path] = self.full(path)
         known = self._handles.get(full)
         if known is None or not known.is_at(full):
             known = Handle(self._folder(path))
@@ -314,9 +330,11 @@ class LocalStore:
 
     # -- changes of the tree -----------------------------------------------------------
 
-    def move(self, source: Path, target: Path, inode: int) -> bool:
+    def move(self, source: Path, target: Path, inode: int, replaced: list[int] | None = None) -> bool:
         """Rename ``source`` to ``target``, replacing a file there.
 
+        :param replaced: gets a descriptor of that file: a filesystem needs longer to free one than for all the rest,
+            and does it when that is closed.
         :returns: false, and nothing has happened, when the source is gone or
             is another thing than ``inode`` names.
         """
@@ -327,7 +345,10 @@ class LocalStore:
         try:
             if not _is(source[-1], here.fd, inode):
                 return False
-            there = self._target_folder(target)
+            there = here if target[:-1] == source[:-1] else self._target_folder(target)
+            if replaced is not None:
+                with contextlib.suppress(OSError):
+                    replaced.append(os.open(target[-1], _PLACE, dir_fd=there.fd))
             os.rename(source[-1], target[-1], src_dir_fd=here.fd, dst_dir_fd=there.fd)
         except OSError as error:
             raise refusal(error) from error
@@ -396,11 +417,4 @@ class LocalStore:
 
     def litter(self, older_than: float) -> list[bytes]:
         """Names of staged files that were last touched before ``older_than`` (seconds since 1970)."""
-        old: list[bytes] = []
-        folder = self._staging()
-        with os.scandir(folder.fd) as entries:
-            for entry in entries:
-                with contextlib.suppress(FileNotFoundError):
-                    if entry.stat(follow_symlinks=False).st_ctime < older_than:
-                        old.append(os.fsencode(entry.name))
-        return old
+        return list(shelves.litter(self._staging(), older_than))

@@ -13,6 +13,7 @@ from davshare.store.crash import point
 from davshare.store.digest import Values, of_descriptor
 from davshare.store.statx import of_descriptor as facts_of_descriptor
 from davshare.store.statx import of_name as facts_of_name
+from davshare.store.syncing import sync
 from davshare.store.writeback import STEP, Writeback
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -46,7 +47,7 @@ def empty_folder(folder: int, name: bytes, durable: bool) -> Facts:
     if durable:
         made = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
         try:
-            os.fsync(made)
+            sync(made)
         finally:
             os.close(made)
     return facts_of_name(name, folder)[0]._replace(size=0)
@@ -59,7 +60,7 @@ def _settled(fd: int, mtime_ns: int | None, durable: bool) -> Facts:
             os.utime(fd, ns=(mtime_ns, mtime_ns))
     point("put.staged")
     if durable:
-        os.fsync(fd)
+        sync(fd)
     point("put.synced")
     return facts_of_descriptor(fd)
 

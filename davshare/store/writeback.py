@@ -49,9 +49,17 @@ class Writeback:
             self._released += STEP
 
 
-def _sync(fd: int, start: int, flags: int) -> None:
+def begin(fd: int) -> None:
+    """Begin to send all bytes of a file to disk.
+
+    :raises OSError: the disk has refused some of them.
+    """
+    _sync(fd, 0, _WRITE, 0)
+
+
+def _sync(fd: int, start: int, flags: int, size: int = STEP) -> None:
     """Linux tells each error of a file once, and syncing it as a whole says afterwards that all is well."""
-    if _sync_file_range is not None and _sync_file_range(fd, start, STEP, flags):
+    if _sync_file_range is not None and _sync_file_range(fd, start, size, flags):
         number = ctypes.get_errno()
         if number not in _UNSUPPORTED:
             raise OSError(number, os.strerror(number))

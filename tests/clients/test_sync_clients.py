@@ -10,6 +10,7 @@ import pytest
 
 from support.ocs import Ocs
 from support.server import Server
+from support.staging import staged
 from support.syncing import Device, fill
 from support.trees import tree
 
@@ -141,7 +142,7 @@ def test_a_large_file_changed(client: str, server: Server, devices: tuple[Device
     assert server.dav().text("large.bin", "{http://owncloud.org/ns}id") == number
     first.sync()
     assert (first.folder / "large.bin").read_bytes() == changed
-    assert list((server.home() / ".davshare" / "staging").iterdir()) == []
+    assert staged(server.home()) == []
 
 
 def test_read_only_for_the_client(server: Server, devices: tuple[Device, Device]) -> None:
@@ -186,7 +187,7 @@ def test_the_network_goes_away(client: str, server: Server, devices: tuple[Devic
     first.sync()
     assert on_server(server)["large.bin"] == large
     assert client == "owncloudcmd" or first.sent < len(large) - 9_000_000, "the first chunk was there already"
-    assert list((server.home() / ".davshare" / "staging").iterdir()) == []
+    assert staged(server.home()) == []
 
 
 def test_the_push(server: Server, devices: tuple[Device, Device]) -> None:

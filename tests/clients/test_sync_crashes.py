@@ -7,6 +7,7 @@ import os
 import pytest
 
 from support.server import Server
+from support.staging import staged
 from support.syncing import Device, fill, on_server
 
 pytestmark = pytest.mark.slow
@@ -38,7 +39,7 @@ def in_the_end(server: Server, devices: tuple[Device, Device], litter: int = 0) 
     assert first.facts() == second.facts() == on_server(server)
     assert not first.conflicts() and not second.conflicts()
     assert all(answer for (answer,) in server.rows("SELECT answer FROM upload")), "none is open"
-    left = list((server.home() / ".davshare" / "staging").iterdir())
+    left = staged(server.home())
     assert len(left) <= litter, "what a killed server was writing at that moment; the keeper removes it two days later"
     server.cli("check", "--hashes")
 

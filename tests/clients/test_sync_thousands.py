@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.server import Server
+from support.staging import staged
 from support.syncing import Device, fill, on_server
 
 pytestmark = pytest.mark.slow
@@ -59,7 +60,7 @@ def test_first_sync(server: Server, devices: tuple[Device, Device]) -> None:
     assert begun.items() <= first.facts().items(), "what was there is as it was"
     assert len([each for each in first.facts().values() if each is not None]) >= FILES + 200
     assert not first.conflicts() and not second.conflicts()
-    assert list((server.home() / ".davshare" / "staging").iterdir()) == []
+    assert staged(server.home()) == []
     for device in devices:
         device.sync()  # it has not yet seen the ETags of the folders that it has changed itself
         assert_quiet(device)

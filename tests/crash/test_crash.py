@@ -174,6 +174,7 @@ def test_crash_at(victim: Server, name: str, point: str) -> None:
                 assert dav.get(path).body == b"again"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", ["put.synced", "commit.begun", "commit.done", "effect.done"])
 def test_crash_under_load(own_server, point: str) -> None:
     """The fourth of many parallel writes dies: every acknowledged one is there, none is half."""
@@ -278,6 +279,7 @@ def test_crash_at_many_random_instants(own_server) -> None:
     kill_rounds(own_server(workers=2), 20)
 
 
+@pytest.mark.slow
 def test_crash_during_recovery(own_server) -> None:
     """A second crash, while the first is being repaired, changes nothing."""
     server: Server = own_server(workers=1)

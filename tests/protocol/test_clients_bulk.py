@@ -14,6 +14,7 @@ import pytest
 from support.client import Dav
 from support.raw import basic
 from support.server import Server
+from support.staging import staged
 
 BOUNDARY = "boundary_.oOo._mfQlR2N+/x=1"
 KIND = {"Content-Type": f'multipart/related; boundary="{BOUNDARY}"', "MIME-Version": "1.0"}
@@ -177,15 +178,14 @@ def test_quota(server: Server) -> None:
 
 def test_a_cut_connection(server: Server, box: Dav) -> None:
     """Nothing of the file that was being sent remains."""
-    staging = server.home() / ".davshare" / "staging"
-    before = set(staging.iterdir())
+    before = set(staged(server.home()))
     data = part(at(box, "x"), b"x" * 1000) + part(at(box, "y"), b"y" * 1000)[:-500]
     head = f"POST {BULK} HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\nContent-Type: {KIND['Content-Type']}\r\n"
     head += f"Authorization: {basic('alice', server.users['alice'])}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.port)) as link:
         link.sendall(head.encode() + data)
     assert send(box, part(at(box, "z"), b"z"))[at(box, "z")]["error"] is False
-    assert box.names() == {"z"} and set(staging.iterdir()) == before
+    assert box.names() == {"z"} and set(staged(server.home())) == before
 
 
 AGENTS = {

@@ -16,6 +16,7 @@ from support.client import Answer, Dav, enc
 from support.parallel import together
 from support.raw import basic
 from support.server import Server
+from support.staging import staged as waiting
 
 OC = "{http://owncloud.org/ns}"
 PARTS = [b"first " * 1000, b"second " * 3000, b"third"]
@@ -75,7 +76,7 @@ def spelt(headers: dict[str, str]) -> dict[str, str]:
 
 def staged(server: Server, user: str = "alice") -> list[str]:
     """What is in the staging folder of a home."""
-    return [each.name for each in (server.home(user) / ".davshare" / "staging").iterdir()]
+    return [str(each.relative_to(server.home(user) / ".davshare" / "staging")) for each in waiting(server.home(user))]
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from support.client import Answer, Dav, enc
 from support.follower import Follower, differences, walk
 from support.raw import answers, message
 from support.server import Server
+from support.staging import staged
 
 pytestmark = [
     pytest.mark.root,
@@ -58,9 +59,9 @@ class Disk:
         for each in (self.root, self.behind):
             subprocess.run(["umount", "-l", str(each)], capture_output=True)
 
-    def leftovers(self) -> list[str]:
+    def leftovers(self) -> list[Path]:
         """What is still being staged."""
-        return os.listdir(self.behind / ".davshare" / "staging")
+        return staged(self.behind)
 
 
 def mount(*arguments: str) -> int:

@@ -13,6 +13,7 @@ from support.client import Answer, Dav
 from support.parallel import together
 from support.raw import answers, message
 from support.server import Server
+from support.staging import staged as waiting
 
 TYPE = "application/x-sabredav-partialupdate"
 
@@ -258,7 +259,7 @@ def test_overtaken_by_put(file: Dav, server: Server) -> None:
 
 def staged(server: Server):
     """What is being staged in alice's home, as long as it has content."""
-    return sorted(each for each in (server.home() / ".davshare" / "staging").iterdir() if each.stat().st_size)
+    return sorted(each for each in waiting(server.home()) if each.stat().st_size)
 
 
 def test_changed_on_disk(file: Dav, server: Server) -> None:

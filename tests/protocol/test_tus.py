@@ -16,6 +16,7 @@ from support.client import Answer, Dav, enc
 from support.parallel import together
 from support.raw import basic
 from support.server import Server
+from support.staging import staged as waiting
 
 DATA = bytes(range(256)) * 100
 ROOTS = ["/dav/home/", "/remote.php/webdav/", "/remote.php/dav/files/alice/"]
@@ -105,15 +106,14 @@ def test_a_file(server: Server, box: Dav, root: str) -> None:
 
 def test_in_place_by_one_rename(server: Server, box: Dav) -> None:
     """The staged file becomes the file."""
-    folder = server.home() / ".davshare" / "staging"
-    before = set(folder.iterdir())
+    before = set(waiting(server.home()))
     upload = Upload(box)
     upload.patch(0, DATA[:100])
-    (staged,) = set(folder.iterdir()) - before
+    (staged,) = set(waiting(server.home())) - before
     inode = staged.stat().st_ino
     assert upload.patch(100, DATA[100:]).status == 204
     assert (server.home() / box.base.removeprefix("/dav/home/") / "big").stat().st_ino == inode
-    assert set(folder.iterdir()) == before
+    assert set(waiting(server.home())) == before
 
 
 @pytest.mark.parametrize("length", [0, 1, len(DATA)])
@@ -195,12 +195,11 @@ def test_method_override(box: Dav) -> None:
 
 def test_termination(server: Server, box: Dav) -> None:
     """Nothing is left, and a finished upload stays a file."""
-    staging = server.home() / ".davshare" / "staging"
-    before = set(staging.iterdir())
+    before = set(waiting(server.home()))
     upload = Upload(box, body=DATA[:100])
-    assert set(staging.iterdir()) != before
+    assert set(waiting(server.home())) != before
     assert box.delete(upload.path, headers=SPOKEN).status == 204
-    assert set(staging.iterdir()) == before
+    assert set(waiting(server.home())) == before
     for answer in (upload.head(), upload.patch(100, DATA[100:]), box.delete(upload.path, headers=SPOKEN)):
         assert answer.status == 404
     done = Upload(box)
@@ -338,7 +337,7 @@ def test_killed_between_two_pieces(own_server) -> None:
     box = server.dav().fresh_box()
     upload = Upload(box, said={"checksum": sha1(DATA)}, body=DATA[:10_000])
     server.kill9()
-    (staged,) = (server.home() / ".davshare" / "staging").iterdir()
+    (staged,) = waiting(server.home())
     with staged.open("ab") as file:
         file.write(b"never acknowledged")
     server.run()
@@ -389,13 +388,12 @@ def test_quota(server: Server) -> None:
 
 def test_lost_on_disk(server: Server, box: Dav) -> None:
     """When the disk has not kept what was acknowledged, the upload is over, and its sender begins anew."""
-    folder = server.home() / ".davshare" / "staging"
-    before = set(folder.iterdir())
+    before = set(waiting(server.home()))
     upload = Upload(box, body=DATA[:100])
-    (staged,) = set(folder.iterdir()) - before
+    (staged,) = set(waiting(server.home())) - before
     staged.write_bytes(b"short")
     upload.patch(100, DATA[100:]).refused(409)
-    assert upload.head().status == 404 and set(folder.iterdir()) == before
+    assert upload.head().status == 404 and set(waiting(server.home())) == before
 
 
 def test_a_body_of_unknown_length(server: Server, box: Dav) -> None:

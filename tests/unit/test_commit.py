@@ -5,18 +5,20 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from davshare import config
-from davshare.errors import DavshareError, InsufficientStorage, NotFound
-from davshare.files import check, reading, reconcile, transfer, tree, upload, writer
+from davshare.abreast import Abreast
+from davshare.errors import DavshareError, InsufficientStorage, NotFound, Waits
+from davshare.files import check, properties, reading, reconcile, transfer, tree, upload, writer
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.service import Files
@@ -27,8 +29,10 @@ from davshare.index import journal, people, spaces
 from davshare.index.database import changed, count
 from davshare.model import names
 from davshare.server import build
+from davshare.store.base import Path as DiskPath
 from davshare.store.local import LocalStore
 from support.server import davshare
+from support.staging import staged
 
 HOME = "/dav/home/"
 
@@ -182,10 +186,12 @@ def test_a_refused_effect_takes_its_change_back(
     put(files, asker, "b", b"target")
     real = LocalStore.move
 
-    def refuse(self: LocalStore, source: tuple[bytes, ...], target: tuple[bytes, ...], inode: int) -> bool:
+    def refuse(
+        self: LocalStore, source: DiskPath, target: DiskPath, inode: int, replaced: list[int] | None = None
+    ) -> bool:
         if source == (b"a",):
             raise InsufficientStorage
-        return real(self, source, target, inode)
+        return real(self, source, target, inode, replaced)
 
     with monkeypatch.context() as patch:
         patch.setattr(LocalStore, "move", refuse)
@@ -200,7 +206,7 @@ def test_a_refused_change_leaves_no_trace(files: Files, asker: Asker, home: Path
         tree.delete(files, asker, at("nothing"))
     with files.db.session() as connection:
         assert connection.execute("SELECT count(*) FROM journal").fetchone() == (0,)
-    assert os.listdir(home / ".davshare" / "staging") == []
+    assert staged(home) == []
 
 
 def test_what_changes_nothing_takes_no_number(files: Files, asker: Asker) -> None:
@@ -317,3 +323,172 @@ def test_what_died_with_the_machine_comes_before_anything_new(
     finally:
         later.committer.close()
         later.db.close()
+
+
+# -- side by side in one thread ----------------------------------------------------------------------
+
+
+def side_by_side(*works: Callable[[], Any]) -> list[Any]:
+    """What each returned, or what it raised."""
+    found: list[Any] = [None] * len(works)
+
+    def make(number: int) -> None:
+        try:
+            found[number] = works[number]()
+        except Exception as error:
+            found[number] = error
+
+    Abreast().run([lambda n=n: make(n) for n in range(len(works))])
+    return found
+
+
+def whole(files: Files, asker: Asker, path: str, data: bytes) -> upload.Stored:
+    """Store a file whose content came with its head."""
+    return upload.put(files, asker, at(path), Sent(len(data), io.BytesIO(data).read, data=data))
+
+
+def copy(files: Files, asker: Asker, source: str, target: str) -> transfer.Moved:
+    """Copy something."""
+    return transfer.transfer(files, asker, Order(at(source), at(target)))
+
+
+def opened(below: Path) -> list[str]:
+    """Paths of the files below a folder that this process has open; no folders."""
+    found = []
+    for fd in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            path = os.readlink(f"/proc/self/fd/{fd}")
+            if path.startswith(f"{below}/") and stat.S_ISREG(os.stat(f"/proc/self/fd/{fd}").st_mode):
+                found.append(path)
+    return found
+
+
+def test_changes_side_by_side_share_a_commit(files: Files, asker: Asker, home: Path) -> None:
+    for name in ("old", "away", "gone", "source"):
+        whole(files, asker, name, b"old")
+    before = files.db.shared.commits
+    found = side_by_side(
+        lambda: whole(files, asker, "new", b"new"),
+        lambda: whole(files, asker, "old", b"newer"),
+        lambda: tree.make_folder(files, asker, at("folder/")),
+        lambda: move(files, asker, "away", "here"),
+        lambda: tree.delete(files, asker, at("gone")),
+        lambda: copy(files, asker, "source", "copy"),
+        lambda: put(files, asker, "staged", b"in pieces"),
+    )
+    assert [each for each in found if isinstance(each, Exception)] == []
+    assert files.db.shared.commits == before + 1
+    names = {name for name in os.listdir(home) if name != ".davshare"}
+    assert names == {"new", "old", "folder", "here", "source", "copy", "staged"}
+    assert (get(files, asker, "old"), get(files, asker, "staged")) == (b"newer", b"in pieces")
+    assert problems(files) == [] and staged(home) == []
+
+
+def test_one_of_many_is_refused(files: Files, asker: Asker, home: Path) -> None:
+    found = side_by_side(
+        lambda: whole(files, asker, "a", b"1"),
+        lambda: whole(files, asker, "nowhere/b", b"2"),
+        lambda: tree.delete(files, asker, at("nothing")),
+        lambda: whole(files, asker, "c", b"3"),
+    )
+    assert [isinstance(each, DavshareError) for each in found] == [False, True, True, False]
+    assert {name for name in os.listdir(home) if name != ".davshare"} == {"a", "c"}
+    assert problems(files) == [] and staged(home) == []
+
+
+def test_the_same_name_side_by_side(files: Files, asker: Asker, home: Path) -> None:
+    """One makes it, the others replace it, in the order in which they came."""
+    found = side_by_side(*[lambda n=n: whole(files, asker, "f", b"%d" % n) for n in range(8)])
+    assert [each.created for each in found] == [True] + [False] * 7
+    assert get(files, asker, "f") == b"7"
+    assert problems(files) == [] and staged(home) == []
+
+
+def test_more_side_by_side_than_one_transaction_takes(files: Files, asker: Asker, home: Path) -> None:
+    before = files.db.shared.commits
+    found = side_by_side(*[lambda n=n: whole(files, asker, f"f{n}", b"%d" % n) for n in range(150)])
+    assert all(each.created for each in found)
+    assert files.db.shared.commits == before + 3
+    assert problems(files) == []
+
+
+def test_where_the_disk_is_ahead_nobody_waits(files: Files, asker: Asker, home: Path) -> None:
+    """What is to be learnt first takes long: it is refused without a trace, and asked again by a thread of its own."""
+    whole(files, asker, "replaced", b"1")
+    (home / "aside").write_bytes(b"of an editor")
+    os.rename(home / "aside", home / "replaced")
+    (home / "unknown").write_bytes(b"of a shell")
+    works = [
+        lambda: whole(files, asker, "replaced", b"2"),
+        lambda: whole(files, asker, "unknown", b"2"),
+        lambda: move(files, asker, "replaced", "elsewhere"),
+        lambda: tree.delete(files, asker, at("replaced")),
+        lambda: tree.make_folder(files, asker, at("unknown/")),
+    ]
+    found = side_by_side(lambda: whole(files, asker, "a", b"1"), *works, lambda: whole(files, asker, "b", b"1"))
+    assert [isinstance(each, Waits) for each in found] == [False, *[True] * len(works), False]
+    assert staged(home) == []
+    assert (home / "replaced").read_bytes() == b"of an editor" and (home / "unknown").read_bytes() == b"of a shell"
+    for work in works[:2]:
+        assert not work().created
+    assert (get(files, asker, "replaced"), get(files, asker, "unknown")) == (b"2", b"2")
+    assert problems(files) == []
+
+
+def test_long_copies_are_made_elsewhere(files: Files, asker: Asker, home: Path) -> None:
+    tree.make_folder(files, asker, at("folder/"))
+    put(files, asker, "big", bytes(256 * 1024 + 1))
+    put(files, asker, "small", bytes(256 * 1024))
+    works = [lambda n=name: copy(files, asker, n, "copy of " + n) for name in ("folder", "big", "small")]
+    found = side_by_side(*works)
+    assert [isinstance(each, Waits) for each in found] == [True, True, False]
+    assert staged(home) == []
+    for work in works[:2]:
+        assert work().created
+    assert problems(files) == []
+
+
+def test_checksums_are_computed_elsewhere(files: Files, asker: Asker, home: Path) -> None:
+    """A comparison with what has to be read first; what is known is compared at once."""
+    put(files, asker, "f", b"abc")
+    stated = {"md5": bytes.fromhex("900150983cd24fb0d6963f7d28e17f72")}
+    wish = properties.Instruction(("urn:x", "p"), "<p xmlns='urn:x'/>", checksums=stated)
+
+    def work() -> Any:
+        return properties.patch(files, asker, at("f"), [wish])
+
+    (home / "f").write_bytes(b"abc")
+    os.utime(home / "f", (1, 1))
+    files.redoer.catch_up()
+    with files.db.write() as connection:
+        connection.execute("DELETE FROM digest")
+    assert isinstance(side_by_side(work)[0], Waits | DavshareError)
+    first = work()
+    assert first.node is not None
+    assert not isinstance(side_by_side(work)[0], Exception)
+
+
+def test_what_is_replaced_is_let_go(files: Files, asker: Asker, home: Path) -> None:
+    """Its space is free once everybody has the turn again: nothing keeps it open."""
+    side_by_side(*[lambda n=n: whole(files, asker, f"f{n}", bytes(100_000)) for n in range(5)])
+    inodes = [(home / f"f{n}").stat().st_ino for n in range(5)]
+    for _ in range(3):
+        side_by_side(*[lambda n=n: whole(files, asker, f"f{n}", b"short") for n in range(5)])
+    assert opened(home) == []
+    assert len({(home / f"f{n}").stat().st_ino for n in range(5)}) == len(set(inodes)) == 5
+    assert problems(files) == []
+
+
+def test_what_could_not_be_replaced_is_let_go_as_well(
+    files: Files, asker: Asker, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "full")
+
+    whole(files, asker, "f", b"old")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", refuse)
+        assert isinstance(side_by_side(lambda: whole(files, asker, "f", b"new"))[0], InsufficientStorage)
+    assert opened(home) == []
+    assert get(files, asker, "f") == b"old"
+    assert problems(files) == [] and staged(home) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from davshare.errors import Conflict, Unavailable
-from davshare.index import backends, journal, locks, nodes, people, settings
+from davshare.index import backends, digests, journal, locks, nodes, people, settings
 from davshare.index.database import Database, Taken, advance, changed, count
 from davshare.index.locks import Lock
 from davshare.index.migrate import upgrade
@@ -136,6 +136,20 @@ def test_bytes_come_back_as_bytes(database: Database) -> None:
     with database.session() as connection:
         assert people.failures(connection, key) == (1, 5)
         assert connection.execute("SELECT key FROM throttle").fetchall() == [(key,)]
+
+
+def test_a_member_comes_with_what_is_known_of_its_content(database: Database) -> None:
+    """What is known of other content than the present one is not said, nor anything of its neighbours."""
+    fill(database, "known", "unknown", "changed")
+    known = digests.Digests(b"2" * 32, b"1" * 20, None, 5, None)
+    with database.write() as connection:
+        digests.put(connection, 10, 1, known)
+        digests.put(connection, 12, 7, known)
+    with database.snapshot() as connection:
+        for name, number, found in (("known", 10, known), ("unknown", 11, None), ("changed", 12, None)):
+            assert digests.with_child(connection, 1, name) == (node(number, name), found or digests.Digests())
+        assert digests.with_child(connection, 1, "none") is None
+        assert digests.with_child(connection, 10, "known") is None
 
 
 def test_facts_of_a_copy_may_have_no_time(database: Database) -> None:

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from davshare.errors import Unavailable
+from davshare.store import shelves
 from davshare.store.handles import Handle, Handles
 from davshare.store.local import STAGING, LocalStore
+from support.staging import staged
+
+SHELF = (*STAGING, shelves.own())
 
 
 @pytest.fixture
@@ -27,16 +31,16 @@ def store(tmp_path: Path, kept: Handles) -> LocalStore:
     return made
 
 
-def staged(root: Path) -> list[bytes]:
-    """What is in the staging folder at a root."""
-    return sorted(each.read_bytes() for each in (root / ".davshare/staging").iterdir())
+def contents(root: Path) -> list[bytes]:
+    """What is being staged at a root."""
+    return sorted(each.read_bytes() for each in staged(root))
 
 
 def test_a_folder_stays_open_while_it_is_where_it_was(store: LocalStore, kept: Handles) -> None:
-    before = kept.get(store.full(STAGING))
-    assert before is not None and before.is_at(store.full(STAGING))
+    before = kept.get(store.full(SHELF))
+    assert before is not None and before.is_at(store.full(SHELF))
     store.stage_whole(b"second", None)
-    assert kept.get(store.full(STAGING)) is before
+    assert kept.get(store.full(SHELF)) is before
 
 
 @pytest.mark.parametrize("depth", ["the folder", "all above it", "the space"])
@@ -45,14 +49,15 @@ def test_a_folder_that_was_replaced_is_not_written_to(store: LocalStore, tmp_pat
     moved = {"the folder": root / ".davshare/staging", "all above it": root / ".davshare", "the space": root}[depth]
     moved.rename(tmp_path / "away")
     (root / ".davshare/staging").mkdir(parents=True)
+    (root / ".davshare/space").write_text("mark")
     name, facts = store.stage_whole(b"second", None)
-    assert staged(root) == [b"second"]
+    assert contents(root) == [b"second"]
     assert store.move((*STAGING, name), (b"target",), facts.inode)
     assert (root / "target").read_bytes() == b"second"
 
 
 def test_a_folder_that_is_a_link_now_is_not_written_to(store: LocalStore, tmp_path: Path) -> None:
-    folder = Path(store.full(STAGING))
+    folder = Path(store.full(SHELF))
     folder.rename(tmp_path / "away")
     folder.symlink_to(tmp_path / "away")
     with pytest.raises(Unavailable):
@@ -70,7 +75,7 @@ def test_a_folder_that_is_gone_is_missing(store: LocalStore, tmp_path: Path) -> 
 
 def test_what_is_let_go_is_closed(store: LocalStore, kept: Handles) -> None:
     """An open folder would keep its disk from being unmounted."""
-    handle = kept.get(store.full(STAGING))
+    handle = kept.get(store.full(SHELF))
     assert handle is not None
     number = handle.fd
     del handle
@@ -97,4 +102,4 @@ def test_a_small_file_is_complete_or_not_there(store: LocalStore, monkeypatch: p
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(Exception, match="full"):
         store.stage_whole(b"second", None)
-    assert staged(Path(store.root)) == [b"first"]
+    assert contents(Path(store.root)) == [b"first"]

@@ -344,6 +344,56 @@ def test_bugs_are_bare_500s(toy: Toy, path: str) -> None:
     assert "x-injected" not in answer.headers
 
 
+def test_a_bug_before_anything_is_asked(toy: Toy) -> None:
+    """Of a connection that was just accepted, too."""
+    for _ in range(3):
+        (answer,) = answers(toy.raw(b"GET /echo HTTP/1.1\r\nHost: x\r\nX-Short: boom\r\n\r\n"))
+        assert (answer.status, answer.body) == (500, b"")
+    assert [each.body for each in answers(toy.raw(get("/quick")))] == [b"quick"]
+
+
+def short(path: str, body: bytes = b"") -> bytes:
+    """A request that is made beside others."""
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nX-Short: yes\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def test_what_takes_time_is_asked_for_again(toy: Toy) -> None:
+    """With the body from its beginning, and in its order among what the connection brings."""
+    found = answers(toy.raw(short("/takes-time", b"abc") * 2 + short("/boom") + short("/echo", b"lost")))
+    assert [(each.status, each.body) for each in found] == [(200, b"abc"), (200, b"abc"), (500, b"")]
+
+
+def test_who_leaves_in_the_middle_of_a_short_change(toy: Toy) -> None:
+    """Holds up nobody, nor does who does not read."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(toy.connect()).sendall(short("/big", b"abc") * 4)
+        for _ in range(20):
+            link = toy.connect()
+            link.sendall(short("/takes-time", b"abc"))
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            link.close()
+        found = answers(toy.raw(short("/takes-time", b"abc") + short("/echo")))
+        assert [each.status for each in found] == [200, 200]
+
+
+def test_the_rest_of_an_answer_when_all_threads_are_busy() -> None:
+    """Nothing else comes in its place."""
+    with running(queue=1) as toy, contextlib.ExitStack() as stack:
+        for _ in range(270):
+            stack.enter_context(toy.connect()).sendall(get("/slow?4"))
+        time.sleep(1)
+        for request in (get("/quick/big"), short("/big")):
+            link = stack.enter_context(toy.connect())
+            link.sendall(request)
+            got = bytearray()
+            with contextlib.suppress(ConnectionResetError):
+                while data := link.recv(65536):
+                    got += data
+            assert got.startswith(b"HTTP/1.1 200 ") and b" 503 " not in got and len(got) < 8 * 1024 * 1024
+
+
 # -- proxies -----------------------------------------------------------------------------------------
 
 FORWARDED = "X-Forwarded-For: 9.9.9.9, 203.0.113.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: drive.example\r\n"

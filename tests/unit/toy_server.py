@@ -7,12 +7,14 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from davshare.abreast import demand_time
 from davshare.errors import FramingError
 from davshare.http.request import Request
 from davshare.http.responses import FileBody, Response
@@ -44,10 +46,22 @@ class Toy:
             return Response(200, [], file_body(70_000))
         return Response(200, [("X-Pid", str(os.getpid())), ("X-Body", str(request.body.read(99)))], b"quick")
 
+    def short(self, request: Request) -> bool:
+        """Whether it says so itself."""
+        if request.headers.get("x-short") == "boom":
+            raise ValueError("as asked")
+        return "x-short" in request.headers
+
     def answer(self, request: Request) -> Response:
         """All others."""
         method = getattr(self, "do_" + request.path.strip("/").replace("-", "_"), None)
         return Response(404, [], b"nothing") if method is None else method(request)
+
+    def do_takes_time(self, request: Request) -> Response:
+        """What is asked for beside others is asked for again."""
+        read = request.body.read(99)
+        demand_time()
+        return Response(200, [], read + request.body.read(99))
 
     def do_echo(self, request: Request) -> Response:
         parts = []
@@ -102,6 +116,19 @@ class Toy:
         time.sleep(float(request.query))
         return Response(200, [], b"slow")
 
+    def do_thread(self, request: Request) -> Response:
+        name = threading.current_thread().name.encode()
+        return Response(200, [("X-Query", request.query)], name + b" " + request.body.read(100_000))
+
+    def do_hesitant(self, request: Request) -> Response:
+        request.body.read(3)
+        time.sleep(float(request.query or 0))
+        demand_time()
+        return self.do_thread(request)
+
+    def do_big(self, request: Request) -> Response:
+        return Response(200, [], BIG)
+
     def do_boom(self, request: Request) -> Response:
         raise ValueError("as asked")
 
@@ -146,7 +173,7 @@ def main() -> int:
         on_worker_exit=lambda: print("lost one", flush=True),
         keeper=None,
         announce=lambda url: print(url, flush=True),
-        threads=256,
+        threads=int(os.environ.get("TOY_THREADS", "256")),
         grace=5,
         limits=Limits(**json.loads(sys.argv[2])),
     )

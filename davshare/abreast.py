@@ -1,0 +1,109 @@
+"""Several calls side by side in one thread, so that what is dear is done once for all of them.
+
+A call that comes to a :class:`Meeting` stands still there while the others go
+on, until nobody can; then the meeting's step is done for all who stand there.
+Threads would do the same, but threads that compute at once take turns in the
+interpreter, and each turn costs more than many a call.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from davshare.errors import Waits
+
+log = logging.getLogger("davshare.server")
+Item = TypeVar("Item")
+
+
+class Meeting(Generic[Item]):
+    """Where calls wait for each other.
+
+    :param step: what is done with what all of them bring; it raises nothing: whatever fails, it notes it in the items.
+    :param late: others go before it: whoever they let go on may come here, too.
+    """
+
+    __slots__ = ("late", "step")
+
+    def __init__(self, step: Callable[[list[Item]], None], late: bool = False) -> None:
+        self.step = step
+        self.late = late
+
+    def join(self, item: Item) -> None:
+        """Return when ``step`` was done with ``item``, alone or among others; what it raises all of them get."""
+        here = getcurrent()
+        if isinstance(here, _Runner):
+            here.hub.switch((self, item))
+        else:
+            self.step([item])
+
+
+def demand_time() -> None:
+    """Return when what comes now may take long.
+
+    :raises Waits: others would have to wait for its end.
+    """
+    if isinstance(getcurrent(), _Runner):
+        raise Waits
+
+
+class _Runner(greenlet):
+    """Makes one call after the other; between two it stands still, too: a new one would cost as much as some calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hub = getcurrent()
+        self.switch()
+
+    def run(self) -> None:
+        """Make calls for ever; what one raises must not reach the hub, where the others would be lost over it."""
+        while True:
+            call: Callable[[], None] = self.hub.switch(None)
+            try:
+                call()
+            except GreenletExit:
+                raise
+            except BaseException:
+                log.exception("one of several calls has failed")
+            del call  # it and all that it holds would stay until the next one comes
+
+
+class Abreast:
+    """Makes calls side by side; belongs to one thread."""
+
+    def __init__(self) -> None:
+        self._idle: list[_Runner] = []
+
+    def run(self, calls: Sequence[Callable[[], None]]) -> None:
+        """Make all calls, and return when the last one has ended; what one raises is logged."""
+        waiting: dict[Meeting[Any], list[tuple[_Runner, Any]]] = {}
+        for call in calls:
+            runner = self._idle.pop() if self._idle else _Runner()
+            self._await(waiting, runner, runner.switch(call))
+        while waiting:
+            meeting = min(waiting, key=lambda one: one.late)
+            met = waiting.pop(meeting)
+            failed: BaseException | None = None
+            try:
+                meeting.step([item for _, item in met])
+            except BaseException as error:
+                failed = error
+            for runner, _ in met:
+                self._await(waiting, runner, runner.switch() if failed is None else runner.throw(failed))
+
+    def _await(
+        self,
+        waiting: dict[Meeting[Any], list[tuple[_Runner, Any]]],
+        runner: _Runner,
+        said: tuple[Meeting[Any], Any] | None,
+    ) -> None:
+        """A runner stands still: at a meeting, or because its call has ended."""
+        if said is None:
+            self._idle.append(runner)
+        else:
+            meeting, item = said
+            waiting.setdefault(meeting, []).append((runner, item))
