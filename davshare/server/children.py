@@ -30,6 +30,7 @@ def fork(main: Callable[[], int]) -> int:
     sys.stderr.flush()
     master = os.getpid()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    heap.freeze()
     try:
         pid = os.fork()
         if pid:

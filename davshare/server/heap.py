@@ -24,10 +24,18 @@ def economise() -> None:
         _libc.mallopt(_ARENA_MAX, _ARENAS)
 
 
-def settle_in() -> None:
-    """What is there now stays; and what comes is kept for a while, so it is seldom looked through for rings."""
-    gc.collect()
+def freeze() -> None:
+    """What is there now stays: Python never looks through it for rings again.
+
+    Looking writes to every object, and what a process has written to it does not share with its parent any more:
+    measured 15 MiB for each.
+    """
     gc.freeze()
+
+
+def settle_in() -> None:
+    """The same, and what comes is looked through more seldom."""
+    freeze()
     gc.set_threshold(_NEW, 10, 20)
 
 
