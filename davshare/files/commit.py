@@ -234,6 +234,8 @@ class Committer:
     def close(self) -> None:
         """The worker ends."""
         self._closing.set()
+        if self._tidier is not None:
+            self._tidier.join(_TIDY_AFTER)
         with contextlib.suppress(DavshareError):
             self.idle()
 
@@ -283,7 +285,7 @@ class Committer:
             self._rest()
             while self._large:
                 os.close(self._large.pop())
-            with contextlib.suppress(DavshareError):
+            with contextlib.suppress(DavshareError, ValueError):  # whoever closes the index does not wait for this
                 self._database.relieve()
             if self._finished:
                 with contextlib.suppress(DavshareError):
