@@ -336,6 +336,8 @@ class Hub:
                 seat.generation = generation
             if due:
                 page, anew = news(follower)
+                if (fresh := self._files.generation()) != generation:
+                    seat.listener.renew(fresh)  # who was shut out while this was looked for is not told
                 found = partial(self._tell, page=page, anew=anew)
         except Unavailable:
             found = self._try_again
