@@ -84,7 +84,7 @@ class Lane:
                 if len(jobs) >= _MOST or self._queue.empty():
                     break
                 found = self._queue.get()
-            over = found is None
+            over, found = found is None, None  # nothing of the last ones is held while the next are waited for
             self._since = monotonic()
             for start in range(0, len(jobs), _MOST):
                 try:
