@@ -177,6 +177,8 @@ class Walk:
         for start in range(0, len(gone), _FOLDERS):
             self.report.add(leave(self._files, self._space, gone[start : start + _FOLDERS]))
             yield
+        if self._accept and self._held():
+            removals.release(self._files, self._space)  # by whoever watches the disk, while this went on
 
     def _admitted(self, tx: Transaction, gone: list[Gone]) -> bool:
         still = still_gone(tx.connection, gone)
