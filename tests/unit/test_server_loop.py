@@ -382,7 +382,7 @@ def test_the_rest_of_an_answer_when_all_threads_are_busy() -> None:
     """Nothing else comes in its place."""
     with running(queue=1) as toy, contextlib.ExitStack() as stack:
         for _ in range(270):
-            stack.enter_context(toy.connect()).sendall(get("/slow?4"))
+            stack.enter_context(toy.connect()).sendall(get("/slow?60"))
         time.sleep(1)
         for request in (get("/quick/big"), short("/big")):
             link = stack.enter_context(toy.connect())
