@@ -7,11 +7,11 @@ order that keeps every promise:
 1. content is already staged and synced;
 2. rows, journal entries and one redo row for each effect are committed;
 3. the effects (renames) are done while still nobody else may write;
-4. the folders are synced, each once;
-5. the waiting clients get their answers.
+4. the waiting clients get their answers;
+5. soon the folders are synced, each once for many changes, and then the redo rows go.
 
 A crash after 2 leaves redo rows, which :mod:`davshare.files.redo` carries out
-before anybody else reads or writes.
+before anybody else reads or writes; so does a power cut that undoes a rename.
 """
 
 from __future__ import annotations
@@ -28,17 +28,19 @@ from davshare.abreast import Meeting
 from davshare.errors import DavshareError, Unavailable
 from davshare.files.numbers import Numbers
 from davshare.files.redo import Effect, Redoer
+from davshare.files.settling import Settling
 from davshare.index import journal, nodes, redo
 from davshare.index.database import Connection, Database, count
 from davshare.model.journal import Entry, Kind
 from davshare.model.nodes import Node
 from davshare.store.crash import point
+from davshare.store.handles import Held
 
 log = logging.getLogger("davshare.files")
 T = TypeVar("T")
 _BATCH = 64
-#: Seconds after which finished effects are forgotten when no other change comes.
-_TIDY_AFTER = 0.5
+#: Seconds after which folders are synced while changes come, and after the last one, when what is done is forgotten.
+_SETTLE_AFTER, _TIDY_AFTER = 0.05, 0.5
 #: Bytes of a file that is not freed while clients wait.
 _LARGE = 64 * 1024 * 1024
 
@@ -46,7 +48,7 @@ _LARGE = 64 * 1024 * 1024
 class Transaction:
     """What a change works with: the connection, the time, and the numbers of its journal entries."""
 
-    __slots__ = ("_numbers", "_ways", "actor", "connection", "device", "effects", "now", "redoer", "undo")
+    __slots__ = ("_numbers", "_ways", "actor", "connection", "device", "effects", "held", "now", "redoer", "undo")
 
     def __init__(
         self,
@@ -55,8 +57,10 @@ class Transaction:
         numbers: Numbers,
         actor: int | None = None,
         device: int | None = None,
+        held: Held | None = None,
     ) -> None:
         self._numbers = numbers
+        self.held = held
         self.connection = connection
         self.redoer = redoer
         self.now = time.time_ns()
@@ -96,11 +100,6 @@ class Transaction:
         entry = Entry(space, number, node, kind, deep, parent, name, self.actor, self.device, version, seconds)
         journal.append(self.connection, entry)
         return number
-
-    def free(self, inode: int) -> None:
-        """A file's inode is about to be free: nothing noted may name it any more, since a new file may get it."""
-        if redo.names_inode(self.connection, inode):
-            self.redoer.settle_noted(self.connection)
 
     def note_many(self, space: int, ids: Sequence[int], kind: Kind) -> range:
         """Write an entry for each of many nodes of a space; their numbers, in the same order."""
@@ -171,7 +170,7 @@ class Committer:
         self._waiting: list[_Ticket[Any]] = []
         self._mutex = threading.Lock()
         self._leading = threading.Lock()
-        self._finished: list[int] = []
+        self._settling = Settling()
         #: Numbers in shared memory may be lost in a power cut: the first change of a process asks the index instead.
         self._caught_up = False
         self._tidier: threading.Thread | None = None
@@ -229,7 +228,11 @@ class Committer:
     def idle(self) -> None:
         """Forget redo rows whose effects are on disk for good; called when nothing happens, and at the end."""
         with self._leading:
-            self._forget()
+            self._settling.settle()
+            finished = self._settling.finished()
+            if finished:
+                with self._database.write() as connection:
+                    redo.drop(connection, finished)
 
     def close(self) -> None:
         """The worker ends."""
@@ -241,19 +244,20 @@ class Committer:
 
     def _lead(self) -> None:
         batch: list[_Ticket[Any]] = []
-        finished: list[int] = []
         replaced: list[int] = []
+        held = Held()
         try:
             with self._database.turn():
                 batch = self._next_batch()  # not earlier: more have come while others had the turn
                 if self._database.shared.open or not self._caught_up:
                     self._catch_up()
                 self._database.shared.open = True
-                self._decide(batch)
+                self._decide(batch, held)
                 point("commit.done")
-                made = [t for t in batch if t.transaction is not None and self._carry_out(t, replaced)]
+                made = [t for t in batch if t.transaction is not None and self._carry_out(t, replaced, held)]
                 self._database.shared.open = False
-            finished = self._settle(made)
+            self._settling.add([effect.id for t in made if t.transaction for effect in t.transaction.effects], held)
+            point("answered")
         except BaseException as error:
             batch = batch or self._next_batch()
             for ticket in batch:
@@ -263,7 +267,6 @@ class Committer:
             if not isinstance(error, DavshareError):
                 log.exception("a change failed")
         finally:
-            self._finished += finished
             for ticket in batch:
                 ticket.done = True
             for fd in replaced:
@@ -281,15 +284,19 @@ class Committer:
 
     def _tidy(self) -> None:
         """Forget finished effects soon after the last change."""
-        while not self._closing.wait(_TIDY_AFTER):
+        rested = time.monotonic()
+        while not self._closing.wait(_SETTLE_AFTER if self._settling else _TIDY_AFTER):
+            self._settling.settle()
+            if time.monotonic() - rested < _TIDY_AFTER:
+                continue
+            rested = time.monotonic()
             self._rest()
             while self._large:
                 os.close(self._large.pop())
             with contextlib.suppress(DavshareError, ValueError):  # whoever closes the index does not wait for this
                 self._database.relieve()
-            if self._finished:
-                with contextlib.suppress(DavshareError):
-                    self.idle()
+            with contextlib.suppress(DavshareError):
+                self.idle()
 
     def _catch_up(self) -> None:
         """What others have left, and the number of the last commit: a dead one may not have shared it."""
@@ -306,31 +313,33 @@ class Committer:
             batch, self._waiting = self._waiting[:count], self._waiting[count:]
             return batch
 
-    def _decide(self, batch: list[_Ticket[Any]]) -> None:
+    def _decide(self, batch: list[_Ticket[Any]], held: Held) -> None:
         """One transaction for the whole batch; a refused change leaves no trace in it."""
-        finished, self._finished = self._finished, []
+        finished = self._settling.finished()
         try:
             with self._database.transaction() as connection:
                 numbers = Numbers(connection, self._database.shared.commits + 1)
                 redo.drop(connection, finished)
                 for ticket in batch:
-                    self._decide_one(connection, ticket, numbers, len(batch) == 1)
+                    self._decide_one(connection, ticket, numbers, held, len(batch) == 1)
                 numbers.write()
                 point("commit.begun")
             self._database.shared.commits += 1
         except BaseException as error:
-            self._finished = finished
+            self._settling.add(finished)
             for ticket in batch:
                 ticket.transaction = None
             if not isinstance(error, _Alone):
                 raise
 
-    def _decide_one(self, connection: Connection, ticket: _Ticket[Any], numbers: Numbers, alone: bool) -> None:
+    def _decide_one(
+        self, connection: Connection, ticket: _Ticket[Any], numbers: Numbers, held: Held, alone: bool
+    ) -> None:
         """One change; what it did before it was refused is undone.
 
         :raises _Alone: it was refused, and nothing else is in the transaction.
         """
-        transaction = Transaction(connection, self._redoer, numbers, ticket.actor, ticket.device)
+        transaction = Transaction(connection, self._redoer, numbers, ticket.actor, ticket.device, held)
         before = numbers.so_far()
         if not alone:
             connection.execute("SAVEPOINT change")
@@ -351,13 +360,13 @@ class Committer:
         if not alone:
             connection.execute("RELEASE change")
 
-    def _carry_out(self, ticket: _Ticket[Any], replaced: list[int]) -> bool:
+    def _carry_out(self, ticket: _Ticket[Any], replaced: list[int], held: Held) -> bool:
         """The effects of one change; if one is refused, the change is taken back."""
         assert ticket.transaction is not None
         effects = ticket.transaction.effects
         for index, effect in enumerate(effects):
             try:
-                self._redoer.perform(effect, True, replaced)
+                self._redoer.perform(effect, True, replaced, held)
             except DavshareError as error:
                 ticket.error = error
                 self._take_back(ticket, effects[:index])
@@ -379,16 +388,3 @@ class Committer:
                 before.undo(Transaction(connection, self._redoer, numbers))
             numbers.write()
         self._database.shared.commits += 1
-
-    def _settle(self, made: list[_Ticket[Any]]) -> list[int]:
-        """Sync every folder that changed, once; ids of the redo rows that are history now."""
-        effects = [effect for ticket in made if ticket.transaction for effect in ticket.transaction.effects]
-        self._redoer.settle(effects)
-        point("answered")
-        return [effect.id for effect in effects]
-
-    def _forget(self) -> None:
-        if self._finished:
-            finished, self._finished = self._finished, []
-            with self._database.write() as connection:
-                redo.drop(connection, finished)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +21,8 @@ from davshare.store.local import TRASH
 
 #: Most folders that can lie in each other.
 DEEPEST = 200
+#: What :func:`os.fsencode` does, which would ask each time what it was given.
+_ENCODING, _ERRORS = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,7 @@ class Place:
 
 def disk_path(segments: Sequence[str]) -> Path:
     """Names as the filesystem has them."""
-    return tuple([os.fsencode(segment) for segment in segments])
+    return tuple([segment.encode(_ENCODING, _ERRORS) for segment in segments])
 
 
 def enter(connection: Connection, actor: Actor, mount: Mount, segments: Sequence[str], slash: bool) -> Place:

@@ -15,6 +15,7 @@ from davshare.files.service import Files
 from davshare.index import nodes
 from davshare.model import names
 from davshare.model.nodes import Node
+from davshare.store.handles import Held
 
 T = TypeVar("T")
 Decide = Callable[[Connection], tuple[Place, ...]]
@@ -45,7 +46,7 @@ def carried_out(files: Files, asker: Asker, decide: Decide, act: Callable[[Trans
     def work_if_current(tx: Transaction) -> T:
         places = decide(tx.connection)
         for place in places:
-            if differs(files, place):
+            if differs(files, place, tx.held):
                 raise _Behind
         return act(tx, places)
 
@@ -61,10 +62,15 @@ class _Behind(Unavailable):
     """The disk holds something else than the index believes."""
 
 
-def differs(files: Files, place: Place) -> bool:
-    """Whether the disk holds something else than the index believes."""
+def differs(files: Files, place: Place, held: Held | None = None) -> bool:
+    """Whether the disk holds something else than the index believes.
+
+    :param held: as in :meth:`davshare.store.base.Store.move`.
+    """
     node = place.node
-    return not _is_free(files, place) if node is None else not (len(place.chain) == 1 or _is(files, place, node))
+    if node is None:
+        return not _is_free(files, place, held)
+    return not (len(place.chain) == 1 or _is(files, place, node, held))
 
 
 def _learn(files: Files, place: Place) -> bool:
@@ -86,8 +92,8 @@ def _learn_known(files: Files, place: Place, node: Node) -> bool:
     return True
 
 
-def _is(files: Files, place: Place, node: Node) -> bool:
-    return files.store(place.space).holds(place.path, node.inode, node.is_folder)
+def _is(files: Files, place: Place, node: Node, held: Held | None = None) -> bool:
+    return files.store(place.space).holds(place.path, node.inode, node.is_folder, held)
 
 
 def _learn_new(files: Files, place: Place) -> bool:
@@ -104,11 +110,11 @@ def _learn_new(files: Files, place: Place) -> bool:
     return True
 
 
-def _is_free(files: Files, place: Place) -> bool:
+def _is_free(files: Files, place: Place, held: Held | None = None) -> bool:
     """Whether nothing is on disk where nothing is known.
 
     :raises Conflict: something is that can be no file or folder of ours.
     """
     if place.folder is None:
         return True
-    return files.store(place.space).vacant(place.path)
+    return files.store(place.space).vacant(place.path, held)

@@ -11,6 +11,7 @@ from davshare.errors import Conflict, DavshareError
 from davshare.index import redo
 from davshare.index.database import Connection, Database
 from davshare.store.base import Path, Store
+from davshare.store.handles import Held
 from davshare.store.local import STAGING
 
 log = logging.getLogger("davshare.files")
@@ -43,6 +44,12 @@ def _effect(row: redo.Redo) -> Effect:
     return Effect(row.space, tuple(row.source.split(b"/")), tuple(row.target.split(b"/")), row.inode, id=row.id)
 
 
+def _after(effect: Effect, space: int, path: Path) -> Path:
+    """Where a folder is after an effect."""
+    depth = len(effect.source)
+    return effect.target + path[depth:] if space == effect.space and path[:depth] == effect.source else path
+
+
 class Redoer:
     """Carries out effects; ``store_of`` gives the store of a space by its id, None when the space is gone."""
 
@@ -50,16 +57,18 @@ class Redoer:
         self._database = database
         self._store_of = store_of
 
-    def perform(self, effect: Effect, first: bool = False, replaced: list[int] | None = None) -> None:
+    def perform(
+        self, effect: Effect, first: bool = False, replaced: list[int] | None = None, held: Held | None = None
+    ) -> None:
         """Do it, unless it is done already; the caller has the turn.
 
         :param first: it cannot have been done already.
-        :param replaced: as in :meth:`davshare.store.base.Store.move`.
+        :param replaced: and ``held``: as in :meth:`davshare.store.base.Store.move`.
         :raises Conflict: for the first time: the disk holds something else than the index believed.
         """
         store = self._store_of(effect.space)
         moved = store is not None and store.move(
-            effect.source, effect.target, effect.inode, replaced if effect.replaces else None
+            effect.source, effect.target, effect.inode, replaced if effect.replaces else None, held
         )
         if first and not moved:
             raise Conflict("This was changed on disk meanwhile; try again.")
@@ -73,11 +82,12 @@ class Redoer:
                 store.move(effect.target, effect.source, effect.inode)
 
     def settle(self, effects: Iterable[Effect]) -> None:
-        """Make effects survive a power cut: each folder is synced once."""
+        """Make effects, oldest first, survive a power cut: each folder is synced once, wherever it is by now."""
         folders: set[tuple[int, Path]] = set()
         for effect in effects:
             store = self._store_of(effect.space)
             if store is not None and store.durable:
+                folders = {(space, _after(effect, space, path)) for space, path in folders}
                 folders.add((effect.space, effect.target[:-1]))
                 if effect.source[:2] != STAGING:
                     folders.add((effect.space, effect.source[:-1]))
@@ -117,6 +127,26 @@ class Redoer:
                 with self._database.transaction() as connection:
                     redo.drop(connection, [effect.id for effect in done])
             return len(effects)
+
+    def free(self, connection: Connection, inode: int, space: int, path: Path) -> None:
+        """What has an inode is about to be replaced at ``path``: from now on nothing that is noted names it.
+
+        That it once came from the staging folder need not be true any more: whatever a power cut leaves of it there
+        or at its target, what replaces it goes over it.  Everything else is settled.
+        """
+        noted = redo.naming(connection, inode)
+        over = [
+            row.id
+            for row in noted
+            if row.space == space
+            and row.id <= self._database.progress
+            and row.target == b"/".join(path)
+            and tuple(row.source.split(b"/"))[:2] == STAGING
+        ]
+        if len(over) < len(noted):
+            self.settle_noted(connection)
+        else:
+            redo.drop(connection, over)
 
     def settle_noted(self, connection: Connection) -> None:
         """Settle and forget everything that was carried out; inside the transaction of whoever has the turn."""

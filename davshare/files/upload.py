@@ -260,7 +260,7 @@ class Seal:
             new = writer.create(tx, place.chain[-1], place.name, facts, mtime_ns=mtime_ns, known=known)
             tx.undo = lambda later: writer.forget(later, new)
         else:
-            writer.keep(tx, old)
+            writer.keep(tx, old, place.path)
             new = writer.overwrite(tx, old, facts, mtime_ns=mtime_ns, known=known)
             before = Facts(old.inode, old.size, old.mtime_ns if old.disk_ns is None else old.disk_ns, False)
             tx.undo = lambda later: _put_back(later, new, before, old.mtime_ns)

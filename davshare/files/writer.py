@@ -15,7 +15,7 @@ from davshare.index.digests import Digests
 from davshare.model import names
 from davshare.model.journal import Kind
 from davshare.model.nodes import FILE, FOLDER, Node
-from davshare.store.base import Facts
+from davshare.store.base import Facts, Path
 
 
 def disk_ns(facts: Facts, mtime_ns: int) -> int | None:
@@ -47,13 +47,13 @@ def create(
     return node
 
 
-def keep(tx: Transaction, node: Node) -> None:
-    """Content is about to be replaced: the one place that decides what becomes of it.
+def keep(tx: Transaction, node: Node, path: Path) -> None:
+    """Content at ``path`` is about to be replaced: the one place that decides what becomes of it.
 
     The journal keeps its number (:func:`overwrite`); the bytes go with the
     rename, so nothing that is noted may name their inode any more.
     """
-    tx.free(node.inode)
+    tx.redoer.free(tx.connection, node.inode, node.space, path)
 
 
 def overwrite(

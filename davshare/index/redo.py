@@ -35,9 +35,10 @@ def any_after(connection: Connection, number: int) -> bool:
     return connection.execute("SELECT 1 FROM redo WHERE id>? LIMIT 1", (number,)).fetchone() is not None
 
 
-def names_inode(connection: Connection, inode: int) -> bool:
-    """Whether an effect is noted for the thing with this inode."""
-    return connection.execute("SELECT 1 FROM redo WHERE inode=? LIMIT 1", (inode,)).fetchone() is not None
+def naming(connection: Connection, inode: int) -> list[Redo]:
+    """Effects that are noted for the thing with this inode."""
+    rows = connection.execute("SELECT id, space, source, target, inode FROM redo WHERE inode=?", (inode,))
+    return [Redo._make(row) for row in rows]
 
 
 def sources(connection: Connection, space: int) -> set[bytes]:
@@ -57,4 +58,5 @@ def stuck(connection: Connection, effect: int) -> None:
 
 def drop(connection: Connection, ids: list[int]) -> None:
     """Effects are on disk for good."""
-    connection.executemany("DELETE FROM redo WHERE id=?", [(one,) for one in ids])
+    if ids:
+        connection.executemany("DELETE FROM redo WHERE id=?", [(one,) for one in ids])

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
+from davshare.store.handles import Held
+
 #: Names from a space's root down; bytes as the filesystem has them.
 Path = tuple[bytes, ...]
 
@@ -81,10 +83,18 @@ class Store(Protocol):
         """Begin a file."""
         ...
 
-    def move(self, source: Path, target: Path, inode: int, replaced: list[int] | None = None) -> bool:
+    def move(
+        self,
+        source: Path,
+        target: Path,
+        inode: int,
+        replaced: list[int] | None = None,
+        held: Held | None = None,
+    ) -> bool:
         """Rename what ``inode`` names; false when that is not at ``source`` (any more).
 
         :param replaced: gets a descriptor of what was at ``target``, which is freed when the caller closes that.
+        :param held: folders that were opened since the caller alone may write; it learns which ones are to be synced.
         """
         ...
 

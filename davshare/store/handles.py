@@ -22,8 +22,33 @@ class Handle:
         except OSError:
             return False
 
+    def key(self) -> tuple[int, int]:
+        """What is the same for every handle of this folder."""
+        status = os.fstat(self.fd)
+        return status.st_dev, status.st_ino
+
+    def sync(self) -> None:
+        """Make its membership survive a power cut.
+
+        :raises OSError: the disk refuses.
+        """
+        os.fsync(self.fd)
+
     def __del__(self) -> None:
         os.close(self.fd)
+
+
+class Held:
+    """Folders that some changes open, each once, while nobody else may write.
+
+    ``open``: by root and path.  ``changed``: those whose members are not the same any more, and not synced yet.
+    """
+
+    __slots__ = ("changed", "open")
+
+    def __init__(self) -> None:
+        self.open: dict[tuple[str, tuple[bytes, ...]], Handle] = {}
+        self.changed: dict[Handle, None] = {}
 
 
 class Handles:

@@ -20,7 +20,7 @@ from davshare.errors import Conflict, Unavailable
 from davshare.model.names import PRIVATE, is_private
 from davshare.store import beneath, copying, shelves, staging
 from davshare.store.base import Facts, Missing, Path
-from davshare.store.handles import Handle, Handles
+from davshare.store.handles import Handle, Handles, Held
 from davshare.store.refusals import Refusals, refusal
 from davshare.store.staging import StagedFile
 from davshare.store.statx import facts_of, of_descriptor, of_name
@@ -36,12 +36,13 @@ _INODES = 1 << 64
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
 
 
-def _is(name: bytes, folder: int, inode: int) -> bool:
-    """Whether a name in a folder belongs to the thing that ``inode`` names."""
+def _mode_of(name: bytes, folder: int, inode: int) -> int:
+    """The mode of the thing that ``inode`` names, if a name in a folder belongs to it; otherwise 0."""
     try:
-        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_ino == inode % _INODES
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
-        return False
+        return 0
+    return status.st_mode if status.st_ino == inode % _INODES else 0
 
 
 class LocalStore:
@@ -162,35 +163,33 @@ class LocalStore:
         finally:
             os.close(folder)
 
-    def vacant(self, path: Path) -> bool:
+    def vacant(self, path: Path, held: Held | None = None) -> bool:
         """Whether nothing is at ``path``.
 
         :raises Conflict: something is that can be no file or folder of ours.
         """
-        mode = self._status(path)[0]
+        mode = self._status(path, held)[0]
         if mode and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise Conflict("Something that is neither a file nor a folder is in the way.")
         return not mode
 
-    def holds(self, path: Path, inode: int, folder: bool) -> bool:
+    def holds(self, path: Path, inode: int, folder: bool, held: Held | None = None) -> bool:
         """Whether the file or folder that ``inode`` names is at ``path``."""
-        mode, found = self._status(path)
+        mode, found = self._status(path, held)
         return found == inode % _INODES and (stat.S_ISDIR(mode) if folder else stat.S_ISREG(mode))
 
-    def _status(self, path: Path) -> tuple[int, int]:
+    def _status(self, path: Path, held: Held | None) -> tuple[int, int]:
         """Mode and inode of what is at ``path``; zeros when nothing is."""
         try:
-            folder = self._folder(path[:-1])
+            folder = self._opened(path[:-1], held)
         except Missing:
             return 0, 0
         try:
-            status = os.stat(path[-1], dir_fd=folder, follow_symlinks=False)
+            status = os.stat(path[-1], dir_fd=folder.fd, follow_symlinks=False)
         except OSError as error:
             if error.errno not in _GONE:
                 raise refusal(error) from error
             return 0, 0
-        finally:
-            os.close(folder)
         return status.st_mode, status.st_ino
 
     def scan(self, path: Path) -> Iterator[tuple[bytes, Facts]]:
@@ -293,11 +292,17 @@ class LocalStore:
         except Missing:
             raise Unavailable("The storage of this space is incomplete at the moment.") from None
 
-    def _opened(self, path: Path) -> Handle:
+    def _opened(self, path: Path, held: Held | None = None) -> Handle:
         """The folder at ``path``; our own are kept open: then it costs one look whether they still are there.
 
+        :param held: folders that were opened for the same changes; this one comes to them.
         :raises Missing: it is not.
         """
+        if held is not None:
+            folder = held.open.get((self.root, path))
+            if folder is None:
+                folder = held.open[self.root, path] = self._opened(path)
+            return folder
         full = self._own.get(path)
         if full is None:
             if path[:2] != STAGING:
@@ -330,7 +335,14 @@ class LocalStore:
 
     # -- changes of the tree -----------------------------------------------------------
 
-    def move(self, source: Path, target: Path, inode: int, replaced: list[int] | None = None) -> bool:
+    def move(
+        self,
+        source: Path,
+        target: Path,
+        inode: int,
+        replaced: list[int] | None = None,
+        held: Held | None = None,
+    ) -> bool:
         """Rename ``source`` to ``target``, replacing a file there.
 
         :param replaced: gets a descriptor of that file: a filesystem needs longer to free one than for all the rest,
@@ -339,40 +351,41 @@ class LocalStore:
             is another thing than ``inode`` names.
         """
         try:
-            here = self._opened(source[:-1])
+            here = self._opened(source[:-1], held)
         except Missing:
             return False
         try:
-            if not _is(source[-1], here.fd, inode):
+            mode = _mode_of(source[-1], here.fd, inode)
+            if not mode:
                 return False
-            there = here if target[:-1] == source[:-1] else self._target_folder(target)
+            there = here if target[:-1] == source[:-1] else self._target_folder(target, held)
             if replaced is not None:
                 with contextlib.suppress(OSError):
                     replaced.append(os.open(target[-1], _PLACE, dir_fd=there.fd))
             os.rename(source[-1], target[-1], src_dir_fd=here.fd, dst_dir_fd=there.fd)
         except OSError as error:
             raise refusal(error) from error
+        if held is not None:
+            if self.durable:
+                held.changed[there] = None
+                if source[:2] != STAGING:
+                    held.changed[here] = None
+            if stat.S_ISDIR(mode):
+                held.open.clear()  # what was below it has other paths now
         return True
 
-    def _target_folder(self, target: Path) -> Handle:
+    def _target_folder(self, target: Path, held: Held | None) -> Handle:
         try:
-            return self._opened(target[:-1])
+            return self._opened(target[:-1], held)
         except Missing:
             raise Conflict("A folder on the way is not on disk any more.") from None
 
     def sync(self, path: Path) -> None:
         """Make the membership of a folder survive a power cut."""
-        if not self.durable:
-            return
-        try:
-            folder = self._folder(path)
-        except Missing:
-            return
-        try:
-            with Refusals():
-                os.fsync(folder)
-        finally:
-            os.close(folder)
+        if self.durable:
+            with contextlib.suppress(Missing), Refusals():
+                folder = self._opened(path)
+                os.fsync(folder.fd)
 
     def remove(self, path: Path) -> None:
         """Remove a file or tree; never follows links."""

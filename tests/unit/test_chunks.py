@@ -155,10 +155,10 @@ def test_the_disk_refuses(files: Files, asker: Asker) -> None:
     home = files.data / "homes" / "admin"
     perform = files.redoer.perform
 
-    def blocked(effect, first=False, replaced=None):
+    def blocked(*what):
         (home / "big").mkdir()
         (home / "big" / "in the way").touch()
-        perform(effect, first, replaced)
+        perform(*what)
 
     files.redoer.perform = blocked  # type: ignore[method-assign]
     with pytest.raises(Conflict):

@@ -186,12 +186,10 @@ def test_a_refused_effect_takes_its_change_back(
     put(files, asker, "b", b"target")
     real = LocalStore.move
 
-    def refuse(
-        self: LocalStore, source: DiskPath, target: DiskPath, inode: int, replaced: list[int] | None = None
-    ) -> bool:
+    def refuse(self: LocalStore, source: DiskPath, *more: Any) -> bool:
         if source == (b"a",):
             raise InsufficientStorage
-        return real(self, source, target, inode, replaced)
+        return real(self, source, *more)
 
     with monkeypatch.context() as patch:
         patch.setattr(LocalStore, "move", refuse)

@@ -18,6 +18,7 @@ from davshare.http.responses import Response
 from davshare.server import hub as hub_module
 from davshare.server import seat as seat_module
 from davshare.server.hub import Hub
+from support.polling import eventually
 
 PAGE = Page([Told("created", "home", "home/x", 7, False)], "t1", False, {1: 2})
 
@@ -183,7 +184,7 @@ def test_credentials(hub: Hub, files: FakeFiles) -> None:
     files.change()
     assert read(links[0], 4) == b"new."
     assert read(links[1], 100) == b"end NotAuthenticated."
-    assert good.follower.actor.generation == files.number  # type: ignore[union-attr]
+    eventually(lambda: good.follower.actor.generation == files.number)  # type: ignore[union-attr]
 
 
 def test_expiry_and_patience(hub: Hub, files: FakeFiles) -> None:

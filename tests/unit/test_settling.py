@@ -1,0 +1,228 @@
+"""A power cut after an answer: what the disk had not kept of it yet is done again."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from davshare import config
+from davshare.files import check, reading, transfer, tree, upload
+from davshare.files.context import Address, Asker
+from davshare.files.redo import Effect, Redoer
+from davshare.files.service import Files
+from davshare.files.settling import Settling
+from davshare.files.transfer import Order
+from davshare.files.upload import Sent
+from davshare.identity.gate import actor_of
+from davshare.index import people, redo
+from davshare.model import names
+from davshare.server import build
+from davshare.store.handles import Handle
+from support.server import davshare
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A fresh data folder."""
+    davshare("init", str(tmp_path / "data"), "--admin", "admin", "--password-stdin", input="admin-pass-0000")
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Callable[[], Files]]:
+    """Begins to serve it; as often as it is called."""
+    begun: list[Files] = []
+
+    def begin() -> Files:
+        begun.append(build.open_files(folder, config.load(folder, {}, {}).config))
+        return begun[-1]
+
+    yield begin
+    for files in begun:
+        files.committer.close()
+        files.db.close()
+
+
+def asker(files: Files) -> Asker:
+    """The administrator."""
+    with files.db.session() as connection:
+        user = people.user(connection, "admin")
+        assert user is not None
+        return Asker(actor_of(connection, user))
+
+
+def at(path: str) -> Address:
+    """An address in the home."""
+    return Address(*names.split("/dav/home/" + path))
+
+
+def put(files: Files, path: str, data: bytes) -> None:
+    """Store a file."""
+    upload.put(files, asker(files), at(path), Sent(len(data), io.BytesIO(data).read))
+
+
+def move(files: Files, source: str, target: str) -> None:
+    """Move something over what is there."""
+    transfer.transfer(files, asker(files), Order(at(source), at(target), move=True))
+
+
+def get(files: Files, path: str) -> bytes:
+    """Read a file."""
+    content = reading.open_content(files, asker(files), at(path))
+    try:
+        return os.pread(content.fd, 1 << 20, 0)
+    finally:
+        os.close(content.fd)
+
+
+def noted(files: Files) -> list[redo.Redo]:
+    """What a power cut may have undone, as far as the index knows."""
+    with files.db.session() as connection:
+        return redo.open_effects(connection)
+
+
+def overwrite(files: Files) -> None:
+    """Twice the same file."""
+    put(files, "old", b"new")
+    put(files, "old", b"newer")
+
+
+def wander(files: Files) -> None:
+    """Something new in a folder that moves, and moves itself."""
+    put(files, "folder/new", b"1")
+    move(files, "folder", "elsewhere")
+    move(files, "elsewhere/new", "elsewhere/moved")
+
+
+CHANGES: dict[str, Callable[[Files], None]] = {
+    "a new file": lambda files: put(files, "new", b"1"),
+    "other content": lambda files: put(files, "old", b"new"),
+    "other content twice": overwrite,
+    "a folder": lambda files: (tree.make_folder(files, asker(files), at("made/")), put(files, "made/f", b"1"))[1],
+    "another name": lambda files: move(files, "old", "renamed"),
+    "in place of something": lambda files: move(files, "old", "folder/f"),
+    "removal": lambda files: tree.delete(files, asker(files), at("old")),
+    "removal of a folder": lambda files: tree.delete(files, asker(files), at("folder/")),
+    "in a folder that moves": wander,
+    "other content in a folder that moves": lambda files: (wander(files), put(files, "elsewhere/moved", b"2"))[1],
+}
+
+
+def tree_of(home: Path) -> dict[str, bytes | None]:
+    """Everything below a folder with its content, but not what is in the making."""
+    found = [path for path in sorted(home.rglob("*")) if "staging" not in path.parts]
+    return {str(path.relative_to(home)): None if path.is_dir() else path.read_bytes() for path in found}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("kept", [0, 1])
+def test_renames_that_a_power_cut_undoes(
+    start: Callable[[], Files], folder: Path, monkeypatch: pytest.MonkeyPatch, change: str, kept: int
+) -> None:
+    """None of them is on disk any more, or only the first: the next start does them again, before anybody reads."""
+    home = folder / "homes" / "admin"
+    files = start()
+    put(files, "old", b"old")
+    tree.make_folder(files, asker(files), at("folder/"))
+    put(files, "folder/f", b"f")
+    files.committer.idle()
+    monkeypatch.setattr(Settling, "settle", lambda self: None)
+    lost: list[tuple[int, Path, Path, Path | None]] = []
+    perform = Redoer.perform
+
+    def remember(self: Redoer, effect: Effect, *more: object) -> None:
+        source, target = (home.joinpath(*map(os.fsdecode, each)) for each in (effect.source, effect.target))
+        replaced = folder / f"replaced-{len(lost)}" if target.exists() else None
+        if replaced is not None:
+            os.link(target, replaced)
+        perform(self, effect, *more)  # type: ignore[arg-type]
+        lost.append((effect.id, source, target, replaced))
+
+    monkeypatch.setattr(Redoer, "perform", remember)
+    CHANGES[change](files)
+    monkeypatch.setattr(Redoer, "perform", perform)
+    expected = tree_of(home)
+    ids = [row.id for row in noted(files)]
+    assert ids, "what is not settled has to be noted"
+    for source, target, replaced in [each[1:] for each in reversed(lost) if each[0] in ids[kept:]]:
+        os.rename(target, source)
+        if replaced is not None:
+            os.rename(replaced, target)
+    files.db.shared.progress = 0  # in memory that a power cut loses
+
+    files = start()
+    assert files.redoer.replay() > 0
+    assert tree_of(home) == expected
+    assert check.check(files, None, True, lambda count: None) == []
+    assert noted(files) == []
+
+
+def test_folders_are_synced_where_they_are_by_then(
+    start: Callable[[], Files], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start settles what was done in a folder that got another name later."""
+    files = start()
+    tree.make_folder(files, asker(files), at("folder/"))
+    files.committer.idle()
+    monkeypatch.setattr(Settling, "settle", lambda self: None)
+    wander(files)
+    synced: list[int] = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(os.fstat(fd).st_ino), real(fd))[1])
+    assert start().redoer.replay() == 3
+    assert {path.stat().st_ino for path in (folder / "homes/admin", folder / "homes/admin/elsewhere")} <= set(synced)
+
+
+def test_redo_rows_go_when_the_folders_are_synced(
+    start: Callable[[], Files], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not before; many changes share a sync, and one that fails keeps them."""
+    files = start()
+    synced: list[tuple[int, int]] = []
+    fault = [False]
+
+    def sync(self: Handle) -> None:
+        if fault[0]:
+            raise OSError(5, "as a test wants")
+        synced.append(self.key())
+
+    settle = Settling.settle
+    monkeypatch.setattr(Settling, "settle", lambda self: None)
+    monkeypatch.setattr(Handle, "sync", sync)
+    for number in range(5):
+        put(files, f"f{number}", b"1")
+    files.committer.idle()
+    assert len(noted(files)) == 5
+    assert synced == []
+    monkeypatch.setattr(Settling, "settle", settle)
+    files.committer.idle()
+    status = os.stat(folder / "homes" / "admin")
+    assert synced == [(status.st_dev, status.st_ino)]
+    assert noted(files) == []
+    fault[0] = True
+    put(files, "g", b"1")
+    files.committer.idle()
+    assert len(noted(files)) == 1
+    assert get(files, "g") == b"1"
+    fault[0] = False
+    assert files.redoer.replay() == 1
+    assert noted(files) == []
+
+
+def test_what_replaces_content_settles_what_was_noted_elsewhere(
+    start: Callable[[], Files], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An inode that is about to be free is named by nothing that is noted; that of a name before a rename is synced."""
+    files = start()
+    monkeypatch.setattr(Settling, "settle", lambda self: None)
+    put(files, "a", b"1")
+    put(files, "a", b"2")
+    assert [row.target for row in noted(files)] == [b"a"]
+    move(files, "a", "b")
+    put(files, "b", b"3")
+    assert [row.target for row in noted(files)] == [b"b"]
+    assert get(files, "b") == b"3"
