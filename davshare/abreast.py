@@ -2,8 +2,7 @@
 
 A call that comes to a :class:`Meeting` stands still there while the others go
 on, until nobody can; then the meeting's step is done for all who stand there.
-Threads would do the same, but threads that compute at once take turns in the
-interpreter, and each turn costs more than many a call.
+Threads would do the same, but nobody knows when the last of them has come.
 """
 
 from __future__ import annotations

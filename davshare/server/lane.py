@@ -1,8 +1,8 @@
 """The thread for short changes: all that came together are made side by side, in one transaction.
 
-A pool's threads would take turns in the interpreter at every statement; this
-one takes the next change when one of its own waits.  It is a short cut only:
-as soon as something holds it up, everything goes to the pool again.
+A pool's threads would come to the index one after the other, with a commit for
+each; here all of them come to it before the first one goes on.  It is a short cut
+only: as soon as something holds it up, everything goes to the pool again.
 """
 
 from __future__ import annotations

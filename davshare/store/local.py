@@ -18,7 +18,7 @@ from pathlib import Path as FolderPath
 
 from davshare.errors import Conflict, Unavailable
 from davshare.model.names import PRIVATE, is_private
-from davshare.store import beneath, copying, shelves, staging
+from davshare.store import beneath, copying, renaming, shelves, staging
 from davshare.store.base import Facts, Missing, Path
 from davshare.store.handles import Handle, Handles, Held
 from davshare.store.refusals import Refusals, refusal
@@ -29,20 +29,9 @@ _PRIVATE = PRIVATE.encode()
 STAGING: Path = (_PRIVATE, b"staging")
 TRASH: Path = (_PRIVATE, b"trash")
 _MARKER = "space"
-#: A hold on a thing, whatever it is; nothing can be done with it.
-_PLACE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 #: Inode numbers are unsigned on disk, signed in the index.
 _INODES = 1 << 64
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
-
-
-def _mode_of(name: bytes, folder: int, inode: int) -> int:
-    """The mode of the thing that ``inode`` names, if a name in a folder belongs to it; otherwise 0."""
-    try:
-        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return 0
-    return status.st_mode if status.st_ino == inode % _INODES else 0
 
 
 class LocalStore:
@@ -355,14 +344,11 @@ class LocalStore:
         except Missing:
             return False
         try:
-            mode = _mode_of(source[-1], here.fd, inode)
+            mode = renaming.mode_of(here.fd, source[-1], inode % _INODES)
             if not mode:
                 return False
             there = here if target[:-1] == source[:-1] else self._target_folder(target, held)
-            if replaced is not None:
-                with contextlib.suppress(OSError):
-                    replaced.append(os.open(target[-1], _PLACE, dir_fd=there.fd))
-            os.rename(source[-1], target[-1], src_dir_fd=here.fd, dst_dir_fd=there.fd)
+            renaming.rename(here.fd, source[-1], there.fd, target[-1], replaced)
         except OSError as error:
             raise refusal(error) from error
         if held is not None:

@@ -17,6 +17,8 @@ import pytest
 from support import cluster
 from support.server import davshare, environment, free_port
 
+pytestmark = pytest.mark.slow
+
 ADMIN = "admin-pass-0000"
 
 

@@ -13,6 +13,8 @@ from support.ocs import Ocs
 from support.server import Server
 from support.sharers import APP
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> tuple[Server, Path]:

@@ -101,6 +101,7 @@ def test_there_and_back(on_sqlite: Server, url: str, tmp_path: Path) -> None:
     assert server.cli("check").returncode == 0
 
 
+@pytest.mark.slow
 def test_not_while_it_is_served(on_sqlite: Server, url: str) -> None:
     """The server has to be stopped; nothing was changed."""
     refused = on_sqlite.cli("migrate-database", url, check=False)

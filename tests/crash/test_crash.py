@@ -268,6 +268,7 @@ def kill_rounds(server: Server, rounds: int) -> None:
         Load(server, seconds=20).kill_after(random.uniform(0.05, 0.7)).restart_and_check()
 
 
+@pytest.mark.slow
 def test_crash_at_random_instants(own_server) -> None:
     """Three writers and a kill somewhere: nothing acknowledged is lost."""
     kill_rounds(own_server(workers=2), 3)
@@ -303,6 +304,7 @@ def test_crash_during_recovery(own_server) -> None:
     consistent(server, dav, follower)
 
 
+@pytest.mark.slow
 def test_a_worker_dies(own_server) -> None:
     """One worker killed under load: it is replaced, the others go on, nothing acknowledged is lost."""
     server: Server = own_server(workers=2)

@@ -9,6 +9,8 @@ import pytest
 
 from support.api import Api
 
+pytestmark = pytest.mark.slow
+
 NEW = {
     "name": "lab",
     "quota": 1000,

@@ -13,6 +13,8 @@ from davshare.server.tomlfile import set_key
 from support.client import Answer, Dav
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 

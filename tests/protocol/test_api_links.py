@@ -13,6 +13,8 @@ from support.api import Api
 from support.client import Dav
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "some-pass-123"
 
 

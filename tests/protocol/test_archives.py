@@ -283,6 +283,7 @@ def test_never_a_wrong_archive(server: Server, box: Dav, change: str) -> None:
     assert zipfile.ZipFile(io.BytesIO(again.body)).testzip() is None
 
 
+@pytest.mark.slow
 def test_both_gateways(own_server) -> None:
     """The other gateway gives the same bytes."""
     found = set()

@@ -22,6 +22,8 @@ from support.follower import Follower, differences, walk
 from support.raw import basic
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 ROOT = os.geteuid() == 0
 
 

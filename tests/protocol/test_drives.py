@@ -13,6 +13,8 @@ import pytest
 from support.client import Answer, Dav
 from support.server import ADMIN, Server
 
+pytestmark = pytest.mark.slow
+
 PROPS = (
     '<d:propfind xmlns:d="DAV:" xmlns:oc="http://owncloud.org/ns"><d:prop><d:getetag/><d:resourcetype/>'
     "<oc:id/><oc:fileid/><oc:permissions/><oc:size/></d:prop></d:propfind>"

@@ -369,6 +369,7 @@ def test_uses_are_counted(owner: Owner) -> None:
     eventually(lambda: owner.server.rows(f"SELECT uses FROM link WHERE id={free['id']}") == [(1,)])
 
 
+@pytest.mark.slow
 def test_passwords_cannot_be_guessed(owner: Owner) -> None:
     """Wrong ones slow down for the link and the network; accounts, other links, and the right one are not held up."""
     link, other = owner.link(password="open-sesame"), owner.link("Box/In", password="open-sesame")
@@ -381,6 +382,7 @@ def test_passwords_cannot_be_guessed(owner: Owner) -> None:
     assert owner.visit(link, password="open-sesame").get("a.txt").status == 200
 
 
+@pytest.mark.slow
 def test_tokens_cannot_be_guessed(owner: Owner) -> None:
     """Whoever asks for many that there are not waits; those that there are open at once."""
     link = owner.link()

@@ -19,6 +19,8 @@ from support.polling import eventually
 from support.server import Server
 from support.statements import counted
 
+pytestmark = pytest.mark.slow
+
 SHARES = "api/v1/shares"
 
 

@@ -16,6 +16,8 @@ from support.ocs import Ocs
 from support.raw import basic
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "some-pass-123"
 #: Codes of version 1, and what version 2 makes of them (HTTP status, code).
 IN_TWO = {100: (200, 200), 101: (400, 400), 102: (400, 400), 103: (400, 400), 104: (400, 400), 105: (400, 400),

@@ -13,6 +13,8 @@ from support.client import Dav
 from support.ocs import Ocs
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def space(module_server: Server) -> Space:

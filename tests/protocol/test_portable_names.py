@@ -11,6 +11,8 @@ from support.client import Dav, enc
 from support.parallel import together
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def space(module_server: Server) -> Dav:

@@ -13,6 +13,8 @@ from support.ocs import Ocs
 from support.raw import basic
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 TICKETS = "/index.php/apps/notify_push/pre_auth"
 
 

@@ -15,6 +15,8 @@ from support.client import Answer, Dav
 from support.ocs import Ocs
 from support.server import Server
 
+pytestmark = pytest.mark.slow
+
 PROPPATCH = '<d:propertyupdate xmlns:d="DAV:"><d:set><d:prop><x xmlns="urn:x">1</x></d:prop></d:set></d:propertyupdate>'
 SYNC = '<d:sync-collection xmlns:d="DAV:"><d:sync-token/><d:sync-level>1</d:sync-level><d:prop/></d:sync-collection>'
 LOCK = (

@@ -212,6 +212,7 @@ def place(server: Server, box: Dav) -> Iterator[tuple[list[Dav], Path]]:
 @pytest.mark.parametrize(
     ("seed", "steps"), [(1, 30), *[pytest.param(seed, 60, marks=pytest.mark.slow) for seed in range(2, 5)]]
 )
+@pytest.mark.slow
 def test_nothing_stale_is_told(server: Server, place: tuple[list[Dav], Path], seed: int, steps: int) -> None:
     viewers, disk = place
     world = World(server, viewers[0], disk, random.Random(seed))

@@ -26,6 +26,8 @@ from davshare.store.digest import Values
 from davshare.store.staging import StagedFile
 from support.server import davshare
 
+pytestmark = pytest.mark.slow
+
 TARGET = Address(*names.split("/dav/home/big"))
 DAYS = 86400
 

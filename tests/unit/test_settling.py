@@ -24,6 +24,8 @@ from davshare.server import build
 from davshare.store.handles import Handle
 from support.server import davshare
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
