@@ -226,13 +226,19 @@ class Committer:
                 self._lead()
 
     def idle(self) -> None:
-        """Forget redo rows whose effects are on disk for good; called when nothing happens, and at the end."""
+        """Settle what was done, and forget its redo rows; called when nothing happens, and at the end."""
+        self._settling.settle()
         with self._leading:
-            self._settling.settle()
             finished = self._settling.finished()
-            if finished:
+            if not finished:
+                return
+            try:
                 with self._database.write() as connection:
-                    redo.drop(connection, finished)
+                    left = redo.drop_settled(connection, finished)
+            except BaseException:
+                self._settling.add(finished)
+                raise
+            self._settling.add(left)
 
     def close(self) -> None:
         """The worker ends."""
@@ -271,6 +277,8 @@ class Committer:
                 ticket.done = True
             for fd in replaced:
                 self._let_go(fd)
+            held.open.clear()  # a change that was refused would keep them open as long as anybody knows why
+            held.changed = {}
         if self._tidier is None:
             self._tidier = threading.Thread(target=self._tidy, name="davshare-tidy", daemon=True)
             self._tidier.start()
@@ -286,7 +294,11 @@ class Committer:
         """Forget finished effects soon after the last change."""
         rested = time.monotonic()
         while not self._closing.wait(_SETTLE_AFTER if self._settling else _TIDY_AFTER):
-            self._settling.settle()
+            if self._settling.waiting:
+                self._settling.settle()
+            elif self._settling:  # the rows of one process keep those that came after them
+                with contextlib.suppress(DavshareError):
+                    self.idle()
             if time.monotonic() - rested < _TIDY_AFTER:
                 continue
             rested = time.monotonic()
@@ -295,8 +307,6 @@ class Committer:
                 os.close(self._large.pop())
             with contextlib.suppress(DavshareError, ValueError):  # whoever closes the index does not wait for this
                 self._database.relieve()
-            with contextlib.suppress(DavshareError):
-                self.idle()
 
     def _catch_up(self) -> None:
         """What others have left, and the number of the last commit: a dead one may not have shared it."""
@@ -319,12 +329,13 @@ class Committer:
         try:
             with self._database.transaction() as connection:
                 numbers = Numbers(connection, self._database.shared.commits + 1)
-                redo.drop(connection, finished)
+                left = redo.drop_settled(connection, finished)
                 for ticket in batch:
                     self._decide_one(connection, ticket, numbers, held, len(batch) == 1)
                 numbers.write()
                 point("commit.begun")
             self._database.shared.commits += 1
+            self._settling.add(left)
         except BaseException as error:
             self._settling.add(finished)
             for ticket in batch:
@@ -370,6 +381,7 @@ class Committer:
             except DavshareError as error:
                 ticket.error = error
                 self._take_back(ticket, effects[:index])
+                held.open.clear()  # folders may have got their names back
                 return False
         if effects:
             point("effect.done")

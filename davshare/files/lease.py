@@ -10,6 +10,7 @@ from pathlib import Path
 
 from davshare.errors import DavshareError
 from davshare.index import leases
+from davshare.index.boot import boot_id
 from davshare.index.database import Database
 
 #: The lease of the one keeper that works.
@@ -65,7 +66,7 @@ def is_dead(holder: str) -> bool:
 
 
 def _machine() -> str:
-    boot = _read("/proc/sys/kernel/random/boot_id").strip()
+    boot = boot_id()
     with contextlib.suppress(OSError):
         boot += f"/{os.stat('/proc/self/ns/pid').st_ino}"
     return f"{socket.gethostname()} {boot}".strip()

@@ -162,6 +162,7 @@ class Redoer:
     def _perform_open(self, effects: list[Effect]) -> set[int]:
         """Carry out effects in their order; ids of those that the storage refused."""
         refused: set[int] = set()
+        before = self._database.progress
         for effect in effects:
             try:
                 self.perform(effect)
@@ -171,4 +172,8 @@ class Redoer:
                 with self._database.transaction() as connection:
                     redo.stuck(connection, effect.id)
                 self._database.progress = max(self._database.progress, effect.id)
+        again = [effect.id for effect in effects if effect.id <= before and effect.id not in refused]
+        if again:
+            with self._database.transaction() as connection:
+                redo.unstuck(connection, again)
         return refused

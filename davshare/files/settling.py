@@ -28,17 +28,26 @@ class Settling:
         self._finished: list[int] = []
 
     def __bool__(self) -> bool:
+        return bool(self._waiting or self._finished)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether folders are to be synced."""
         return bool(self._waiting)
 
     def add(self, ids: Sequence[int], held: Held | None = None) -> None:
         """Effects that were carried out in folders that are ``held``; None: they are on disk already."""
+        try:
+            folders = {} if held is None else {folder.key(): folder for folder in held.changed}
+        except OSError:
+            log.exception("a folder cannot be synced")
+            return
         with self._mutex:
-            if held is None or not held.changed:
+            if not folders:
                 self._finished += ids
                 return
             self._waiting += ids
-            for folder in held.changed:
-                self._folders.setdefault(folder.key(), folder)
+            self._folders |= folders
             many = len(self._folders) > _MOST
         if many:
             self.settle()
@@ -46,7 +55,7 @@ class Settling:
     def settle(self) -> None:
         """Return when everything that was added before is on disk for good.
 
-        What a disk refuses stays noted in the index, and is settled at the next start.
+        What a disk refuses stays noted in the index, and is settled when the keeper or a start finds it there.
         """
         with self._syncing:
             with self._mutex:
@@ -62,7 +71,7 @@ class Settling:
                 self._finished += ids
 
     def finished(self) -> list[int]:
-        """Ids of effects that are history; each is told once."""
+        """Ids of effects that are on disk for good; each is told once, and given back while it has to stay noted."""
         with self._mutex:
             ids, self._finished = self._finished, []
             return ids

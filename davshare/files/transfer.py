@@ -295,7 +295,7 @@ def _staged(
         raise
     if order.move:
         with contextlib.suppress(DavshareError, OSError):
-            files.committer.idle()  # first nothing may name the old inodes any more
+            files.redoer.replay()  # first nothing that is noted may name the old inodes any more
             _let_go(here, (*STAGING, b"moved-" + name), source, [read for read, _ in made])
     return moved
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from davshare.index.database import Connection
@@ -54,6 +55,30 @@ def any_stuck(connection: Connection) -> bool:
 def stuck(connection: Connection, effect: int) -> None:
     """Note that the storage refused an effect; it is tried again whenever somebody looks."""
     connection.execute("UPDATE redo SET stuck=1 WHERE id=?", (effect,))
+
+
+def drop_settled(connection: Connection, ids: Collection[int]) -> list[int]:
+    """Forget effects that are on disk for good, oldest first: one that is noted comes before all that came after it.
+
+    :returns: those that are noted still, because an older one is.
+    """
+    if not ids:
+        return []
+    settled = frozenset(ids)
+    going: list[int] = []
+    before: int | None = None
+    for (number,) in connection.execute("SELECT id FROM redo ORDER BY id"):
+        if number not in settled:
+            before = number
+            break
+        going.append(number)
+    drop(connection, going)
+    return [] if before is None else [number for number in settled if number > before]
+
+
+def unstuck(connection: Connection, ids: list[int]) -> None:
+    """Effects that a storage refused have been carried out."""
+    connection.executemany("UPDATE redo SET stuck=0 WHERE id=?", [(one,) for one in ids])
 
 
 def drop(connection: Connection, ids: list[int]) -> None:

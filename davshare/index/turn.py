@@ -11,10 +11,13 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from davshare.index.boot import boot_id
+
 _PROGRESS, _VERSION, _COMMITS, _INODE, _MARK, _LEARNT, _OPEN = range(7)
 #: Numbers that are raised like the version, but only by changes of one kind: of people, tokens, spaces, grants and
 #: settings; and by new locks.
 GENERATION, LOCKS = 7, 8
+_BOOT = 9
 
 
 class Turn:
@@ -34,6 +37,16 @@ class Turn:
         self.lockless: dict[int, int] = {}
         #: Spaces by how they were asked for, with the generation's number then; see davshare.index.spaces.
         self.spaces: dict[tuple[str, int | str], tuple[int, Any]] = {}
+        self._notice_start(boot_id())
+
+    def _notice_start(self, boot: str) -> None:
+        """After a power cut the number of the last effect may be on disk, and the effect may not."""
+        number = int(boot.replace("-", "")[:15], 16) if boot else secrets.randbits(60)
+        if self._words[_BOOT] != number:
+            with self.held():
+                if self._words[_BOOT] != number:
+                    self.progress = 0
+                    self._words[_BOOT] = number
 
     def held(self) -> Turn:
         """The turn, for a ``with``: held by one thread of one process at a time.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 from collections.abc import Callable, Iterator
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from davshare import config
+from davshare.errors import Conflict
 from davshare.files import check, reading, transfer, tree, upload
+from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.redo import Effect, Redoer
 from davshare.files.service import Files
@@ -18,7 +21,7 @@ from davshare.files.settling import Settling
 from davshare.files.transfer import Order
 from davshare.files.upload import Sent
 from davshare.identity.gate import actor_of
-from davshare.index import people, redo
+from davshare.index import people, redo, spaces, turn
 from davshare.model import names
 from davshare.server import build
 from davshare.store.handles import Handle
@@ -154,7 +157,7 @@ def test_renames_that_a_power_cut_undoes(
         os.rename(target, source)
         if replaced is not None:
             os.rename(replaced, target)
-    files.db.shared.progress = 0  # in memory that a power cut loses
+    monkeypatch.setattr(turn, "boot_id", lambda: "01234567-89ab-cdef-0123-456789abcdef")
 
     files = start()
     assert files.redoer.replay() > 0
@@ -211,8 +214,56 @@ def test_redo_rows_go_when_the_folders_are_synced(
     assert len(noted(files)) == 1
     assert get(files, "g") == b"1"
     fault[0] = False
-    assert files.redoer.replay() == 1
+    put(files, "h", b"1")
+    files.committer.idle()
+    assert [row.target for row in noted(files)] == [b"g", b"h"], "what came later is not forgotten before it"
+    assert files.redoer.replay() == 2
     assert noted(files) == []
+
+
+def test_another_process_comes_first(start: Callable[[], Files], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There and back again in two processes: nobody does only the first half once more."""
+    files, other = start(), start()
+    put(files, "a", b"1")
+    files.committer.idle()
+    settle = Settling.settle
+    monkeypatch.setattr(Settling, "settle", lambda self: None)
+    move(files, "a", "b")
+    monkeypatch.setattr(Settling, "settle", settle)
+    move(other, "b", "a")
+    other.committer.idle()
+    assert [row.target for row in noted(files)] == [b"b", b"a"]
+    monkeypatch.setattr(turn, "boot_id", lambda: "01234567-89ab-cdef-0123-456789abcdef")
+    later = start()
+    assert later.redoer.replay() == 2
+    assert get(later, "a") == b"1"
+    assert check.check(later, None, True, lambda count: None) == []
+
+
+def test_refused_changes_keep_nothing_open(start: Callable[[], Files]) -> None:
+    """Not even while nobody collects what is in circles."""
+    files = start()
+    tree.make_folder(files, asker(files), at("folder/"))
+    put(files, "folder/f", b"1")
+    files.committer.idle()
+
+    def refused(tx: Transaction) -> None:
+        assert tx.held is not None
+        files.store(space).vacant((b"folder", b"g"), tx.held)
+        raise Conflict
+
+    with files.db.session() as connection:
+        space = spaces.get(connection, 1)
+    assert space is not None
+    gc.disable()
+    try:
+        for _ in range(20):
+            with pytest.raises(Conflict):
+                files.committer.run(refused, ())
+        names_of = (os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd"))
+        assert not any(name.endswith("/homes/admin/folder") for name in names_of)
+    finally:
+        gc.enable()
 
 
 def test_what_replaces_content_settles_what_was_noted_elsewhere(
