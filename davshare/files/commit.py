@@ -41,6 +41,8 @@ T = TypeVar("T")
 _BATCH = 64
 #: Seconds after which folders are synced while changes come, and after the last one, when what is done is forgotten.
 _SETTLE_AFTER, _TIDY_AFTER = 0.05, 0.5
+#: Effects that may stay noted because older ones of another process are; that may have died.
+_BEHIND = 2000
 #: Bytes of a file that is not freed while clients wait.
 _LARGE = 64 * 1024 * 1024
 
@@ -330,6 +332,9 @@ class Committer:
             with self._database.transaction() as connection:
                 numbers = Numbers(connection, self._database.shared.commits + 1)
                 left = redo.drop_settled(connection, finished)
+                if len(left) > _BEHIND:
+                    self._redoer.settle_noted(connection)
+                    left = []
                 for ticket in batch:
                     self._decide_one(connection, ticket, numbers, held, len(batch) == 1)
                 numbers.write()

@@ -150,7 +150,7 @@ class Redoer:
 
     def settle_noted(self, connection: Connection) -> None:
         """Settle and forget everything that was carried out; inside the transaction of whoever has the turn."""
-        done = [_effect(row) for row in redo.open_effects(connection) if row.id <= self._database.progress]
+        done = [_effect(row) for row in redo.carried_out(connection, self._database.progress)]
         self.settle(done)
         redo.drop(connection, [effect.id for effect in done])
 

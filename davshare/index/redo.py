@@ -31,6 +31,14 @@ def open_effects(connection: Connection, after: int = 0) -> list[Redo]:
     return [Redo._make(row) for row in rows]
 
 
+def carried_out(connection: Connection, progress: int) -> list[Redo]:
+    """Effects up to this number that were carried out, oldest first; those that a storage refused were not."""
+    rows = connection.execute(
+        "SELECT id, space, source, target, inode FROM redo WHERE id<=? AND stuck=0 ORDER BY id", (progress,)
+    )
+    return [Redo._make(row) for row in rows]
+
+
 def any_after(connection: Connection, number: int) -> bool:
     """Whether there are effects with greater ids."""
     return connection.execute("SELECT 1 FROM redo WHERE id>? LIMIT 1", (number,)).fetchone() is not None

@@ -12,7 +12,7 @@ import pytest
 
 from davshare import config
 from davshare.errors import Conflict
-from davshare.files import check, reading, transfer, tree, upload
+from davshare.files import check, commit, reading, transfer, tree, upload
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.redo import Effect, Redoer
@@ -238,6 +238,20 @@ def test_another_process_comes_first(start: Callable[[], Files], folder: Path, m
     assert later.redoer.replay() == 2
     assert get(later, "a") == b"1"
     assert check.check(later, None, True, lambda count: None) == []
+
+
+def test_who_never_settles_holds_up_few(start: Callable[[], Files], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another process leaves noted does not let the rows of the others pile up."""
+    files, other = start(), start()
+    monkeypatch.setattr(commit, "_BEHIND", 3)
+    settle = Settling.settle
+    monkeypatch.setattr(Settling, "settle", lambda self: None)
+    put(files, "a", b"1")
+    monkeypatch.setattr(Settling, "settle", settle)
+    for number in range(12):
+        put(other, f"b{number}", b"1")
+        other.committer._settling.settle()
+    assert len(noted(other)) < 6
 
 
 def test_refused_changes_keep_nothing_open(start: Callable[[], Files]) -> None:
