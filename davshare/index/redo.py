@@ -68,6 +68,8 @@ def stuck(connection: Connection, effect: int) -> None:
 def drop_settled(connection: Connection, ids: Collection[int]) -> list[int]:
     """Forget effects that are on disk for good, oldest first: one that is noted comes before all that came after it.
 
+    Those that a storage refused wait for that alone.
+
     :returns: those that are noted still, because an older one is.
     """
     if not ids:
@@ -75,7 +77,7 @@ def drop_settled(connection: Connection, ids: Collection[int]) -> list[int]:
     settled = frozenset(ids)
     going: list[int] = []
     before: int | None = None
-    for (number,) in connection.execute("SELECT id FROM redo ORDER BY id"):
+    for (number,) in connection.execute("SELECT id FROM redo WHERE stuck=0 ORDER BY id"):
         if number not in settled:
             before = number
             break
