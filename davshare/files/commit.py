@@ -8,7 +8,8 @@ order that keeps every promise:
 2. rows, journal entries and one redo row for each effect are committed;
 3. the effects (renames) are done while still nobody else may write;
 4. the waiting clients get their answers;
-5. soon the folders are synced, each once for many changes, and then the redo rows go.
+5. soon the folders are synced, each once for many changes, and then the redo rows go
+   (before 4, where a power cut may leave half of a rename).
 
 A crash after 2 leaves redo rows, which :mod:`davshare.files.redo` carries out
 before anybody else reads or writes; so does a power cut that undoes a rename.

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from davshare.store.handles import Handle, Held
+from davshare.store.journalled import is_journalled
 
 log = logging.getLogger("davshare.files")
 #: Folders that may wait for their sync; beyond that, the next answer waits as well.
@@ -16,8 +17,9 @@ _MOST = 128
 class Settling:
     """Effects of one process, and the folders that have to be synced before they are history.
 
-    Many changes share a sync, and no client waits for one: until then the
-    redo rows say what a power cut would have undone.
+    Many changes share a sync, and no client waits for one: until then the redo
+    rows say what a power cut would have undone.  A filesystem that may keep half
+    of a rename is synced before the answer.
     """
 
     def __init__(self) -> None:
@@ -49,7 +51,7 @@ class Settling:
             self._waiting += ids
             self._folders |= folders
             many = len(self._folders) > _MOST
-        if many:
+        if many or not all(is_journalled(device) for device, _ in folders):
             self.settle()
 
     def settle(self) -> None:

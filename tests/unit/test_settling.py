@@ -12,7 +12,7 @@ import pytest
 
 from davshare import config
 from davshare.errors import Conflict
-from davshare.files import check, commit, reading, transfer, tree, upload
+from davshare.files import check, commit, reading, settling, transfer, tree, upload
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
 from davshare.files.redo import Effect, Redoer
@@ -24,6 +24,7 @@ from davshare.identity.gate import actor_of
 from davshare.index import people, redo, spaces, turn
 from davshare.model import names
 from davshare.server import build
+from davshare.store import journalled
 from davshare.store.handles import Handle
 from support.server import davshare
 
@@ -219,6 +220,32 @@ def test_redo_rows_go_when_the_folders_are_synced(
     assert [row.target for row in noted(files)] == [b"g", b"h"], "what came later is not forgotten before it"
     assert files.redoer.replay() == 2
     assert noted(files) == []
+
+
+@pytest.mark.parametrize("wholly", [True, False])
+def test_half_a_rename(start: Callable[[], Files], monkeypatch: pytest.MonkeyPatch, wholly: bool) -> None:
+    """A filesystem that may keep half of one is synced before the answer."""
+    files = start()
+    synced: list[Handle] = []
+    monkeypatch.setattr(Handle, "sync", lambda self: synced.append(self))
+    monkeypatch.setattr(settling, "is_journalled", lambda device: wholly)
+    monkeypatch.setattr(commit, "_TIDY_AFTER", 60)
+    put(files, "f", b"1")
+    assert len(synced) == (0 if wholly else 1)
+
+
+def test_which_filesystems_do_renames_wholly() -> None:
+    """What is not known to do so is taken for one that does not."""
+    lines = [
+        "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sdz1 rw",
+        "23 1 8:2 / /data rw,relatime - ext4 /dev/sdz2 rw",
+        "24 1 8:3 / /more rw - xfs /dev/sdz3 rw",
+        "25 1 0:50 / /net rw - nfs4 host:/x rw",
+    ]
+    known = [
+        journalled.found(os.makedev(*each), lines, ["sdz2-8"]) for each in ((8, 1), (8, 2), (8, 3), (0, 50), (9, 9))
+    ]
+    assert known == [False, True, True, False, False]
 
 
 def test_another_process_comes_first(start: Callable[[], Files], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
