@@ -10,7 +10,16 @@ import secrets
 import time
 from typing import NamedTuple
 
-from davshare.errors import BadRequest, BodyCut, ChecksumMismatch, Conflict, DavshareError, Locked, PreconditionFailed
+from davshare.errors import (
+    BadRequest,
+    BodyCut,
+    ChecksumMismatch,
+    Conflict,
+    DavshareError,
+    Locked,
+    NotFound,
+    PreconditionFailed,
+)
 from davshare.files import assembly, pending, upload
 from davshare.files.assembly import Answer, Whole
 from davshare.files.chunks import ALGORITHMS
@@ -118,10 +127,10 @@ def append(files: Files, asker: Asker, before: Resumable, offset: int, sent: Sen
     try:
         received = _receive(files, asker, before, offset, sent)
         answer = _complete(files, asker, before) if received == before.length else None
-    except PreconditionFailed:
+    except (NotFound, PreconditionFailed) as error:
         if state(files, asker.actor, before.name).answer is not None:
             raise _elsewhere() from None  # the same bytes came twice, and the others were first
-        if "if-match" in before.intent.conditions:
+        if isinstance(error, PreconditionFailed) and "if-match" in before.intent.conditions:
             _give_up(files, asker.actor, before.name)
         raise
     expires = int(time.time()) + pending.keeps(files)

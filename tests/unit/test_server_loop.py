@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import selectors
 import signal
 import socket
 import subprocess
@@ -44,9 +45,14 @@ class Toy:
         """What comes back for ``data`` on a new connection."""
         return exchange(self.port, data, quiet, limit=15)
 
-    def connect(self) -> socket.socket:
-        """A new connection."""
-        return socket.create_connection(("127.0.0.1", self.port), 15)
+    def connect(self, room: int = 0) -> socket.socket:
+        """A new connection; its kernel keeps about ``room`` bytes for who does not read (0: as it likes)."""
+        link = socket.socket()
+        if room:
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+        link.settimeout(15)
+        link.connect(("127.0.0.1", self.port))
+        return link
 
     def stop(self) -> int:
         """SIGTERM, and the exit status."""
@@ -381,12 +387,16 @@ def test_who_leaves_in_the_middle_of_a_short_change(toy: Toy) -> None:
 def test_the_rest_of_an_answer_when_all_threads_are_busy() -> None:
     """Nothing else comes in its place."""
     with running(queue=1) as toy, contextlib.ExitStack() as stack:
+        refused = stack.enter_context(selectors.DefaultSelector())
         for _ in range(270):
-            stack.enter_context(toy.connect()).sendall(get("/slow?60"))
-        time.sleep(1)
-        for request in (get("/quick/big"), short("/big")):
             link = stack.enter_context(toy.connect())
+            link.sendall(get("/slow?60"))
+            refused.register(link, selectors.EVENT_READ)
+        assert refused.select(30), "all were taken"
+        for request in (get("/quick/big"), short("/big")):
+            link = stack.enter_context(toy.connect(room=65536))
             link.sendall(request)
+            time.sleep(0.5)  # who read at once might make room for all of it in the first send
             got = bytearray()
             with contextlib.suppress(ConnectionResetError):
                 while data := link.recv(65536):
