@@ -8,8 +8,8 @@ Threads would do the same, but nobody knows when the last of them has come.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -17,6 +17,22 @@ from davshare.errors import Waits
 
 log = logging.getLogger("davshare.server")
 Item = TypeVar("Item")
+
+
+class Present(list[Item]):
+    """What those who met have brought."""
+
+    __slots__ = ("_welcome",)
+
+    def __init__(self, items: Iterable[Item], welcome: Callable[[], Sequence[Item]] = tuple) -> None:
+        super().__init__(items)
+        self._welcome = welcome
+
+    def welcome(self) -> Sequence[Item]:
+        """Make the calls that have come up meanwhile, until they stand still; what they bring to this meeting."""
+        new = self._welcome()
+        self += new
+        return new
 
 
 class Meeting(Generic[Item]):
@@ -28,7 +44,7 @@ class Meeting(Generic[Item]):
 
     __slots__ = ("late", "step")
 
-    def __init__(self, step: Callable[[list[Item]], None], late: bool = False) -> None:
+    def __init__(self, step: Callable[[Present[Item]], None], late: bool = False) -> None:
         self.step = step
         self.late = late
 
@@ -38,7 +54,7 @@ class Meeting(Generic[Item]):
         if isinstance(here, _Runner):
             here.hub.switch((self, item))
         else:
-            self.step([item])
+            self.step(Present((item,)))
 
 
 def demand_time() -> None:
@@ -71,35 +87,49 @@ class _Runner(greenlet):
             del call  # it and all that it holds would stay until the next one comes
 
 
+#: Who stands at which meeting, with what.
+_Waiting: TypeAlias = dict[Meeting[Any], list[tuple[_Runner, Any]]]
+
+
 class Abreast:
     """Makes calls side by side; belongs to one thread."""
 
     def __init__(self) -> None:
         self._idle: list[_Runner] = []
 
-    def run(self, calls: Sequence[Callable[[], None]]) -> None:
-        """Make all calls, and return when the last one has ended; what one raises is logged."""
-        waiting: dict[Meeting[Any], list[tuple[_Runner, Any]]] = {}
-        for call in calls:
-            runner = self._idle.pop() if self._idle else _Runner()
-            self._await(waiting, runner, runner.switch(call))
+    def run(
+        self, calls: Iterable[Callable[[], None]], more: Callable[[], Iterable[Callable[[], None]]] = tuple
+    ) -> None:
+        """Make all calls, and return when the last one has ended; what one raises is logged.
+
+        :param more: other calls, for a step that has had to wait (:meth:`Present.welcome`).
+        """
+        waiting: _Waiting = {}
+        self._begin(waiting, calls)
         while waiting:
             meeting = min(waiting, key=lambda one: one.late)
             met = waiting.pop(meeting)
+
+            def welcome(meeting: Meeting[Any] = meeting, met: list[tuple[_Runner, Any]] = met) -> list[Any]:
+                self._begin(waiting, more())
+                new = waiting.pop(meeting, [])
+                met += new
+                return [item for _, item in new]
+
             failed: BaseException | None = None
             try:
-                meeting.step([item for _, item in met])
+                meeting.step(Present([item for _, item in met], welcome))
             except BaseException as error:
                 failed = error
             for runner, _ in met:
                 self._await(waiting, runner, runner.switch() if failed is None else runner.throw(failed))
 
-    def _await(
-        self,
-        waiting: dict[Meeting[Any], list[tuple[_Runner, Any]]],
-        runner: _Runner,
-        said: tuple[Meeting[Any], Any] | None,
-    ) -> None:
+    def _begin(self, waiting: _Waiting, calls: Iterable[Callable[[], None]]) -> None:
+        for call in calls:
+            runner = self._idle.pop() if self._idle else _Runner()
+            self._await(waiting, runner, runner.switch(call))
+
+    def _await(self, waiting: _Waiting, runner: _Runner, said: tuple[Meeting[Any], Any] | None) -> None:
         """A runner stands still: at a meeting, or because its call has ended."""
         if said is None:
             self._idle.append(runner)

@@ -22,10 +22,10 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
-from davshare.abreast import Meeting
+from davshare.abreast import Meeting, Present
 from davshare.errors import DavshareError, Unavailable
 from davshare.files.numbers import Numbers
 from davshare.files.redo import Effect, Redoer
@@ -219,14 +219,17 @@ class Committer:
         self._meeting.join(tickets)
         return [ticket.result if ticket.error is None else _refused(ticket.error) for ticket in tickets]  # type: ignore[misc]
 
-    def _see_to(self, groups: Sequence[Sequence[_Ticket[Any]]]) -> None:
-        """Return when all these tickets are done."""
+    def _see_to(self, groups: Present[Sequence[_Ticket[Any]]]) -> None:
+        """Return when all these tickets are done, and those of whoever has come while the turn was waited for."""
+        self._queue(groups)
+        with self._leading:
+            while not all(ticket.done for group in groups for ticket in group):
+                self._lead(groups)
+
+    def _queue(self, groups: Iterable[Sequence[_Ticket[Any]]]) -> None:
         tickets = [ticket for group in groups for ticket in group]
         with self._mutex:
             self._waiting += tickets
-        with self._leading:
-            while not all(ticket.done for ticket in tickets):
-                self._lead()
 
     def idle(self) -> None:
         """Settle what was done, and forget its redo rows; called when nothing happens, and at the end."""
@@ -251,12 +254,13 @@ class Committer:
         with contextlib.suppress(DavshareError):
             self.idle()
 
-    def _lead(self) -> None:
+    def _lead(self, groups: Present[Sequence[_Ticket[Any]]]) -> None:
         batch: list[_Ticket[Any]] = []
         replaced: list[int] = []
         held = Held()
         try:
             with self._database.turn():
+                self._queue(groups.welcome())
                 batch = self._next_batch()  # not earlier: more have come while others had the turn
                 if self._database.shared.open or not self._caught_up:
                     self._catch_up()

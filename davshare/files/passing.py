@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from davshare.abreast import Meeting
+from davshare.abreast import Meeting, Present
 from davshare.index.database import Connection, Database
 
 T = TypeVar("T")
@@ -40,11 +40,13 @@ class Passing:
             raise wish.error
         return wish.result  # type: ignore[return-value]
 
-    def _make_all(self, wishes: Sequence[_Wish[Any]]) -> None:
+    def _make_all(self, wishes: Present[_Wish[Any]]) -> None:
         try:
-            with self._database.write(lasting=False) as connection:
-                for wish in wishes:
-                    self._make(connection, wish, len(wishes) == 1)
+            with self._database.turn():
+                wishes.welcome()
+                with self._database.transaction(lasting=False) as connection:
+                    for wish in wishes:
+                        self._make(connection, wish, len(wishes) == 1)
         except Exception as error:
             for wish in wishes:
                 wish.error = wish.error or error

@@ -82,7 +82,8 @@ def drop_settled(connection: Connection, ids: Collection[int]) -> list[int]:
             before = number
             break
         going.append(number)
-    drop(connection, going)
+    if going:
+        connection.execute("DELETE FROM redo WHERE id<=? AND stuck=0", (going[-1],))
     return [] if before is None else [number for number in settled if number > before]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from davshare.abreast import demand_time
 from davshare.index.boot import boot_id
 
 _PROGRESS, _VERSION, _COMMITS, _INODE, _MARK, _LEARNT, _OPEN = range(7)
@@ -28,6 +29,8 @@ class Turn:
 
     def __init__(self, path: Path) -> None:
         self._mutex = threading.Lock()
+        #: The thread that has the turn.
+        self._holder = 0
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if os.fstat(self._fd).st_size < mmap.PAGESIZE:
             os.ftruncate(self._fd, mmap.PAGESIZE)
@@ -51,20 +54,26 @@ class Turn:
     def held(self) -> Turn:
         """The turn, for a ``with``: held by one thread of one process at a time.
 
+        Whoever is let in by a change that holds it hears :class:`~davshare.errors.Waits`.
+
         Waiting for a file lock wakes up at once; SQLite's own waiting sleeps
         for milliseconds and is not fair.
         """
         return self
 
     def __enter__(self) -> None:
+        if self._holder == threading.get_ident():
+            demand_time()
         self._mutex.acquire()
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX)
         except BaseException:
             self._mutex.release()
             raise
+        self._holder = threading.get_ident()
 
     def __exit__(self, *_: object) -> None:
+        self._holder = 0
         try:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
         finally:

@@ -88,10 +88,21 @@ class Lane:
             self._since = monotonic()
             for start in range(0, len(jobs), _MOST):
                 try:
-                    abreast.run([partial(self._make, job) for job in jobs[start : start + _MOST]])
+                    abreast.run([partial(self._make, job) for job in jobs[start : start + _MOST]], self._others)
                 except BaseException:
                     log.exception("changes made side by side have failed")
             self._since = float("inf")
+
+    def _others(self) -> list[Callable[[], None]]:
+        """What has come while those before waited for their turn."""
+        jobs: list[Connection] = []
+        while len(jobs) < _MOST and not self._queue.empty():
+            found = self._queue.get()
+            if found is None:
+                self._queue.put(None)  # for the one who ends
+                break
+            jobs += found
+        return [partial(self._make, job) for job in jobs]
 
     def _make(self, job: Connection) -> None:
         try:
