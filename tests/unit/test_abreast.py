@@ -6,11 +6,11 @@ import gc
 import logging
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
-from davshare.abreast import Abreast, Meeting, demand_time
+from davshare.abreast import Abreast, Meeting, Present, demand_time
 from davshare.errors import Waits
 
 
@@ -65,6 +65,35 @@ def test_all_come_before_the_step_is_done_once(scene: Scene) -> None:
     begun = ["a begins", "b begins", "c begins"]
     ended = [said for name in "abc" for said in (f"{name} by first", f"{name} ends")]
     assert scene.said == [*begun, "first: a b c", *ended]
+
+
+def test_who_comes_while_a_step_has_to_wait_is_welcome(scene: Scene) -> None:
+    """They are let in until they stand still; who stands elsewhere by then is seen to afterwards."""
+    queue = [scene.call("late", last := Meeting(lambda items: step(items), late=True)), scene.call("other", scene.last)]
+
+    def step(items: Present[Item]) -> None:
+        scene.said.append("waits")
+        assert [item.name for item in items.welcome()] == ["late"]
+        assert [item.name for item in items] == ["a", "late"]
+        assert list(items.welcome()) == []
+
+    def more() -> list[Callable[[], None]]:
+        come = queue[:]
+        queue.clear()
+        return come
+
+    Abreast().run([scene.call("a", last)], more)
+    ended = ["", "a ends", "", "late ends"]
+    assert scene.said == [
+        "a begins", "waits", "late begins", "other begins", *ended, "last: other", "other by last", "other ends",
+    ]  # fmt: skip
+
+
+def test_who_is_alone_waits_for_nobody() -> None:
+    """Outside of all this nobody else can come."""
+    met: list[Sequence[Item]] = []
+    Meeting[Item](lambda items: met.append(items.welcome())).join(Item("x"))
+    assert [list(each) for each in met] == [[]]
 
 
 def test_everybody_comes_to_the_late_one_even_by_way_of_the_other(scene: Scene) -> None:

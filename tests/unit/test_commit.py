@@ -340,6 +340,35 @@ def side_by_side(*works: Callable[[], Any]) -> list[Any]:
     return found
 
 
+def test_what_comes_up_while_the_turn_is_waited_for_goes_with_it(
+    files: Files, asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One transaction for both; what needs the turn for itself is asked again elsewhere, and holds up nobody."""
+    found: list[Any] = []
+    before = files.db.shared.commits
+
+    def write() -> None:
+        try:
+            with files.db.write():
+                pass
+        except Waits as error:
+            found.append(error)
+
+    def remove(name: str) -> None:
+        tree.delete(files, asker, at(name))
+        found.append(name)
+
+    for name in "ab":
+        put(files, asker, name, b"1")
+    later = [write, lambda: remove("b")]
+    Abreast().run([lambda: remove("a")], lambda: [later.pop(0) for _ in later[:]])
+    assert [str(each) for each in found if not isinstance(each, Waits)] == ["a", "b"]
+    assert isinstance(found[0], Waits)
+    assert files.db.shared.commits == before + 3
+    write()
+    assert len(found) == 3 and problems(files) == []
+
+
 def whole(files: Files, asker: Asker, path: str, data: bytes) -> upload.Stored:
     """Store a file whose content came with its head."""
     return upload.put(files, asker, at(path), Sent(len(data), io.BytesIO(data).read, data=data))

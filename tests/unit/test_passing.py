@@ -45,8 +45,8 @@ class Wishes:
 
         monkeypatch.setattr(database, "_commit", commit)
 
-    def together(self, *works: Callable[[Connection], Any]) -> list[Any]:
-        """What each returned, or why it was refused."""
+    def together(self, *works: Callable[[Connection], Any], late: int = 0) -> list[Any]:
+        """What each returned, or why it was refused; the last ``late`` of them come up while the turn is waited for."""
         found: list[Any] = [None] * len(works)
 
         def make(number: int) -> None:
@@ -55,7 +55,9 @@ class Wishes:
             except Exception as error:
                 found[number] = error
 
-        Abreast().run([lambda n=n: make(n) for n in range(len(works))])
+        calls = [lambda n=n: make(n) for n in range(len(works))]
+        first, later = calls[: len(calls) - late], calls[len(calls) - late :]
+        Abreast().run(first, lambda: [later.pop(0) for _ in later[:]])
         return found
 
 
@@ -89,6 +91,12 @@ def test_many_are_one_transaction(database: Database, wishes: Wishes) -> None:
     assert wishes.together(*map(write, names)) == names
     assert wishes.commits == 1
     assert written(database) == (set(names), 20)
+
+
+def test_who_comes_up_meanwhile_goes_with_them(database: Database, wishes: Wishes) -> None:
+    found = wishes.together(write("a"), write("refused", Conflict("no")), write("b"), late=2)
+    assert [str(each) for each in found] == ["a", "no", "b"]
+    assert wishes.commits == 1 and written(database) == ({"a", "b"}, 2)
 
 
 def test_outside_of_a_run_each_is_its_own(database: Database, wishes: Wishes) -> None:
