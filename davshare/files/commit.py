@@ -4,12 +4,12 @@ All changes that wait at the same moment go into one transaction, each inside
 a savepoint of its own, so a busy server syncs the index once for many.  The
 order that keeps every promise:
 
-1. content is already staged and synced;
+1. content is already staged, and synced unless it is so little that it is noted in 2;
 2. rows, journal entries and one redo row for each effect are committed;
 3. the effects (renames) are done while still nobody else may write;
 4. the waiting clients get their answers;
-5. soon the folders are synced, each once for many changes, and then the redo rows go
-   (before 4, where a power cut may leave half of a rename).
+5. soon folders and what was noted are synced, once for many changes, and then the redo rows go
+   (folders before 4, where a power cut may leave half of a rename of what is not noted).
 
 A crash after 2 leaves redo rows, which :mod:`davshare.files.redo` carries out
 before anybody else reads or writes; so does a power cut that undoes a rename.
@@ -121,10 +121,7 @@ class Transaction:
     def effect(self, effect: Effect) -> None:
         """Let something happen on disk after the commit."""
         effect.id = self._numbers.effect()
-        redo.insert(
-            self.connection,
-            redo.Redo(effect.id, effect.space, effect.source_text, effect.target_text, effect.inode),
-        )
+        redo.insert(self.connection, effect.row())
         self.effects.append(effect)
 
 

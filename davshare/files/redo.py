@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from davshare.errors import Conflict, DavshareError
+from davshare.files.renewal import renew
 from davshare.index import redo
 from davshare.index.database import Connection, Database
-from davshare.store.base import Path, Store
-from davshare.store.handles import Held
-from davshare.store.local import STAGING
+from davshare.store.base import Path
+from davshare.store.handles import Handle, Held
+from davshare.store.local import STAGING, LocalStore
+from davshare.store.syncing import filesystem_of
 
 log = logging.getLogger("davshare.files")
 
@@ -28,20 +30,20 @@ class Effect:
     #: Whether a file is replaced.
     replaces: bool = False
     id: int = 0
+    #: A file whose content is noted because it is not on disk for good yet, the content, and what holds it open.
+    node: int | None = None
+    content: bytes | None = None
+    hold: Handle | None = None
 
-    @property
-    def source_text(self) -> bytes:
-        """The source as one string."""
-        return b"/".join(self.source)
-
-    @property
-    def target_text(self) -> bytes:
-        """The target as one string."""
-        return b"/".join(self.target)
+    def row(self) -> redo.Redo:
+        """How the index notes it."""
+        source, target = b"/".join(self.source), b"/".join(self.target)
+        return redo.Redo(self.id, self.space, source, target, self.inode, self.node, self.content)
 
 
 def _effect(row: redo.Redo) -> Effect:
-    return Effect(row.space, tuple(row.source.split(b"/")), tuple(row.target.split(b"/")), row.inode, id=row.id)
+    source, target = (tuple(text.split(b"/")) for text in (row.source, row.target))
+    return Effect(row.space, source, target, row.inode, id=row.id, node=row.node, content=row.content)
 
 
 def _after(effect: Effect, space: int, path: Path) -> Path:
@@ -53,7 +55,7 @@ def _after(effect: Effect, space: int, path: Path) -> Path:
 class Redoer:
     """Carries out effects; ``store_of`` gives the store of a space by its id, None when the space is gone."""
 
-    def __init__(self, database: Database, store_of: Callable[[int], Store | None]) -> None:
+    def __init__(self, database: Database, store_of: Callable[[int], LocalStore | None]) -> None:
         self._database = database
         self._store_of = store_of
 
@@ -62,16 +64,25 @@ class Redoer:
     ) -> None:
         """Do it, unless it is done already; the caller has the turn.
 
-        :param first: it cannot have been done already.
+        :param first: it cannot have been done already; from now on it counts as done.
         :param replaced: and ``held``: as in :meth:`davshare.store.base.Store.move`.
         :raises Conflict: for the first time: the disk holds something else than the index believed.
         """
         store = self._store_of(effect.space)
         moved = store is not None and store.move(
-            effect.source, effect.target, effect.inode, replaced if effect.replaces else None, held
+            effect.source,
+            effect.target,
+            effect.inode,
+            replaced if effect.replaces else None,
+            held,
+            effect.node is not None,
         )
-        if first and not moved:
+        if not first:
+            return
+        if not moved:
             raise Conflict("This was changed on disk meanwhile; try again.")
+        if held is not None and effect.hold is not None:
+            held.change(effect.hold, True)
         self._database.progress = max(self._database.progress, effect.id)
 
     def reverse(self, effect: Effect) -> None:
@@ -84,13 +95,18 @@ class Redoer:
     def settle(self, effects: Iterable[Effect]) -> None:
         """Make effects, oldest first, survive a power cut: each folder is synced once, wherever it is by now."""
         folders: set[tuple[int, Path]] = set()
+        roots: set[str] = set()
         for effect in effects:
             store = self._store_of(effect.space)
             if store is not None and store.durable:
+                if effect.node is not None:
+                    roots.add(store.root)
                 folders = {(space, _after(effect, space, path)) for space, path in folders}
                 folders.add((effect.space, effect.target[:-1]))
                 if effect.source[:2] != STAGING:
                     folders.add((effect.space, effect.source[:-1]))
+        for root in roots:
+            filesystem_of(root)
         for space, path in sorted(folders):
             store = self._store_of(space)
             if store is not None:
@@ -160,20 +176,39 @@ class Redoer:
         return [_effect(row) for row in rows]
 
     def _perform_open(self, effects: list[Effect]) -> set[int]:
-        """Carry out effects in their order; ids of those that the storage refused."""
+        """Carry out effects in their order; ids of those that the storage refused.
+
+        Nothing counts as done before all is: whoever comes after a crash in between has to know of the power cut.
+        """
         refused: set[int] = set()
         before = self._database.progress
+        doubtful = [effect for effect in effects if effect.content is not None and (not before or effect.id <= before)]
+        ids = {effect.id for effect in doubtful}
         for effect in effects:
-            try:
-                self.perform(effect)
-            except DavshareError as error:
-                log.warning("an effect on disk has to wait: %s", error.message)
-                refused.add(effect.id)
-                with self._database.transaction() as connection:
-                    redo.stuck(connection, effect.id)
-                self._database.progress = max(self._database.progress, effect.id)
+            if effect.id not in ids:
+                self._try(effect, refused, self.perform)
+            else:
+                with contextlib.suppress(DavshareError):  # whatever is missing now comes from what is noted
+                    self.perform(effect)
+        for effect in doubtful:
+            self._try(effect, refused, self._renew)
+        self._database.progress = max([before, *(effect.id for effect in effects)])
         again = [effect.id for effect in effects if effect.id <= before and effect.id not in refused]
         if again:
             with self._database.transaction() as connection:
                 redo.unstuck(connection, again)
         return refused
+
+    def _try(self, effect: Effect, refused: set[int], do: Callable[[Effect], None]) -> None:
+        try:
+            do(effect)
+        except DavshareError as error:
+            log.warning("an effect on disk has to wait: %s", error.message)
+            refused.add(effect.id)
+            with self._database.transaction() as connection:
+                redo.stuck(connection, effect.id)
+
+    def _renew(self, effect: Effect) -> None:
+        store = self._store_of(effect.space)
+        if store is not None and effect.node is not None and effect.content is not None:
+            renew(self._database, store, effect.node, effect.inode, effect.content)

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from davshare.store.handles import Handle, Held
 from davshare.store.journalled import is_journalled
+from davshare.store.syncing import filesystem
 
 log = logging.getLogger("davshare.files")
-#: Folders that may wait for their sync; beyond that, the next answer waits as well.
-_MOST = 128
+#: Things that may wait for their sync; beyond that, the next answer waits as well.
+_MOST = 256
+#: Things of one filesystem beyond which all of it is synced, since that takes less than each for itself.
+_MANY = 16
 
 
 class Settling:
-    """Effects of one process, and the folders that have to be synced before they are history.
+    """Effects of one process, and the folders and files that have to be synced before they are history.
 
     Many changes share a sync, and no client waits for one: until then the redo
-    rows say what a power cut would have undone.  A filesystem that may keep half
-    of a rename is synced before the answer.
+    rows say what a power cut would have undone.  Where a filesystem may keep half
+    of a rename, and the content is not noted, it is synced before the answer.
     """
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
         self._syncing = threading.Lock()
         self._waiting: list[int] = []
-        self._folders: dict[tuple[int, int], Handle] = {}
+        self._things: dict[tuple[int, int], Handle] = {}
         self._finished: list[int] = []
 
     def __bool__(self) -> bool:
@@ -34,24 +37,31 @@ class Settling:
 
     @property
     def waiting(self) -> bool:
-        """Whether folders are to be synced."""
+        """Whether anything is to be synced."""
         return bool(self._waiting)
 
     def add(self, ids: Sequence[int], held: Held | None = None) -> None:
-        """Effects that were carried out in folders that are ``held``; None: they are on disk already."""
+        """Effects that were carried out, with what they have changed; None: it is on disk already."""
+        changed = {} if held is None else held.changed
+        later: dict[tuple[int, int], Handle] = {}
         try:
-            folders = {} if held is None else {folder.key(): folder for folder in held.changed}
+            for thing, noted in changed.items():
+                key = thing.key()
+                if noted or is_journalled(key[0]):
+                    later[key] = thing
+                else:
+                    thing.sync()
         except OSError:
-            log.exception("a folder cannot be synced")
+            log.exception("what was changed could not be synced")
             return
         with self._mutex:
-            if not folders:
+            if not later:
                 self._finished += ids
                 return
             self._waiting += ids
-            self._folders |= folders
-            many = len(self._folders) > _MOST
-        if many or not all(is_journalled(device) for device, _ in folders):
+            self._things |= later
+            many = len(self._things) > _MOST
+        if many:
             self.settle()
 
     def settle(self) -> None:
@@ -61,13 +71,12 @@ class Settling:
         """
         with self._syncing:
             with self._mutex:
-                ids, folders = self._waiting, self._folders
-                self._waiting, self._folders = [], {}
+                ids, things = self._waiting, self._things
+                self._waiting, self._things = [], {}
             try:
-                for folder in folders.values():
-                    folder.sync()
+                _sync(things)
             except OSError:
-                log.exception("a folder could not be synced")
+                log.exception("what was changed could not be synced")
                 return
             with self._mutex:
                 self._finished += ids
@@ -77,3 +86,16 @@ class Settling:
         with self._mutex:
             ids, self._finished = self._finished, []
             return ids
+
+
+def _sync(things: Mapping[tuple[int, int], Handle]) -> None:
+    """Make things survive a power cut; they are by device and inode."""
+    by_device: dict[int, list[Handle]] = {}
+    for (device, _), thing in things.items():
+        by_device.setdefault(device, []).append(thing)
+    for group in by_device.values():
+        if len(group) > _MANY:
+            filesystem(group[0].fd)
+        else:
+            for thing in group:
+                thing.sync()

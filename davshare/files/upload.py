@@ -20,10 +20,13 @@ from davshare.model.access import Permission
 from davshare.model.nodes import Node
 from davshare.store.base import Facts
 from davshare.store.digest import SMALL, Digester, Values, of_bytes, routine
+from davshare.store.handles import Handle
 from davshare.store.local import STAGING, LocalStore
 from davshare.store.refusals import refusal
 
 BLOCK = 1024 * 1024
+#: Bytes of a file that are noted with its change: one sync of the index serves for many files, theirs come later.
+_NOTED = 8192
 #: The checksums of every small file.
 _ROUTINE = frozenset(routine(0))
 
@@ -58,12 +61,15 @@ class Sent(NamedTuple):
 
 
 class Incoming(NamedTuple):
-    """A staged file that is complete and on disk, and how the index will know it."""
+    """A staged file that is complete, and on disk if its content is not here; and how the index will know it."""
 
     name: bytes
     facts: Facts
     mtime_ns: int | None
     values: Values
+    #: Content that is to be noted, since it is not on disk for good before what holds it is synced.
+    content: bytes | None = None
+    hold: Handle | None = None
 
 
 def decide(files: Files, connection: Connection, asker: Asker, address: Address) -> Place:
@@ -129,6 +135,8 @@ def _put_at_hand(
         return carried_out(files, asker, lambda connection: (judge(connection),), act)
     except BaseException:
         store.remove((*STAGING, incoming.name))
+        if incoming.hold is not None:
+            incoming.hold.close()
         raise
 
 
@@ -190,6 +198,9 @@ def _stage_whole(files: Files, store: LocalStore, sent: Sent, data: bytes) -> In
         raise BadRequest("The body is not as long as was announced.")
     values = of_bytes(data, _ROUTINE.union(sent.expected) if sent.expected else _ROUTINE)
     demand_checksums(values, sent.expected)
+    if store.durable and size <= _NOTED:
+        name, facts, hold = store.stage_noted(data, sent.mtime_ns)
+        return Incoming(name, facts, sent.mtime_ns, values, data, hold)
     name, facts = store.stage_whole(data, sent.mtime_ns)
     return Incoming(name, facts, sent.mtime_ns, values)
 
@@ -249,7 +260,7 @@ class Seal:
 
     def place(self, tx: Transaction, place: Place) -> Stored:
         """The same for the place that was just given."""
-        name, facts, mtime_ns, values = self._incoming
+        name, facts, mtime_ns, values, content, hold = self._incoming
         old = place.node
         tx.know(place.chain if old is None else place.chain[:-1])
         if self._base is not None and (old is None or (old.id, old.stamp) != self._base):
@@ -264,7 +275,10 @@ class Seal:
             new = writer.overwrite(tx, old, facts, mtime_ns=mtime_ns, known=known)
             before = Facts(old.inode, old.size, old.mtime_ns if old.disk_ns is None else old.disk_ns, False)
             tx.undo = lambda later: _put_back(later, new, before, old.mtime_ns)
-        tx.effect(Effect(place.space.id, (*STAGING, name), place.path, facts.inode, old is not None))
+        effect = Effect(place.space.id, (*STAGING, name), place.path, facts.inode, old is not None)
+        if content is not None:
+            effect.node, effect.content, effect.hold = new.id, content, hold
+        tx.effect(effect)
         return Stored(new, old is None, self._files.etag(new), values, place.segments)
 
 

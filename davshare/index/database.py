@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 #: Version of the schema that this code works with; the newest migration's revision.
-REVISION = "0005"
+REVISION = "0006"
 #: Most ids that one statement names.
 _PART = 5000
 

@@ -9,34 +9,41 @@ from davshare.index.database import Connection
 
 
 class Redo(NamedTuple):
-    """What is at ``source``, if it has this inode, goes to ``target``; paths are below the space's root."""
+    """What is at ``source``, if it has this inode, goes to ``target``; paths are below the space's root.
+
+    ``node`` is the file that has ``content``, which may not be on disk for good yet; None: all of it is.
+    """
 
     id: int
     space: int
     source: bytes
     target: bytes
     inode: int
+    node: int | None = None
+    content: bytes | None = None
+
+
+_COLUMNS = "id, space, source, target, inode, node"
 
 
 def insert(connection: Connection, effect: Redo) -> None:
     """Note an effect."""
-    connection.execute("INSERT INTO redo (id, space, source, target, inode) VALUES (?,?,?,?,?)", effect)
+    connection.execute(f"INSERT INTO redo ({_COLUMNS}, content) VALUES (?,?,?,?,?,?,?)", effect)
 
 
 def open_effects(connection: Connection, after: int = 0) -> list[Redo]:
     """Effects with greater ids than ``after``, and stuck ones, oldest first."""
-    rows = connection.execute(
-        "SELECT id, space, source, target, inode FROM redo WHERE id>? OR stuck=1 ORDER BY id", (after,)
-    )
-    return [Redo._make(row) for row in rows]
+    rows = connection.execute(f"SELECT {_COLUMNS}, content FROM redo WHERE id>? OR stuck=1 ORDER BY id", (after,))
+    return [Redo(*row) for row in rows]
 
 
 def carried_out(connection: Connection, progress: int) -> list[Redo]:
-    """Effects up to this number that were carried out, oldest first; those that a storage refused were not."""
-    rows = connection.execute(
-        "SELECT id, space, source, target, inode FROM redo WHERE id<=? AND stuck=0 ORDER BY id", (progress,)
-    )
-    return [Redo._make(row) for row in rows]
+    """Effects up to this number that were carried out, oldest first; those that a storage refused were not.
+
+    Without their content.
+    """
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM redo WHERE id<=? AND stuck=0 ORDER BY id", (progress,))
+    return [Redo(*row) for row in rows]
 
 
 def any_after(connection: Connection, number: int) -> bool:
@@ -45,9 +52,9 @@ def any_after(connection: Connection, number: int) -> bool:
 
 
 def naming(connection: Connection, inode: int) -> list[Redo]:
-    """Effects that are noted for the thing with this inode."""
-    rows = connection.execute("SELECT id, space, source, target, inode FROM redo WHERE inode=?", (inode,))
-    return [Redo._make(row) for row in rows]
+    """Effects that are noted for the thing with this inode; without their content."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM redo WHERE inode=?", (inode,))
+    return [Redo(*row) for row in rows]
 
 
 def sources(connection: Connection, space: int) -> set[bytes]:

@@ -293,6 +293,8 @@ redo = Table(
     Column("target", LargeBinary, nullable=False),
     Column("inode", BigInteger, nullable=False, comment="of what is to be moved"),
     Column("stuck", SmallInteger, nullable=False, server_default="0", comment="1: the storage refused it"),
+    Column("node", BigInteger, comment="the file whose content is noted, until it is on disk for good"),
+    Column("content", LargeBinary),
 )
 
 property_ = Table(

@@ -90,11 +90,13 @@ class Store(Protocol):
         inode: int,
         replaced: list[int] | None = None,
         held: Held | None = None,
+        noted: bool = False,
     ) -> bool:
         """Rename what ``inode`` names; false when that is not at ``source`` (any more).
 
         :param replaced: gets a descriptor of what was at ``target``, which is freed when the caller closes that.
         :param held: folders that were opened since the caller alone may write; it learns which ones are to be synced.
+        :param noted: what a power cut may undo is noted, content and all.
         """
         ...
 

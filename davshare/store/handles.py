@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 
 class Handle:
-    """An open folder; closed when nobody has it any more."""
+    """An open folder or file; closed when nobody has it any more."""
 
     __slots__ = ("fd",)
 
@@ -23,32 +23,42 @@ class Handle:
             return False
 
     def key(self) -> tuple[int, int]:
-        """What is the same for every handle of this folder."""
+        """Device and inode: what is the same for every handle of this thing."""
         status = os.fstat(self.fd)
         return status.st_dev, status.st_ino
 
     def sync(self) -> None:
-        """Make its membership survive a power cut.
+        """Make its membership, or its content, survive a power cut.
 
         :raises OSError: the disk refuses.
         """
         os.fsync(self.fd)
 
-    def __del__(self) -> None:
-        os.close(self.fd)
+    def close(self) -> None:
+        """Do not wait for that."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    __del__ = close
 
 
 class Held:
     """Folders that some changes open, each once, while nobody else may write.
 
-    ``open``: by root and path.  ``changed``: those whose members are not the same any more, and not synced yet.
+    ``open``: by root and path.  ``changed``: those whose members are not the same any more, and files with new content,
+    which are not synced yet; true: that can wait, because what they need after a power cut is noted.
     """
 
     __slots__ = ("changed", "open")
 
     def __init__(self) -> None:
         self.open: dict[tuple[str, tuple[bytes, ...]], Handle] = {}
-        self.changed: dict[Handle, None] = {}
+        self.changed: dict[Handle, bool] = {}
+
+    def change(self, thing: Handle, noted: bool) -> None:
+        """Something has to be synced; it can wait only if that goes for everything that has happened to it."""
+        self.changed[thing] = noted and self.changed.get(thing, True)
 
 
 class Handles:

@@ -235,9 +235,17 @@ class LocalStore:
 
     def stage_whole(self, data: bytes, mtime_ns: int | None) -> tuple[bytes, Facts]:
         """Make a file with this content in the staging folder, complete and durable; its name there, and what it is."""
-        name, folder = secrets.token_hex(12).encode(), self._shelf()
+        name = secrets.token_hex(12).encode()
         with Refusals():
-            return b"/".join((shelves.own(), name)), staging.whole(folder.fd, name, data, mtime_ns, self.durable)
+            facts = staging.whole(self._shelf().fd, name, data, mtime_ns, self.durable)
+        return b"/".join((shelves.own(), name)), facts
+
+    def stage_noted(self, data: bytes, mtime_ns: int | None) -> tuple[bytes, Facts, Handle]:
+        """The same, but not durable before what holds it is synced: the caller notes the content elsewhere."""
+        name = secrets.token_hex(12).encode()
+        with Refusals():
+            fd, facts = staging.written(self._shelf().fd, name, data, mtime_ns)
+        return b"/".join((shelves.own(), name)), facts, Handle(fd)
 
     def staged(self, name: bytes) -> StagedFile:
         """Open a finished file in the staging folder once more.
@@ -252,9 +260,9 @@ class LocalStore:
 
     def stage_folder(self) -> tuple[bytes, Facts]:
         """Make an empty folder in the staging folder; its name there, and what it is."""
-        name, folder = secrets.token_hex(12).encode(), self._shelf()
+        name = secrets.token_hex(12).encode()
         with Refusals():
-            return b"/".join((shelves.own(), name)), staging.empty_folder(folder.fd, name, self.durable)
+            return b"/".join((shelves.own(), name)), staging.empty_folder(self._shelf().fd, name, self.durable)
 
     def _shelf(self) -> Handle:
         """The part of the staging folder for what this process makes in one step.
@@ -331,6 +339,7 @@ class LocalStore:
         inode: int,
         replaced: list[int] | None = None,
         held: Held | None = None,
+        noted: bool = False,
     ) -> bool:
         """Rename ``source`` to ``target``, replacing a file there.
 
@@ -353,9 +362,9 @@ class LocalStore:
             raise refusal(error) from error
         if held is not None:
             if self.durable:
-                held.changed[there] = None
+                held.change(there, noted)
                 if source[:2] != STAGING:
-                    held.changed[here] = None
+                    held.change(here, noted)
             if stat.S_ISDIR(mode):
                 held.open.clear()  # what was below it has other paths now
         return True
@@ -375,18 +384,9 @@ class LocalStore:
 
     def remove(self, path: Path) -> None:
         """Remove a file or tree; never follows links."""
-        try:
-            folder = self._folder(path[:-1])
-        except Missing:
-            return
-        try:
-            with Refusals(), contextlib.suppress(FileNotFoundError):
-                if stat.S_ISDIR(os.stat(path[-1], dir_fd=folder, follow_symlinks=False).st_mode):
-                    shutil.rmtree(path[-1], dir_fd=folder)
-                else:
-                    os.unlink(path[-1], dir_fd=folder)
-        finally:
-            os.close(folder)
+        with contextlib.suppress(Missing):
+            folder = Handle(self._folder(path[:-1]))
+            renaming.remove(folder.fd, path[-1])
 
     def set_time(self, path: Path, mtime_ns: int, inode: int) -> int:
         """Set the time of a file, if it still is the one that ``inode`` names; the time that the disk holds then.

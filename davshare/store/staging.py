@@ -24,18 +24,38 @@ def whole(folder: int, name: bytes, data: bytes, mtime_ns: int | None, durable: 
 
     :raises OSError: the disk refuses; then there is no file.
     """
-    fd = os.open(name, _NEW, 0o644, dir_fd=folder)
+    fd, facts = written(folder, name, data, mtime_ns)
     try:
-        written = os.write(fd, data)
-        while written < len(data):
-            written += os.write(fd, data[written:])
-        return _settled(fd, mtime_ns, durable)
+        if durable:
+            sync(fd)
     except OSError:
         with contextlib.suppress(OSError):
             os.unlink(name, dir_fd=folder)
         raise
     finally:
         os.close(fd)
+    point("put.synced")
+    return facts
+
+
+def written(folder: int, name: bytes, data: bytes, mtime_ns: int | None) -> tuple[int, Facts]:
+    """The same, but not durable yet; with the descriptor, which the caller closes.
+
+    :raises OSError: the disk refuses; then there is no file.
+    """
+    fd = os.open(name, _NEW, 0o644, dir_fd=folder)
+    try:
+        done = os.write(fd, data)
+        while done < len(data):
+            done += os.write(fd, data[done:])
+        _set_time(fd, mtime_ns)
+        point("put.staged")
+        return fd, facts_of_descriptor(fd)
+    except OSError:
+        os.close(fd)
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=folder)
+        raise
 
 
 def empty_folder(folder: int, name: bytes, durable: bool) -> Facts:
@@ -53,11 +73,15 @@ def empty_folder(folder: int, name: bytes, durable: bool) -> Facts:
     return facts_of_name(name, folder)[0]._replace(size=0)
 
 
-def _settled(fd: int, mtime_ns: int | None, durable: bool) -> Facts:
-    """Set the time of a file and sync it."""
+def _set_time(fd: int, mtime_ns: int | None) -> None:
     if mtime_ns is not None:
         with contextlib.suppress(OverflowError, OSError, ValueError):
             os.utime(fd, ns=(mtime_ns, mtime_ns))
+
+
+def _settled(fd: int, mtime_ns: int | None, durable: bool) -> Facts:
+    """Set the time of a file and sync it."""
+    _set_time(fd, mtime_ns)
     point("put.staged")
     if durable:
         sync(fd)

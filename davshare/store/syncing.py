@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Callable, Sequence
 
 from davshare.abreast import Meeting
+from davshare.store.refusals import Refusals
 from davshare.store.writeback import begin
+
+_syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None) if sys.platform == "linux" else None
 
 
 class _Wanted:
@@ -48,3 +53,28 @@ def _try(file: _Wanted, what: Callable[[int], None]) -> None:
 
 
 _meeting: Meeting[_Wanted] = Meeting(_sync_all)
+
+
+def filesystem(fd: int) -> None:
+    """Return when everything that was written to the filesystem of an open file survives a power cut.
+
+    :raises OSError: the disk refuses.
+    """
+    if _syncfs is None:
+        os.sync()
+    elif _syncfs(fd):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def filesystem_of(folder: str) -> None:
+    """The same by the name of a folder.
+
+    :raises Unavailable: it is not there, or the disk refuses.
+    """
+    with Refusals():
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            filesystem(fd)
+        finally:
+            os.close(fd)

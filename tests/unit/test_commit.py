@@ -501,6 +501,7 @@ def test_what_is_replaced_is_let_go(files: Files, asker: Asker, home: Path) -> N
     inodes = [(home / f"f{n}").stat().st_ino for n in range(5)]
     for _ in range(3):
         side_by_side(*[lambda n=n: whole(files, asker, f"f{n}", b"short") for n in range(5)])
+    files.committer.idle()  # what is noted is open until it is synced
     assert opened(home) == []
     assert len({(home / f"f{n}").stat().st_ino for n in range(5)}) == len(set(inodes)) == 5
     assert problems(files) == []
@@ -516,6 +517,7 @@ def test_what_could_not_be_replaced_is_let_go_as_well(
     with monkeypatch.context() as patch:
         patch.setattr(os, "rename", refuse)
         assert isinstance(side_by_side(lambda: whole(files, asker, "f", b"new"))[0], InsufficientStorage)
+    files.committer.idle()
     assert opened(home) == []
     assert get(files, asker, "f") == b"old"
     assert problems(files) == [] and staged(home) == []

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,9 +68,30 @@ def at(path: str) -> Address:
     return Address(*names.split("/dav/home/" + path))
 
 
+#: Whether content comes in one piece with its request, so that it is noted.
+AT_HAND = False
+
+
 def put(files: Files, path: str, data: bytes) -> None:
     """Store a file."""
-    upload.put(files, asker(files), at(path), Sent(len(data), io.BytesIO(data).read))
+    upload.put(files, asker(files), at(path), Sent(len(data), io.BytesIO(data).read, data=data if AT_HAND else None))
+
+
+@pytest.fixture
+def at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Content comes in one piece."""
+    monkeypatch.setattr(sys.modules[__name__], "AT_HAND", True)
+
+
+@pytest.fixture
+def unsettled(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Lets nothing be settled, as if the power went before; on a filesystem that does renames wholly."""
+
+    def begin() -> None:
+        monkeypatch.setattr(settling, "is_journalled", lambda device: True)
+        monkeypatch.setattr(Settling, "settle", lambda self: None)
+
+    return begin
 
 
 def move(files: Files, source: str, target: str) -> None:
@@ -126,17 +149,25 @@ def tree_of(home: Path) -> dict[str, bytes | None]:
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("kept", [0, 1])
+@pytest.mark.parametrize("hand", [False, True])
 def test_renames_that_a_power_cut_undoes(
-    start: Callable[[], Files], folder: Path, monkeypatch: pytest.MonkeyPatch, change: str, kept: int
+    start: Callable[[], Files],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unsettled: Callable[[], None],
+    change: str,
+    kept: int,
+    hand: bool,
 ) -> None:
     """None of them is on disk any more, or only the first: the next start does them again, before anybody reads."""
     home = folder / "homes" / "admin"
+    monkeypatch.setattr(sys.modules[__name__], "AT_HAND", hand)
     files = start()
     put(files, "old", b"old")
     tree.make_folder(files, asker(files), at("folder/"))
     put(files, "folder/f", b"f")
     files.committer.idle()
-    monkeypatch.setattr(Settling, "settle", lambda self: None)
+    unsettled()
     lost: list[tuple[int, Path, Path, Path | None]] = []
     perform = Redoer.perform
 
@@ -167,14 +198,161 @@ def test_renames_that_a_power_cut_undoes(
     assert noted(files) == []
 
 
-def test_folders_are_synced_where_they_are_by_then(
+CONTENTS = [change for change in CHANGES if not change.startswith("removal of") and change != "another name"]
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "gone": Path.unlink,
+    "empty": lambda path: os.truncate(path, 0),
+    "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    "another": lambda path: (path.unlink(), path.write_bytes(b"another one"))[0],
+    "as it should be, but another": lambda path: (
+        path.with_name("copy").write_bytes(path.read_bytes()),
+        path.with_name("copy").rename(path),
+    )[1],
+    "back in the making": lambda path: None,
+}
+
+
+@pytest.mark.usefixtures("at_hand")
+@pytest.mark.parametrize("wholly", [True, False])
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("change", CONTENTS)
+def test_content_that_a_power_cut_takes(
+    start: Callable[[], Files],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unsettled: Callable[[], None],
+    change: str,
+    damage: str,
+    wholly: bool,
+) -> None:
+    """What was noted comes again, wherever the file is by then; twice is as good as once."""
+    home = folder / "homes" / "admin"
+    files = start()
+    put(files, "old", b"old")
+    tree.make_folder(files, asker(files), at("folder/"))
+    put(files, "folder/f", b"f")
+    files.committer.idle()
+    unsettled()
+    monkeypatch.setattr(settling, "is_journalled", lambda device: wholly)
+    put(files, "first", b"first")
+    CHANGES[change](files)
+    tree.delete(files, asker(files), at("first"))
+    expected = tree_of(home)
+    rows = [row for row in noted(files) if row.content is not None]
+    assert rows
+    places = {path.stat().st_ino: path for path in sorted(home.rglob("*"))}
+    for row in rows:
+        if damage == "back in the making":
+            os.truncate(places[row.inode], 0)
+            places[row.inode].rename(home.joinpath(os.fsdecode(row.source)))
+        else:
+            DAMAGE[damage](places[row.inode])
+    for boot in ("01234567", "76543210"):
+        monkeypatch.setattr(turn, "boot_id", lambda boot=boot: f"{boot}-89ab-cdef-0123-456789abcdef")
+        files = start()
+        replayed = files.redoer.replay()
+        assert (replayed > 0) == (boot == "01234567")
+        assert tree_of(home) == expected
+        assert check.check(files, None, True, lambda count: None) == []
+        assert noted(files) == []
+
+
+@pytest.mark.usefixtures("at_hand")
+@pytest.mark.parametrize("moment", ["redo", "renew"])
+def test_a_crash_while_content_comes_again(
+    start: Callable[[], Files],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unsettled: Callable[[], None],
+    moment: str,
+) -> None:
+    """Whoever starts after that knows of the power cut, too."""
+    home = folder / "homes" / "admin"
+    files = start()
+    unsettled()
+    put(files, "a", b"1")
+    put(files, "b", b"2")
+    move(files, "a", "c")
+    for name in "bc":
+        os.truncate(home / name, 0)
+    monkeypatch.setattr(turn, "boot_id", lambda: "01234567-89ab-cdef-0123-456789abcdef")
+    real, calls = (Redoer.perform, []) if moment == "redo" else (Redoer._renew, [])
+
+    def die(self: Redoer, *arguments: Any, **more: Any) -> None:
+        real(self, *arguments, **more)  # type: ignore[operator]
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Redoer, "perform" if moment == "redo" else "_renew", die)
+        with pytest.raises(KeyboardInterrupt):
+            start().redoer.replay()
+    files = start()
+    assert files.redoer.replay() == 3
+    assert (get(files, "b"), get(files, "c")) == (b"2", b"1")
+    assert check.check(files, None, True, lambda count: None) == []
+
+
+@pytest.mark.usefixtures("at_hand")
+def test_what_a_crash_without_a_power_cut_leaves_is_not_looked_into(
+    start: Callable[[], Files], folder: Path, unsettled: Callable[[], None]
+) -> None:
+    """Whoever wrote to the file meanwhile, beside us, keeps what they wrote."""
+    files = start()
+    unsettled()
+    put(files, "a", b"1")
+    (folder / "homes/admin/a").write_bytes(b"of an editor")
+    assert start().redoer.replay() == 1
+    assert (folder / "homes/admin/a").read_bytes() == b"of an editor"
+
+
+@pytest.mark.usefixtures("at_hand")
+def test_noted_content_is_synced_before_it_is_forgotten(
     start: Callable[[], Files], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few files each for itself, many with all that is on their filesystem; what fails stays noted."""
+    monkeypatch.setattr(commit, "_TIDY_AFTER", 60)
+    monkeypatch.setattr(commit, "_SETTLE_AFTER", 60)
+    files = start()
+    synced: list[int] = []
+    whole: list[int] = []
+    real, fault = os.fsync, [0]
+
+    def fsync(fd: int) -> None:
+        if fault[0]:
+            raise OSError(5, "as a test wants")
+        synced.append(os.fstat(fd).st_ino)
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(settling, "filesystem", lambda fd: whole.append(os.fstat(fd).st_dev))
+    put(files, "a", b"1")
+    inode = (folder / "homes/admin/a").stat().st_ino
+    assert inode not in synced and [row.content for row in noted(files)] == [b"1"]
+    files.committer.idle()
+    assert inode in synced and noted(files) == []
+    for number in range(40):
+        put(files, f"f{number}", b"1")
+    assert not whole and len(noted(files)) == 40
+    files.committer.idle()
+    assert whole == [folder.stat().st_dev] and noted(files) == []
+    put(files, "b", b"1")
+    fault[0] = 1
+    files.committer.idle()
+    assert [row.content for row in noted(files)] == [b"1"]
+    fault[0] = 0
+    assert files.redoer.replay() == 1 and noted(files) == []
+
+
+def test_folders_are_synced_where_they_are_by_then(
+    start: Callable[[], Files], folder: Path, monkeypatch: pytest.MonkeyPatch, unsettled: Callable[[], None]
 ) -> None:
     """A start settles what was done in a folder that got another name later."""
     files = start()
     tree.make_folder(files, asker(files), at("folder/"))
     files.committer.idle()
-    monkeypatch.setattr(Settling, "settle", lambda self: None)
+    unsettled()
     wander(files)
     synced: list[int] = []
     real = os.fsync
@@ -197,6 +375,7 @@ def test_redo_rows_go_when_the_folders_are_synced(
         synced.append(self.key())
 
     settle = Settling.settle
+    monkeypatch.setattr(settling, "is_journalled", lambda device: True)
     monkeypatch.setattr(Settling, "settle", lambda self: None)
     monkeypatch.setattr(Handle, "sync", sync)
     for number in range(5):
