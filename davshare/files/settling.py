@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from davshare.store.handles import Handle, Held
 from davshare.store.journalled import is_journalled
 from davshare.store.syncing import filesystem
 
 log = logging.getLogger("davshare.files")
-#: Things that may wait for their sync; beyond that, the next answer waits as well.
-_MOST = 256
+#: Effects that may wait for their syncs; beyond that, the next answer waits as well.
+_MOST = 1000
 #: Things of one filesystem beyond which all of it is synced, since that takes less than each for itself.
 _MANY = 16
+#: Things by inode, of which no more than that are kept; by device.
+_Things = dict[int, dict[int, Handle]]
 
 
 class Settling:
@@ -29,7 +31,7 @@ class Settling:
         self._mutex = threading.Lock()
         self._syncing = threading.Lock()
         self._waiting: list[int] = []
-        self._things: dict[tuple[int, int], Handle] = {}
+        self._things: _Things = {}
         self._finished: list[int] = []
 
     def __bool__(self) -> bool:
@@ -43,12 +45,12 @@ class Settling:
     def add(self, ids: Sequence[int], held: Held | None = None) -> None:
         """Effects that were carried out, with what they have changed; None: it is on disk already."""
         changed = {} if held is None else held.changed
-        later: dict[tuple[int, int], Handle] = {}
+        later: list[tuple[int, int, Handle]] = []
         try:
             for thing, noted in changed.items():
-                key = thing.key()
-                if noted or is_journalled(key[0]):
-                    later[key] = thing
+                device, inode = thing.key()
+                if noted or is_journalled(device):
+                    later.append((device, inode, thing))
                 else:
                     thing.sync()
         except OSError:
@@ -59,8 +61,11 @@ class Settling:
                 self._finished += ids
                 return
             self._waiting += ids
-            self._things |= later
-            many = len(self._things) > _MOST
+            for device, inode, thing in later:
+                known = self._things.setdefault(device, {})
+                if len(known) <= _MANY:
+                    known[inode] = thing
+            many = len(self._waiting) > _MOST
         if many:
             self.settle()
 
@@ -88,14 +93,10 @@ class Settling:
             return ids
 
 
-def _sync(things: Mapping[tuple[int, int], Handle]) -> None:
-    """Make things survive a power cut; they are by device and inode."""
-    by_device: dict[int, list[Handle]] = {}
-    for (device, _), thing in things.items():
-        by_device.setdefault(device, []).append(thing)
-    for group in by_device.values():
-        if len(group) > _MANY:
-            filesystem(group[0].fd)
+def _sync(things: _Things) -> None:
+    for here in things.values():
+        if len(here) > _MANY:
+            filesystem(next(iter(here.values())).fd)
         else:
-            for thing in group:
+            for thing in here.values():
                 thing.sync()

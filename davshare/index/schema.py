@@ -295,6 +295,7 @@ redo = Table(
     Column("stuck", SmallInteger, nullable=False, server_default="0", comment="1: the storage refused it"),
     Column("node", BigInteger, comment="the file whose content is noted, until it is on disk for good"),
     Column("content", LargeBinary),
+    Index("redo_inode", "inode"),
 )
 
 property_ = Table(
