@@ -233,14 +233,16 @@ class Committer:
         """Settle what was done, and forget its redo rows; called when nothing happens, and at the end."""
         self._settling.settle()
         with self._leading:
-            finished = self._settling.finished()
-            if not finished:
+            finished, failed = self._settling.finished(), self._settling.failed()
+            if not (finished or failed):
                 return
             try:
                 with self._database.write() as connection:
+                    redo.doubt(connection, failed)
                     left = redo.drop_settled(connection, finished)
             except BaseException:
                 self._settling.add(finished)
+                self._settling.fail(failed)
                 raise
             self._settling.add(left)
 
@@ -330,10 +332,11 @@ class Committer:
 
     def _decide(self, batch: list[_Ticket[Any]], held: Held) -> None:
         """One transaction for the whole batch; a refused change leaves no trace in it."""
-        finished = self._settling.finished()
+        finished, failed = self._settling.finished(), self._settling.failed()
         try:
             with self._database.transaction() as connection:
                 numbers = Numbers(connection, self._database.shared.commits + 1)
+                redo.doubt(connection, failed)
                 left = redo.drop_settled(connection, finished)
                 if len(left) > _BEHIND:
                     self._redoer.settle_noted(connection)
@@ -346,6 +349,7 @@ class Committer:
             self._settling.add(left)
         except BaseException as error:
             self._settling.add(finished)
+            self._settling.fail(failed)
             for ticket in batch:
                 ticket.transaction = None
             if not isinstance(error, _Alone):
@@ -408,3 +412,5 @@ class Committer:
                 before.undo(Transaction(connection, self._redoer, numbers))
             numbers.write()
         self._database.shared.commits += 1
+        if any(effect.replaces for effect in before.effects):
+            self._settling.settle()  # what is there still was noted no longer than until the new content was

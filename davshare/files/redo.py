@@ -30,20 +30,24 @@ class Effect:
     #: Whether a file is replaced.
     replaces: bool = False
     id: int = 0
-    #: A file whose content is noted because it is not on disk for good yet, the content, and what holds it open.
+    #: A file with this stamp, whose content is noted because it is not on disk for good yet, and what holds it open.
     node: int | None = None
+    stamp: int | None = None
     content: bytes | None = None
     hold: Handle | None = None
+    stuck: bool = False
 
     def row(self) -> redo.Redo:
         """How the index notes it."""
         source, target = b"/".join(self.source), b"/".join(self.target)
-        return redo.Redo(self.id, self.space, source, target, self.inode, self.node, self.content)
+        return redo.Redo(self.id, self.space, source, target, self.inode, self.node, self.stamp, self.content)
 
 
 def _effect(row: redo.Redo) -> Effect:
     source, target = (tuple(text.split(b"/")) for text in (row.source, row.target))
-    return Effect(row.space, source, target, row.inode, id=row.id, node=row.node, content=row.content)
+    return Effect(
+        row.space, source, target, row.inode, False, row.id, row.node, row.stamp, row.content, None, bool(row.stuck)
+    )
 
 
 def _after(effect: Effect, space: int, path: Path) -> Path:
@@ -138,7 +142,13 @@ class Redoer:
             refused = self._perform_open(self._open(self._database.progress))
             effects = self._open(0)
             done = [effect for effect in effects if effect.id not in refused]
-            self.settle(done)
+            try:
+                self.settle(done)
+            except DavshareError:
+                # Who asks once more is told that all is well.
+                with self._database.transaction() as connection:
+                    redo.doubt(connection, [effect.id for effect in done])
+                raise
             if done:
                 with self._database.transaction() as connection:
                     redo.drop(connection, [effect.id for effect in done])
@@ -210,5 +220,5 @@ class Redoer:
 
     def _renew(self, effect: Effect) -> None:
         store = self._store_of(effect.space)
-        if store is not None and effect.node is not None and effect.content is not None:
-            renew(self._database, store, effect.node, effect.inode, effect.content)
+        if store is not None:
+            renew(self._database, store, effect.row(), anew=effect.stuck)

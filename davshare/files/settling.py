@@ -33,9 +33,10 @@ class Settling:
         self._waiting: list[int] = []
         self._things: _Things = {}
         self._finished: list[int] = []
+        self._failed: list[int] = []
 
     def __bool__(self) -> bool:
-        return bool(self._waiting or self._finished)
+        return bool(self._waiting or self._finished or self._failed)
 
     @property
     def waiting(self) -> bool:
@@ -55,6 +56,7 @@ class Settling:
                     thing.sync()
         except OSError:
             log.exception("what was changed could not be synced")
+            self.fail(ids)
             return
         with self._mutex:
             if not later:
@@ -82,9 +84,21 @@ class Settling:
                 _sync(things)
             except OSError:
                 log.exception("what was changed could not be synced")
+                self.fail(ids)
                 return
             with self._mutex:
                 self._finished += ids
+
+    def fail(self, ids: Sequence[int]) -> None:
+        """The disk has refused to keep what these effects have changed."""
+        with self._mutex:
+            self._failed += ids
+
+    def failed(self) -> list[int]:
+        """Ids of such effects, each told once: whoever asks the disk again is not told so any more."""
+        with self._mutex:
+            ids, self._failed = self._failed, []
+            return ids
 
     def finished(self) -> list[int]:
         """Ids of effects that are on disk for good; each is told once, and given back while it has to stay noted."""

@@ -198,9 +198,9 @@ def _stage_whole(files: Files, store: LocalStore, sent: Sent, data: bytes) -> In
         raise BadRequest("The body is not as long as was announced.")
     values = of_bytes(data, _ROUTINE.union(sent.expected) if sent.expected else _ROUTINE)
     demand_checksums(values, sent.expected)
-    if store.durable and size <= _NOTED:
+    if size <= _NOTED:
         name, facts, hold = store.stage_noted(data, sent.mtime_ns)
-        return Incoming(name, facts, sent.mtime_ns, values, data, hold)
+        return Incoming(name, facts, sent.mtime_ns, values, None if hold is None else data, hold)
     name, facts = store.stage_whole(data, sent.mtime_ns)
     return Incoming(name, facts, sent.mtime_ns, values)
 
@@ -277,7 +277,7 @@ class Seal:
             tx.undo = lambda later: _put_back(later, new, before, old.mtime_ns)
         effect = Effect(place.space.id, (*STAGING, name), place.path, facts.inode, old is not None)
         if content is not None:
-            effect.node, effect.content, effect.hold = new.id, content, hold
+            effect.node, effect.stamp, effect.content, effect.hold = new.id, new.stamp, content, hold
         tx.effect(effect)
         return Stored(new, old is None, self._files.etag(new), values, place.segments)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from davshare.index.database import Connection
@@ -11,7 +11,8 @@ from davshare.index.database import Connection
 class Redo(NamedTuple):
     """What is at ``source``, if it has this inode, goes to ``target``; paths are below the space's root.
 
-    ``node`` is the file that has ``content``, which may not be on disk for good yet; None: all of it is.
+    ``node`` is the file that has ``content`` as long as it has this ``stamp``; it may not be on disk for good yet.
+    None: all of it is.  ``stuck``: the storage has refused it, or the content.
     """
 
     id: int
@@ -20,20 +21,24 @@ class Redo(NamedTuple):
     target: bytes
     inode: int
     node: int | None = None
+    stamp: int | None = None
     content: bytes | None = None
+    stuck: bool = False
 
 
-_COLUMNS = "id, space, source, target, inode, node"
+_COLUMNS = "id, space, source, target, inode, node, stamp"
 
 
 def insert(connection: Connection, effect: Redo) -> None:
     """Note an effect."""
-    connection.execute(f"INSERT INTO redo ({_COLUMNS}, content) VALUES (?,?,?,?,?,?,?)", effect)
+    connection.execute(f"INSERT INTO redo ({_COLUMNS}, content) VALUES (?,?,?,?,?,?,?,?)", effect[:8])
 
 
 def open_effects(connection: Connection, after: int = 0) -> list[Redo]:
     """Effects with greater ids than ``after``, and stuck ones, oldest first."""
-    rows = connection.execute(f"SELECT {_COLUMNS}, content FROM redo WHERE id>? OR stuck=1 ORDER BY id", (after,))
+    rows = connection.execute(
+        f"SELECT {_COLUMNS}, content, stuck FROM redo WHERE id>? OR stuck=1 ORDER BY id", (after,)
+    )
     return [Redo(*row) for row in rows]
 
 
@@ -70,6 +75,12 @@ def any_stuck(connection: Connection) -> bool:
 def stuck(connection: Connection, effect: int) -> None:
     """Note that the storage refused an effect; it is tried again whenever somebody looks."""
     connection.execute("UPDATE redo SET stuck=1 WHERE id=?", (effect,))
+
+
+def doubt(connection: Connection, ids: Sequence[int]) -> None:
+    """The disk has refused to keep the content that is noted with these effects."""
+    if ids:
+        connection.executemany("UPDATE redo SET stuck=1 WHERE id=? AND node IS NOT NULL", [(one,) for one in ids])
 
 
 def drop_settled(connection: Connection, ids: Collection[int]) -> list[int]:

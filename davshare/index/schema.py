@@ -294,6 +294,7 @@ redo = Table(
     Column("inode", BigInteger, nullable=False, comment="of what is to be moved"),
     Column("stuck", SmallInteger, nullable=False, server_default="0", comment="1: the storage refused it"),
     Column("node", BigInteger, comment="the file whose content is noted, until it is on disk for good"),
+    Column("stamp", BigInteger),
     Column("content", LargeBinary),
     Index("redo_inode", "inode"),
 )

@@ -10,10 +10,18 @@ from collections import OrderedDict
 class Handle:
     """An open folder or file; closed when nobody has it any more."""
 
-    __slots__ = ("fd",)
+    __slots__ = ("_device", "fd")
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
+        self._device: int | None = None
+
+    @property
+    def device(self) -> int:
+        """The ``st_dev`` of its filesystem."""
+        if self._device is None:
+            self._device = os.fstat(self.fd).st_dev
+        return self._device
 
     def is_at(self, path: str) -> bool:
         """Whether this very folder still is at ``path``: never write to one that was moved away or replaced."""

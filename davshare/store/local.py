@@ -240,12 +240,13 @@ class LocalStore:
             facts = staging.whole(self._shelf().fd, name, data, mtime_ns, self.durable)
         return b"/".join((shelves.own(), name)), facts
 
-    def stage_noted(self, data: bytes, mtime_ns: int | None) -> tuple[bytes, Facts, Handle]:
-        """The same, but not durable before what holds it is synced: the caller notes the content elsewhere."""
+    def stage_noted(self, data: bytes, mtime_ns: int | None) -> tuple[bytes, Facts, Handle | None]:
+        """The same, but not durable before what holds it is synced, until when the caller notes the content elsewhere;
+        None: it is."""
         name = secrets.token_hex(12).encode()
         with Refusals():
-            fd, facts = staging.written(self._shelf().fd, name, data, mtime_ns)
-        return b"/".join((shelves.own(), name)), facts, Handle(fd)
+            facts, hold = staging.soon(self._shelf(), name, data, mtime_ns, self.durable)
+        return b"/".join((shelves.own(), name)), facts, hold
 
     def staged(self, name: bytes) -> StagedFile:
         """Open a finished file in the staging folder once more.

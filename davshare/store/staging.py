@@ -11,6 +11,8 @@ from davshare.store import copying
 from davshare.store.base import Facts, Missing
 from davshare.store.crash import point
 from davshare.store.digest import Values, of_descriptor
+from davshare.store.handles import Handle
+from davshare.store.journalled import is_synced_whole
 from davshare.store.statx import of_descriptor as facts_of_descriptor
 from davshare.store.statx import of_name as facts_of_name
 from davshare.store.syncing import sync
@@ -38,6 +40,17 @@ def whole(folder: int, name: bytes, data: bytes, mtime_ns: int | None, durable: 
     return facts
 
 
+def soon(folder: Handle, name: bytes, data: bytes, mtime_ns: int | None, durable: bool) -> tuple[Facts, Handle | None]:
+    """The same, but durable only when what holds it is synced; None: on this filesystem it is at once.
+
+    :raises OSError: the disk refuses; then there is no file.
+    """
+    if not (durable and is_synced_whole(folder.device)):
+        return whole(folder.fd, name, data, mtime_ns, durable), None
+    fd, facts = written(folder.fd, name, data, mtime_ns)
+    return facts, Handle(fd)
+
+
 def written(folder: int, name: bytes, data: bytes, mtime_ns: int | None) -> tuple[int, Facts]:
     """The same, but not durable yet; with the descriptor, which the caller closes.
 
@@ -51,7 +64,7 @@ def written(folder: int, name: bytes, data: bytes, mtime_ns: int | None) -> tupl
         _set_time(fd, mtime_ns)
         point("put.staged")
         return fd, facts_of_descriptor(fd)
-    except OSError:
+    except BaseException:
         os.close(fd)
         with contextlib.suppress(OSError):
             os.unlink(name, dir_fd=folder)

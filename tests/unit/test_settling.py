@@ -7,13 +7,15 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from davshare import config
-from davshare.errors import Conflict
+from davshare.abreast import Abreast
+from davshare.errors import Conflict, NotFound
 from davshare.files import check, commit, reading, settling, transfer, tree, upload
 from davshare.files.commit import Transaction
 from davshare.files.context import Address, Asker
@@ -26,7 +28,7 @@ from davshare.identity.gate import actor_of
 from davshare.index import people, redo, spaces, turn
 from davshare.model import names
 from davshare.server import build
-from davshare.store import journalled
+from davshare.store import journalled, staging
 from davshare.store.handles import Handle
 from support.server import davshare
 
@@ -342,7 +344,91 @@ def test_noted_content_is_synced_before_it_is_forgotten(
     files.committer.idle()
     assert [row.content for row in noted(files)] == [b"1"]
     fault[0] = 0
+    inode = (folder / "homes/admin/b").stat().st_ino
     assert files.redoer.replay() == 1 and noted(files) == []
+    assert (folder / "homes/admin/b").stat().st_ino != inode, "what is in memory may never reach the disk"
+    assert get(files, "b") == b"1"
+
+
+@pytest.mark.usefixtures("at_hand")
+def test_content_that_the_disk_has_refused_to_keep(
+    start: Callable[[], Files], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said once; whoever comes next writes it again, even without a power cut."""
+    monkeypatch.setattr(commit, "_TIDY_AFTER", 60)
+    monkeypatch.setattr(commit, "_SETTLE_AFTER", 60)
+    files = start()
+
+    def refuse(things: object) -> None:
+        raise OSError(5, "as a test wants")
+
+    put(files, "a", b"1")
+    with monkeypatch.context() as patch:
+        patch.setattr(settling, "_sync", refuse)
+        files.committer.idle()
+    os.truncate(folder / "homes/admin/a", 0)
+    put(files, "b", b"1")
+    assert [row.stuck for row in noted(files)] == [1, 0]
+    assert files.redoer.replay() == 2 and noted(files) == []
+    assert get(files, "a") == b"1"
+    assert check.check(files, None, True, lambda count: None) == []
+
+
+@pytest.mark.usefixtures("at_hand")
+def test_noted_content_that_is_not_the_newest(
+    start: Callable[[], Files], folder: Path, monkeypatch: pytest.MonkeyPatch, unsettled: Callable[[], None]
+) -> None:
+    """What an editor has written into the same file since, and the index has learnt, stays; what is gone stays away."""
+    home = folder / "homes" / "admin"
+    files = start()
+    unsettled()
+    put(files, "a", b"1")
+    (home / "a").write_bytes(b"2")
+    os.utime(home / "a", (1, 1))
+    assert get(files, "a") == b"2"
+    put(files, "b", b"1")
+    (home / "b").unlink()
+    with pytest.raises(NotFound):
+        get(files, "b")
+    monkeypatch.setattr(turn, "boot_id", lambda: "01234567-89ab-cdef-0123-456789abcdef")
+    assert start().redoer.replay() == 2
+    assert (home / "a").read_bytes() == b"2"
+    assert sorted(path.name for path in home.rglob("*") if path.is_file()) == ["a", "space"]
+
+
+@pytest.mark.usefixtures("at_hand")
+def test_several_contents_of_one_file_in_one_batch(
+    start: Callable[[], Files], folder: Path, monkeypatch: pytest.MonkeyPatch, unsettled: Callable[[], None]
+) -> None:
+    """The last one counts, whatever inodes were used again."""
+    files = start()
+    unsettled()
+    for number in range(25):
+        put(files, f"warm{number}", b"w")
+    Abreast().run([partial(put, files, "a", data) for data in (b"A", b"B", b"C", b"D")])
+    for number in range(20):
+        put(files, "a", b"%d" % number * 3000)
+    monkeypatch.setattr(turn, "boot_id", lambda: "01234567-89ab-cdef-0123-456789abcdef")
+    files = start()
+    assert files.redoer.replay() > 0
+    assert get(files, "a") == b"19" * 3000
+    assert check.check(files, None, True, lambda count: None) == []
+
+
+def test_only_known_filesystems_are_synced_whole(
+    start: Callable[[], Files], folder: Path, monkeypatch: pytest.MonkeyPatch, at_hand: None
+) -> None:
+    """Elsewhere content is synced before the answer, and not noted."""
+    files = start()
+    monkeypatch.setattr(staging, "is_synced_whole", lambda device: False)
+    monkeypatch.setattr(settling, "is_journalled", lambda device: True)
+    monkeypatch.setattr(Settling, "settle", lambda self: None)
+    synced: list[int] = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(os.fstat(fd).st_ino), real(fd))[1])
+    put(files, "a", b"1")
+    assert (folder / "homes/admin/a").stat().st_ino in synced
+    assert [row.content for row in noted(files)] == [None]
 
 
 def test_folders_are_synced_where_they_are_by_then(
@@ -460,7 +546,7 @@ def test_who_never_settles_holds_up_few(start: Callable[[], Files], monkeypatch:
     assert len(noted(other)) < 6
 
 
-def test_refused_changes_keep_nothing_open(start: Callable[[], Files]) -> None:
+def test_refused_changes_keep_nothing_open(start: Callable[[], Files], folder: Path) -> None:
     """Not even while nobody collects what is in circles."""
     files = start()
     tree.make_folder(files, asker(files), at("folder/"))
@@ -481,7 +567,7 @@ def test_refused_changes_keep_nothing_open(start: Callable[[], Files]) -> None:
             with pytest.raises(Conflict):
                 files.committer.run(refused, ())
         names_of = (os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd"))
-        assert not any(name.endswith("/homes/admin/folder") for name in names_of)
+        assert str(folder / "homes/admin/folder") not in names_of
     finally:
         gc.enable()
 

@@ -11,5 +11,6 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("redo", sa.Column("node", sa.BigInteger()))
+    op.add_column("redo", sa.Column("stamp", sa.BigInteger()))
     op.add_column("redo", sa.Column("content", sa.LargeBinary()))
     op.create_index("redo_inode", "redo", ["inode"])
