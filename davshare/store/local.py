@@ -235,10 +235,9 @@ class LocalStore:
 
     def stage_whole(self, data: bytes, mtime_ns: int | None) -> tuple[bytes, Facts]:
         """Make a file with this content in the staging folder, complete and durable; its name there, and what it is."""
-        name = secrets.token_hex(12).encode()
+        name, folder = secrets.token_hex(12).encode(), self._shelf()
         with Refusals():
-            facts = staging.whole(self._shelf().fd, name, data, mtime_ns, self.durable)
-        return b"/".join((shelves.own(), name)), facts
+            return b"/".join((shelves.own(), name)), staging.whole(folder.fd, name, data, mtime_ns, self.durable)
 
     def stage_noted(self, data: bytes, mtime_ns: int | None) -> tuple[bytes, Facts, Handle | None]:
         """The same, but not durable before what holds it is synced, until when the caller notes the content elsewhere;
@@ -261,9 +260,9 @@ class LocalStore:
 
     def stage_folder(self) -> tuple[bytes, Facts]:
         """Make an empty folder in the staging folder; its name there, and what it is."""
-        name = secrets.token_hex(12).encode()
+        name, folder = secrets.token_hex(12).encode(), self._shelf()
         with Refusals():
-            return b"/".join((shelves.own(), name)), staging.empty_folder(self._shelf().fd, name, self.durable)
+            return b"/".join((shelves.own(), name)), staging.empty_folder(folder.fd, name, self.durable)
 
     def _shelf(self) -> Handle:
         """The part of the staging folder for what this process makes in one step.

@@ -48,7 +48,11 @@ def soon(folder: Handle, name: bytes, data: bytes, mtime_ns: int | None, durable
     if not (durable and is_synced_whole(folder.device)):
         return whole(folder.fd, name, data, mtime_ns, durable), None
     fd, facts = written(folder.fd, name, data, mtime_ns)
-    return facts, Handle(fd)
+    try:
+        # One that is open for writing would keep the filesystem from becoming read-only.
+        return facts, Handle(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.fd))
+    finally:
+        os.close(fd)
 
 
 def written(folder: int, name: bytes, data: bytes, mtime_ns: int | None) -> tuple[int, Facts]:
