@@ -51,6 +51,9 @@ def soon(folder: Handle, name: bytes, data: bytes, mtime_ns: int | None, durable
     try:
         # One that is open for writing would keep the filesystem from becoming read-only.
         return facts, Handle(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.fd))
+    except OSError:
+        os.unlink(name, dir_fd=folder.fd)
+        raise
     finally:
         os.close(fd)
 
