@@ -292,7 +292,9 @@ class Committer:
 
     def _let_go(self, replaced: int) -> None:
         """A file that was replaced is freed now, or soon where that takes long."""
-        if os.fstat(replaced).st_size > _LARGE:
+        status = os.fstat(replaced)
+        self._settling.forget(status.st_dev, status.st_ino)
+        if status.st_size > _LARGE:
             self._large.append(replaced)
         else:
             os.close(replaced)

@@ -15,8 +15,36 @@ log = logging.getLogger("davshare.files")
 _MOST = 1000
 #: Things of one filesystem beyond which all of it is synced, since that takes less than each for itself.
 _MANY = 16
-#: Things by inode, of which no more than that are kept; by device.
-_Things = dict[int, dict[int, Handle]]
+
+
+class _Filesystem:
+    """Things of one filesystem that are to be synced, by inode; if there are too many, only the first, a folder."""
+
+    __slots__ = ("things", "whole")
+
+    def __init__(self) -> None:
+        self.things: dict[int, Handle] = {}
+        self.whole = False
+
+    def add(self, inode: int, thing: Handle) -> None:
+        """It has to be synced as well."""
+        if self.whole:
+            return
+        self.things[inode] = thing
+        if len(self.things) > _MANY:
+            self.whole = True
+            self.things = dict([next(iter(self.things.items()))])
+
+    def sync(self) -> None:
+        """Make all of them survive a power cut.
+
+        :raises OSError: the disk refuses.
+        """
+        for thing in self.things.values():
+            if self.whole:
+                filesystem(thing.fd)
+            else:
+                thing.sync()
 
 
 class Settling:
@@ -31,7 +59,7 @@ class Settling:
         self._mutex = threading.Lock()
         self._syncing = threading.Lock()
         self._waiting: list[int] = []
-        self._things: _Things = {}
+        self._filesystems: dict[int, _Filesystem] = {}
         self._finished: list[int] = []
         self._failed: list[int] = []
 
@@ -64,12 +92,17 @@ class Settling:
                 return
             self._waiting += ids
             for device, inode, thing in later:
-                known = self._things.setdefault(device, {})
-                if len(known) <= _MANY:
-                    known[inode] = thing
+                self._filesystems.setdefault(device, _Filesystem()).add(inode, thing)
             many = len(self._waiting) > _MOST
         if many:
             self.settle()
+
+    def forget(self, device: int, inode: int) -> None:
+        """A file was replaced: nothing of it need be kept, and as long as it is open, its space is not free."""
+        with self._mutex:
+            known = self._filesystems.get(device)
+            if known is not None and not known.whole:
+                known.things.pop(inode, None)
 
     def settle(self) -> None:
         """Return when everything that was added before is on disk for good.
@@ -78,10 +111,11 @@ class Settling:
         """
         with self._syncing:
             with self._mutex:
-                ids, things = self._waiting, self._things
-                self._waiting, self._things = [], {}
+                ids, filesystems = self._waiting, self._filesystems
+                self._waiting, self._filesystems = [], {}
             try:
-                _sync(things)
+                for each in filesystems.values():
+                    each.sync()
             except OSError:
                 log.exception("what was changed could not be synced")
                 self.fail(ids)
@@ -105,12 +139,3 @@ class Settling:
         with self._mutex:
             ids, self._finished = self._finished, []
             return ids
-
-
-def _sync(things: _Things) -> None:
-    for here in things.values():
-        if len(here) > _MANY:
-            filesystem(next(iter(here.values())).fd)
-        else:
-            for thing in here.values():
-                thing.sync()

@@ -364,7 +364,7 @@ def test_content_that_the_disk_has_refused_to_keep(
 
     put(files, "a", b"1")
     with monkeypatch.context() as patch:
-        patch.setattr(settling, "_sync", refuse)
+        patch.setattr(settling._Filesystem, "sync", refuse)
         files.committer.idle()
     os.truncate(folder / "homes/admin/a", 0)
     put(files, "b", b"1")
