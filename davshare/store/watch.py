@@ -17,9 +17,6 @@ log = logging.getLogger("davshare.watch")
 #: Seconds of silence after which a hint is believed, and the longest wait for silence.
 _QUIET = 0.1
 _LONGEST = 1.0
-#: Seconds for which events may gather in the kernel, whose queue takes some 16,000, after one that came this much later
-#: than the one before: waking up for each of them takes processor time from those who make the changes.
-_GATHER, _APART = 0.01, 0.00005
 #: Names of one folder beyond which the whole folder is the hint.
 _MOST_NAMES = 2000
 
@@ -59,7 +56,6 @@ class Watcher:
     _watches: dict[int, tuple[int, int]] = field(default_factory=dict)
     _hints: dict[int, Hint] = field(default_factory=dict)
     _mutex: threading.Lock = field(default_factory=threading.Lock)
-    _seen: float = 0.0
 
     def add(self, folder: int, path: str) -> None:
         """Watch the folder at ``path`` under its number, from before this returns."""
@@ -111,9 +107,7 @@ class Watcher:
         name = event.name
         if not name:
             return
-        if time.monotonic() - self._seen > _APART:
-            time.sleep(_GATHER)
-        now = self._seen = time.monotonic()
+        now = time.monotonic()
         with self._mutex:
             folder = self._folders.get(event.wd)
             if folder is None:
