@@ -96,6 +96,14 @@ def unsettled(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return begin
 
 
+def furnish(files: Files) -> None:
+    """A file, and a folder with another one, on disk for good."""
+    put(files, "old", b"old")
+    tree.make_folder(files, asker(files), at("folder/"))
+    put(files, "folder/f", b"f")
+    files.committer.idle()
+
+
 def move(files: Files, source: str, target: str) -> None:
     """Move something over what is there."""
     transfer.transfer(files, asker(files), Order(at(source), at(target), move=True))
@@ -165,10 +173,7 @@ def test_renames_that_a_power_cut_undoes(
     home = folder / "homes" / "admin"
     monkeypatch.setattr(sys.modules[__name__], "AT_HAND", hand)
     files = start()
-    put(files, "old", b"old")
-    tree.make_folder(files, asker(files), at("folder/"))
-    put(files, "folder/f", b"f")
-    files.committer.idle()
+    furnish(files)
     unsettled()
     lost: list[tuple[int, Path, Path, Path | None]] = []
     perform = Redoer.perform
@@ -231,10 +236,7 @@ def test_content_that_a_power_cut_takes(
     """What was noted comes again, wherever the file is by then; twice is as good as once."""
     home = folder / "homes" / "admin"
     files = start()
-    put(files, "old", b"old")
-    tree.make_folder(files, asker(files), at("folder/"))
-    put(files, "folder/f", b"f")
-    files.committer.idle()
+    furnish(files)
     unsettled()
     monkeypatch.setattr(settling, "is_journalled", lambda device: wholly)
     put(files, "first", b"first")
