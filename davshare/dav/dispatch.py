@@ -35,7 +35,7 @@ from davshare.errors import (
     PreconditionFailed,
     Waits,
 )
-from davshare.files import methods, placing
+from davshare.files import kept, methods, placing
 from davshare.files.locate import Place
 from davshare.files.view import Target
 from davshare.http.responses import Response
@@ -160,4 +160,8 @@ class Dav:
         if x.conditional:
             with x.files.db.session() as connection:
                 x.asker.check(connection)
-        return self._browse(x, target) if node.is_folder else get.handle(x, target)
+        if node.is_folder:
+            return self._browse(x, target)
+        if x.actor.visit is None and get.is_plain(x.request):
+            kept.keep(x.files, x.actor, x.request.path, x.address, target)
+        return get.handle(x, target)

@@ -14,9 +14,10 @@ from davshare.files import reading
 from davshare.files.context import Address, Asker
 from davshare.files.locate import Place
 from davshare.files.reading import Content, Ready
-from davshare.http import digests, ranges
+from davshare.http import conditions, digests, ranges
 from davshare.http.conditions import http_date
 from davshare.http.ranges import Span
+from davshare.http.request import Request
 from davshare.http.responses import FileBody, Response
 
 #: Files up to this size are read at once.
@@ -26,10 +27,11 @@ READY = 4 * 1024
 _BLOCK = 1024 * 1024
 #: Bytes that an answer takes besides the content.
 _ANSWER = 2048
-#: What is noted at a place of which a file was asked for: only what is asked for again is kept with its answer.
+#: What is noted at a place of which a file was asked for: only what is asked for again is kept.
 _ONCE = object()
 _WANTS = frozenset({"want-repr-digest", "want-content-digest", "want-digest"})
 _SPECIAL = _WANTS | {"range"}
+_CONDITIONS = conditions.FIELDS | {"if"}
 #: Types that a browser may show by itself; everything else is offered for download.
 _INLINE = (
     "image/png",
@@ -60,8 +62,9 @@ def handle(x: Exchange, place: Place) -> Response:
         return _told(x, ready)
     content = reading.open_content(x.files, x.asker, x.address, place, x.patient)
     try:
-        if plain and content.node.size <= READY:
-            if ready is _ONCE and x.files.memory.grow(content.node.size + _ANSWER):
+        if plain:
+            size = content.node.size
+            if ready is _ONCE and size <= READY and x.files.memory.grow(size + _ANSWER):
                 place.ready = prepared = _prepared(x, content)
                 return _told(x, prepared)
             place.ready = _ONCE
@@ -69,6 +72,12 @@ def handle(x: Exchange, place: Place) -> Response:
     except BaseException:
         os.close(content.fd)
         raise
+
+
+def is_plain(request: Request) -> bool:
+    """Whether the file as it is, whole and in any case, is what is asked for."""
+    headers = request.headers
+    return not request.query and _SPECIAL.isdisjoint(headers) and _CONDITIONS.isdisjoint(headers)
 
 
 def _told(x: Exchange, ready: Ready) -> Response:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from davshare.errors import Forbidden, NotFound
 from davshare.files import guard, mounts
 from davshare.files.mounts import Mounted, Mounts
-from davshare.index import nodes
+from davshare.index import digests, nodes
 from davshare.index.database import Connection
 from davshare.index.digests import Digests
 from davshare.model import names
@@ -99,6 +99,11 @@ class Place:
         return self.mounts is not None and not self.missing and bool(self.mounts.below(self.chain[-1].id))
 
     @property
+    def is_open(self) -> bool:
+        """Whether it exists, and the asker sees everything that is beside it just as it."""
+        return len(self.chain) > 1 and not self.missing and self.sight is None and self.passages is None
+
+    @property
     def folder(self) -> Node | None:
         """The folder that has, or would have, this place as its member; None for roots and below nothing."""
         if self.missing:
@@ -168,6 +173,18 @@ class Place:
         if self.missing or not (self.rights & Permission.READ or self.passages):
             raise NotFound
         return self.chain[-1]
+
+
+def member(connection: Connection, fellow: Place, name: str) -> Place | None:
+    """A file beside one that :attr:`Place.is_open`: one statement; None where it has to be looked up from the root.
+
+    As folders do: they may hold what was received.
+    """
+    row = digests.with_child(connection, fellow.chain[-2].id, names.key(name))
+    if row is None or row[0].name != name or row[0].is_folder:
+        return None
+    node, known = row
+    return Place(fellow.mount, (*fellow.chain[:-1], node), (), False, False, fellow.rights, None, digests=known)
 
 
 def disk_path(segments: Sequence[str]) -> Path:

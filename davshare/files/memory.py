@@ -11,6 +11,8 @@ from davshare.index.database import Database
 _MOST = 16 * 1024 * 1024
 #: What the smallest value counts for: an object or two with their key.
 _LEAST = 1024
+#: What another key for the same value counts for.
+_KEY = 128
 
 
 class _State:
@@ -63,9 +65,13 @@ class Memory:
         state = self._state
         if version != state.version:
             self._state = state = _State(version)
-        weight += _LEAST
-        self._make_room(state, weight)
-        state.newer[key] = value
+        self._put(state, key, value, weight + _LEAST)
+
+    def also(self, version: int, key: Hashable, value: Any) -> None:
+        """The same for a value that is remembered already, and now gets one key more."""
+        state = self._state
+        if version == state.version:
+            self._put(state, key, value, _KEY)
 
     def grow(self, weight: int) -> bool:
         """Whether something that is remembered may hold on to so many bytes more.
@@ -78,6 +84,11 @@ class Memory:
         state.grown += weight
         self._make_room(state, weight)
         return True
+
+    @classmethod
+    def _put(cls, state: _State, key: Hashable, value: Any, weight: int) -> None:
+        cls._make_room(state, weight)
+        state.newer[key] = value
 
     @staticmethod
     def _make_room(state: _State, weight: int) -> None:

@@ -136,15 +136,18 @@ def _known(connection: Connection, node: Node) -> Values:
 
 def values_of(row: digests.Digests) -> Values:
     """The checksums of a row by name."""
+    sha256, sha1, md5, adler32, crc32 = row
     found: Values = {}
-    for name in ("sha256", "sha1", "md5"):
-        value = getattr(row, name)
-        if value is not None:
-            found[name] = value
-    for name in ("adler32", "crc32"):
-        number = getattr(row, name)
-        if number is not None:
-            found[name] = number.to_bytes(4, "big")
+    if sha256 is not None:
+        found["sha256"] = sha256
+    if sha1 is not None:
+        found["sha1"] = sha1
+    if md5 is not None:
+        found["md5"] = md5
+    if adler32 is not None:
+        found["adler32"] = adler32.to_bytes(4, "big")
+    if crc32 is not None:
+        found["crc32"] = crc32.to_bytes(4, "big")
     return found
 
 

@@ -11,19 +11,18 @@ from davshare.errors import Forbidden, MethodNotAllowed, NotFound
 from davshare.files import guard, methods, view
 from davshare.files.commit import Committer
 from davshare.files.context import Address, Asker
-from davshare.files.locate import Place
+from davshare.files.locate import Place, member
 from davshare.files.memory import Memory
 from davshare.files.passing import Passing
 from davshare.files.redo import Redoer
 from davshare.files.settings import Settings
 from davshare.files.written import Written
-from davshare.index import digests, spaces
+from davshare.index import spaces
 from davshare.index.database import Connection, Database, count
 from davshare.index.turn import GENERATION
-from davshare.model import names
 from davshare.model.access import Rights
 from davshare.model.nodes import Node, Space, etag
-from davshare.model.people import Visit
+from davshare.model.people import Actor, Visit
 from davshare.model.site import Site
 from davshare.store.handles import Handles
 from davshare.store.local import LocalStore
@@ -31,8 +30,7 @@ from davshare.store.local import LocalStore
 #: Files that one process reads for checksums at the same time, however many wait for these.
 _HASHING = 2
 _NOWHERE = Site()
-#: Who asks, by everything that can make a difference, and for what: user, administrator or not, mask, node, link,
-#: address.
+#: Who asks, and for what.
 _Key = tuple[int, bool, Rights, int | None, Visit | None, Address]
 
 
@@ -109,42 +107,43 @@ class Files:
         """
         version = self.memory.version()
         actor = asker.actor
-        key = (actor.user, actor.admin, actor.mask, actor.node, actor.visit, address)
+        key = (*actor.outlook, address)
         found: view.Target | None = self.memory.get(version, key)
         if found is None:
-            with self.db.session() as connection:
-                found = self._beside(connection, version, key) or view.locate(
-                    connection, actor, address.segments, address.slash
-                )
-                plain = isinstance(found, Place) and guard.rules(actor, found.space) and not found.holds_received
-            if plain and isinstance(found, Place):
-                self.memory.put(version, key, found)
-                self._remember_folder(version, key, found)
+            found = self._beside(version, key) or self._look_up(version, key, actor)
         if isinstance(found, Place) and found.missing and (found.rights or found.passages):
             self.store(found.space).present()
         return found
 
-    def _remember_folder(self, version: int, key: _Key, place: Place) -> None:
-        """For the members of the same folder that are asked for next."""
-        above = (*key[:-1], key[-1].segments[:-1])
-        if not place.missing and len(place.chain) > 1 and self.memory.get(version, above) is None:
-            self.memory.put(version, above, place)
+    def _look_up(self, version: int, key: _Key, actor: Actor) -> view.Target:
+        """What an address leads to, from the root on; remembered for the members of the same folder, too."""
+        address = key[-1]
+        with self.db.session() as connection:
+            found = view.locate(connection, actor, address.segments, address.slash)
+            plain = isinstance(found, Place) and guard.rules(actor, found.space) and not found.holds_received
+        if plain and isinstance(found, Place):
+            self.memory.put(version, key, found)
+            above = (*key[:-1], address.segments[:-1])
+            if found.is_open and self.memory.get(version, above) is None:
+                self.memory.put(version, above, (above[-1], found))
+        return found
 
-    def _beside(self, connection: Connection, version: int, key: _Key) -> Place | None:
+    def _beside(self, version: int, key: _Key) -> Place | None:
         """A file in a folder of which another member was asked for: one statement; None where it has to be looked up.
 
         As folders do: they may hold what was received.
         """
         address = key[-1]
-        fellow: Place | None = self.memory.get(version, (*key[:-1], address.segments[:-1]))
-        if fellow is None or fellow.sight is not None or fellow.passages is not None or key[3] is not None:
+        beside: tuple[tuple[str, ...], Place] | None = self.memory.get(version, (*key[:-1], address.segments[:-1]))
+        if beside is None or address.slash:
             return None
-        above, name = fellow.chain[:-1], address.segments[-1]
-        found = digests.with_child(connection, above[-1].id, names.key(name))
-        if found is None or found[0].name != name or found[0].is_folder or address.slash:
-            return None
-        node, known = found
-        return Place(fellow.mount, (*above, node), (), address.slash, False, fellow.rights, None, digests=known)
+        above, fellow = beside
+        with self.db.session() as connection:
+            found = member(connection, fellow, address.segments[-1])
+        if found is not None:
+            # The names of the folders are in memory once for all that is in it.
+            self.memory.put(version, (*key[:-1], Address((*above, found.name))), found)
+        return found
 
     def generation(self) -> int:
         """The number that every change of people, spaces, grants and settings raises; settings follow it."""

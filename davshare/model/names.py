@@ -50,6 +50,11 @@ def split(path: str) -> tuple[tuple[str, ...], bool]:
     return segments, path.endswith("/")
 
 
+def is_plain(segment: str) -> bool:
+    """Whether a segment of an encoded path is a name just as it stands."""
+    return _PLAIN_SEGMENT(segment) is not None
+
+
 def _decode(part: str) -> str:
     if _BAD_ESCAPE(part) or not part.isascii():
         raise BadRequest("The path is not correctly percent-encoded.")

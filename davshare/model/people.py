@@ -58,6 +58,10 @@ class Visit(NamedTuple):
     expires: int | None = None
 
 
+#: Everything about who asks that decides where an address leads: user, administrator or not, mask, node, link.
+Outlook = tuple[int, bool, Rights, int | None, Visit | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who is asking, with everything that decisions need.
@@ -92,3 +96,8 @@ class Actor:
     generation: int = 0
     #: Shared by all actors of a process: what was granted to them, by user and generation.
     memo: Memo = field(default_factory=Memo, compare=False, repr=False)
+
+    @property
+    def outlook(self) -> Outlook:
+        """What two actors have in common for whom every address leads to the same."""
+        return self.user, self.admin, self.mask, self.node, self.visit

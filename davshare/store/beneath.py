@@ -16,9 +16,10 @@ from collections.abc import Sequence
 #: How a folder is opened, and how a file is.
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-#: openat2(2), whose number is the same on all machines, and RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH.
-_OPENAT2, _RESOLVE = 437, 0x04 | 0x08
-_HOW = {flags: struct.pack("QQQ", flags, 0, _RESOLVE) for flags in (FOLDER, FILE)}
+#: openat2(2), whose number is the same on all machines, RESOLVE_NO_SYMLINKS and RESOLVE_BENEATH.
+_OPENAT2, _NO_LINKS, _BENEATH = 437, 0x04, 0x08
+_HOW = {flags: struct.pack("QQQ", flags, 0, _NO_LINKS | _BENEATH) for flags in (FOLDER, FILE)}
+_STRAIGHT = struct.pack("QQQ", FILE, 0, _NO_LINKS)
 _SIZE = 24
 #: The system is too old for the call, a sandbox does not let it through, or a signal came; Python's own calls go on.
 _UNKNOWN = (errno.ENOSYS, errno.EPERM, errno.E2BIG, errno.EINTR)
@@ -47,6 +48,17 @@ def open_(root: int, path: Sequence[bytes], flags: int) -> int:
         if number not in _UNKNOWN:
             raise OSError(number, os.strerror(number))
     return _step_by_step(root, path, flags)
+
+
+def straight(root: bytes, path: Sequence[bytes]) -> int:
+    """A descriptor of a file below the normal path ``root``, in one call instead of three; the caller closes it.
+
+    :returns: -1 where that cannot be had, if only because a link is on the way to the root: :func:`open_` knows more.
+    """
+    whole = root + b"/" + b"/".join(path)
+    if _syscall is None or len(whole) > _LONGEST or b"\0" in whole or b"/../" in whole:
+        return -1
+    return int(_syscall(_OPENAT2, 0, whole, _STRAIGHT, _SIZE))
 
 
 def _step_by_step(root: int, path: Sequence[bytes], flags: int) -> int:

@@ -41,12 +41,13 @@ class LocalStore:
     ``anchor`` is the inode of a root in which no marker can be written.
     """
 
-    __slots__ = ("_anchor", "_handles", "_marker", "_own", "durable", "root")
+    __slots__ = ("_absolute", "_anchor", "_handles", "_marker", "_own", "durable", "root")
 
     def __init__(
         self, root: FolderPath, durable: bool = True, anchor: int | None = None, handles: Handles | None = None
     ) -> None:
         self.root = os.fspath(root)
+        self._absolute = os.path.abspath(os.fsencode(root))
         self._handles = handles or Handles(1)
         self._own = {path: self.full(path) for path in (STAGING, TRASH)}
         self.durable = durable
@@ -92,13 +93,15 @@ class LocalStore:
 
     def open(self, path: Path) -> tuple[int, Facts]:
         """A descriptor of a regular file and its facts."""
-        root = self._folder(())
-        try:
-            fd = beneath.open_(root, path, beneath.FILE)
-        except OSError as error:
-            raise self._missing_or_refused(error) from error
-        finally:
-            os.close(root)
+        fd = beneath.straight(self._absolute, path)
+        if fd < 0:
+            root = self._folder(())
+            try:
+                fd = beneath.open_(root, path, beneath.FILE)
+            except OSError as error:
+                raise self._missing_or_refused(error) from error
+            finally:
+                os.close(root)
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             os.close(fd)
@@ -229,7 +232,7 @@ class LocalStore:
     def stage(self) -> StagedFile:
         """Begin a file in the staging folder, which is on the same filesystem as its target."""
         name = secrets.token_hex(12).encode()
-        folder = self._staging()
+        folder = self._ours(STAGING)
         with Refusals():
             return StagedFile(folder.fd, name, self.durable)
 
@@ -252,7 +255,7 @@ class LocalStore:
 
         :raises Missing: it is not there.
         """
-        folder = self._staging()
+        folder = self._ours(STAGING)
         try:
             return StagedFile(folder.fd, name, self.durable, fresh=False)
         except OSError as error:
@@ -273,11 +276,8 @@ class LocalStore:
         with contextlib.suppress(Missing):
             return self._opened(path)
         with Refusals():
-            shelves.make(self._staging(), self.durable)
+            shelves.make(self._ours(STAGING), self.durable)
         return self._ours(path)
-
-    def _staging(self) -> Handle:
-        return self._ours(STAGING)
 
     def _ours(self, path: Path) -> Handle:
         """A folder that is always there.
@@ -322,7 +322,7 @@ class LocalStore:
         :raises Missing: one of the sources is not what it was said to be.
         """
         name = secrets.token_hex(12).encode()
-        folder = self._staging()
+        folder = self._ours(STAGING)
         with Refusals():
             try:
                 return name, copying.tree(folder.fd, name, sources, self.durable)
@@ -416,4 +416,4 @@ class LocalStore:
 
     def litter(self, older_than: float) -> list[bytes]:
         """Names of staged files that were last touched before ``older_than`` (seconds since 1970)."""
-        return list(shelves.litter(self._staging(), older_than))
+        return list(shelves.litter(self._ours(STAGING), older_than))

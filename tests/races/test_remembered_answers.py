@@ -72,6 +72,18 @@ def compare(viewers: list[Dav], step: str) -> None:
                         if anew == again:
                             break
                     assert again == anew, (step, path, depth, body)
+            compare_files(dav, path, step)
+
+
+def compare_files(dav: Dav, folder: str, step: str) -> None:
+    """The same of files."""
+    for name in NAMES:
+        for _ in range(3):
+            anew, again = (dav.get(f"{folder}{name}{query}") for query in (f"?n{next(_fresh)}", ""))
+            seen = [(each.status, each.headers.get("ETag"), each.body) for each in (anew, again)]
+            if seen[0] == seen[1]:
+                break
+        assert seen[0] == seen[1], (step, folder, name)
 
 
 class World:
@@ -236,7 +248,7 @@ def test_nothing_stale_is_told_of_a_space(server: Server, team: tuple[Dav, Dav])
     here = alice.base.removeprefix("/dav/spaces/team/")
     changes = (
         ("acl", "deny", f"spaces/team/{here}a", "bob", "read"),
-        ("acl", "remove", f"spaces/team/{here}a", "bob"),
+        ("acl", "remove", "--deny", f"spaces/team/{here}a", "bob"),
         ("space", "set", "team", "--read-only"),
         ("space", "set", "team", "--read-write"),
         ("user", "set", "bob", "--display-name", "Robert"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -84,3 +85,35 @@ def test_a_path_that_is_too_long_for_one_call(root: int) -> None:
     assert os.path.samestat(os.fstat(found), os.fstat(here))
     os.close(found)
     os.close(here)
+
+
+def test_straight_is_the_same_where_no_link_is_on_the_way(root: int, tmp_path: Path) -> None:
+    """One call for the whole path; what it does not open is asked for below the root."""
+    path = (b"a", b"b", b"file")
+    fd = beneath.straight(os.fsencode(tmp_path), path)
+    if fd >= 0:
+        assert os.read(fd, 100) == b"content"
+        assert not os.get_inheritable(fd)
+        os.close(fd)
+    (tmp_path / "way").symlink_to(".")
+    for root_path, names in (
+        (tmp_path / "way", path),
+        (tmp_path, (b"a", b"link", b"file")),
+        (tmp_path, (b"a", b"b", b"link")),
+        (tmp_path, (b"a", b"nothing")),
+        (tmp_path / "a", (b"..", b"a", b"b", b"file")),
+        (tmp_path, (b"a", b"b", b"file\0more")),
+        (tmp_path, (b"x" * 5000,)),
+    ):
+        assert beneath.straight(os.fsencode(root_path), names) == -1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="one call for a path is Linux's")
+def test_straight_is_what_linux_does(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "...").write_bytes(b"dots")
+    fd = beneath.straight(os.fsencode(tmp_path), (b"a", b"..."))
+    if fd < 0:
+        pytest.skip("this kernel is too old")
+    assert os.read(fd, 100) == b"dots"
+    os.close(fd)

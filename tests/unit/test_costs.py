@@ -119,6 +119,15 @@ def test_a_listing_is_a_fixed_number_of_statements(counter: Counter) -> None:
     assert (few[1].count(b"<d:response>"), many[1].count(b"<d:response>")) == (5, 122)
 
 
+def test_a_file_beside_another_is_one_statement(counter: Counter) -> None:
+    """And none when it is asked for again; as the connection layer asks."""
+    counter.fill("/dav/home/box/", 4)
+    assert counter.ask("GET", "/dav/home/box/f0")[0] == 200
+    counter.application.answer = lambda request: counter.application.quick(request)  # type: ignore[assignment,method-assign,return-value]
+    costs = [[counter.ask("GET", f"/dav/home/box/f{index}")[2] for _ in range(3)] for index in range(4)]
+    assert costs == [[0, 0, 0], [1, 0, 0], [1, 0, 0], [1, 0, 0]]
+
+
 @pytest.mark.parametrize("change", ["PUT", "PUT new", "DELETE", "MKCOL"])
 def test_our_own_changes_need_no_look_at_the_disk(counter: Counter, change: str) -> None:
     """A listing after a change that came through the server reads what has changed, and nothing else."""
