@@ -14,11 +14,14 @@ from davshare.files.service import Files
 from davshare.model import names
 from davshare.model.people import Actor, Outlook
 
+#: Who asks, and the path.
+_Key = tuple[Outlook, str]
+
 
 class Kept(NamedTuple):
-    """To whom a path led where; the path of a folder stands for a file in it."""
+    """Where a path leads; the path of a folder stands for a file in it."""
 
-    outlook: Outlook
+    key: _Key
     address: Address
     place: Place
 
@@ -32,28 +35,33 @@ def keep(files: Files, actor: Actor, path: str, address: Address, place: Place) 
     version = memory.version()
     if address.slash or memory.get(version, (*outlook, address)) is not place:
         return
-    memory.also(version, path, Kept(outlook, address, place))
-    folder = path[: path.rindex("/") + 1]
+    _put(files, version, Kept((outlook, path), address, place))
+    folder = (outlook, path[: path.rindex("/") + 1])
     if place.is_open and actor.node is None and memory.get(version, folder) is None:
-        memory.also(version, folder, Kept(outlook, Address(address.segments[:-1]), place))
+        _put(files, version, Kept(folder, Address(address.segments[:-1]), place))
 
 
 def find(files: Files, actor: Actor, path: str) -> tuple[Address, Place] | None:
     """Where a path leads, if that is remembered, or something beside it: one statement then."""
-    memory = files.memory
+    memory, outlook = files.memory, actor.outlook
     version = memory.version()
-    kept: Kept | None = memory.get(version, path)
+    kept: Kept | None = memory.get(version, (outlook, path))
     if kept is not None:
-        return (kept.address, kept.place) if kept.outlook == actor.outlook else None
+        return kept.address, kept.place
     at = path.rfind("/") + 1
-    beside: Kept | None = memory.get(version, path[:at])
+    beside: Kept | None = memory.get(version, (outlook, path[:at]))
     name = path[at:]
-    if beside is None or beside.outlook != actor.outlook or not names.is_plain(name):
+    if beside is None or not names.is_plain(name):
         return None
     with files.db.session() as connection:
         place = member(connection, beside.place, name)
     if place is None:
         return None
-    address = Address((*beside.address.segments, place.name))
-    memory.put(version, path, Kept(beside.outlook, address, place))
-    return address, place
+    # Who asks, and the names of the folders, are in memory once for all that is in it.
+    kept = Kept((beside.key[0], path), Address((*beside.address.segments, place.name)), place)
+    memory.put(version, kept.key, kept, len(path))
+    return kept.address, place
+
+
+def _put(files: Files, version: int, kept: Kept) -> None:
+    files.memory.also(version, kept.key, kept, len(kept.key[1]))

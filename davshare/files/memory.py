@@ -67,11 +67,14 @@ class Memory:
             self._state = state = _State(version)
         self._put(state, key, value, weight + _LEAST)
 
-    def also(self, version: int, key: Hashable, value: Any) -> None:
-        """The same for a value that is remembered already, and now gets one key more."""
+    def also(self, version: int, key: Hashable, value: Any, weight: int = 0) -> None:
+        """The same for a value that is remembered already, and now gets one key more.
+
+        :param weight: bytes of the key, where these may be many.
+        """
         state = self._state
         if version == state.version:
-            self._put(state, key, value, _KEY)
+            self._put(state, key, value, weight + _KEY)
 
     def grow(self, weight: int) -> bool:
         """Whether something that is remembered may hold on to so many bytes more.

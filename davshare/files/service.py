@@ -34,6 +34,11 @@ _NOWHERE = Site()
 _Key = tuple[int, bool, Rights, int | None, Visit | None, Address]
 
 
+def _weight(address: Address) -> int:
+    """Bytes of an address, of which a request decides how many there are."""
+    return sum(map(len, address.segments))
+
+
 class Files:
     """Everything that operations on files share within a process.
 
@@ -122,10 +127,11 @@ class Files:
             found = view.locate(connection, actor, address.segments, address.slash)
             plain = isinstance(found, Place) and guard.rules(actor, found.space) and not found.holds_received
         if plain and isinstance(found, Place):
-            self.memory.put(version, key, found)
+            self.memory.put(version, key, found, _weight(address))
             above = (*key[:-1], address.segments[:-1])
-            if found.is_open and self.memory.get(version, above) is None:
-                self.memory.put(version, above, (above[-1], found))
+            # What lies beside the one node that a token or a link is for is not for it.
+            if actor.node is None and found.is_open and self.memory.get(version, above) is None:
+                self.memory.put(version, above, (above[-1], found), _weight(address))
         return found
 
     def _beside(self, version: int, key: _Key) -> Place | None:
@@ -135,14 +141,14 @@ class Files:
         """
         address = key[-1]
         beside: tuple[tuple[str, ...], Place] | None = self.memory.get(version, (*key[:-1], address.segments[:-1]))
-        if beside is None or address.slash:
+        if beside is None or address.slash or key[3] is not None:
             return None
         above, fellow = beside
         with self.db.session() as connection:
             found = member(connection, fellow, address.segments[-1])
         if found is not None:
             # The names of the folders are in memory once for all that is in it.
-            self.memory.put(version, (*key[:-1], Address((*above, found.name))), found)
+            self.memory.put(version, (*key[:-1], Address((*above, found.name))), found, _weight(address))
         return found
 
     def generation(self) -> int:

@@ -27,7 +27,6 @@ class Verdict(Enum):
 
 
 @lru_cache(maxsize=4096)
-@lru_cache(maxsize=1024)
 def http_date(seconds: int) -> str:
     """IMF-fixdate (RFC 9110 section 5.6.7); times outside the years 1 to 9999 are drawn to their edge."""
     try:

@@ -51,9 +51,10 @@ def open_(root: int, path: Sequence[bytes], flags: int) -> int:
 
 
 def straight(root: bytes, path: Sequence[bytes]) -> int:
-    """A descriptor of a file below the normal path ``root``, in one call instead of three; the caller closes it.
+    """A descriptor of a file below the absolute path ``root``, in one call instead of three; the caller closes it.
 
-    :returns: -1 where that cannot be had, if only because a link is on the way to the root: :func:`open_` knows more.
+    :returns: -1 where that cannot be had, if only because a link or a step up is on the way to the root:
+        :func:`open_` knows more.
     """
     whole = root + b"/" + b"/".join(path)
     if _syscall is None or len(whole) > _LONGEST or b"\0" in whole or b"/../" in whole:

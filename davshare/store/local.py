@@ -47,7 +47,7 @@ class LocalStore:
         self, root: FolderPath, durable: bool = True, anchor: int | None = None, handles: Handles | None = None
     ) -> None:
         self.root = os.fspath(root)
-        self._absolute = os.path.abspath(os.fsencode(root))
+        self._absolute = os.fsencode(root if os.path.isabs(root) else os.path.join(os.getcwd(), root))
         self._handles = handles or Handles(1)
         self._own = {path: self.full(path) for path in (STAGING, TRASH)}
         self.durable = durable

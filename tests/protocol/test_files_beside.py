@@ -80,15 +80,28 @@ def test_what_is_denied_is_not_there(server: Server, team: tuple[Dav, Dav]) -> N
     assert [bob.get(name).status for name in ("f1", "f2", "f3")] == [200, 200, 404]
 
 
-def test_a_token_for_one_folder_reads_no_other(server: Server, filled: Dav) -> None:
-    folder = filled.base.removeprefix("/dav/home/") + "folder"
-    made = server.cli("token", "add", "alice", "--scope", f"path:home/{folder}").stdout
+@pytest.mark.parametrize("scope", ["folder", "f1"])
+def test_a_token_for_one_thing_reads_nothing_beside_it(server: Server, filled: Dav, scope: str) -> None:
+    """Not even after that thing itself was asked for."""
+    where = filled.base.removeprefix("/dav/home/") + scope
+    made = server.cli("token", "add", "alice", "--scope", f"path:home/{where}").stdout
     narrow = server.dav("alice", filled.base, password=made.split()[-1])
     for _ in range(3):
         assert [filled.get(name).status for name in ("f1", "f2", "folder/deep")] == [200] * 3
-        assert narrow.get("folder/deep").status == 200
-        assert all(narrow.get(name).status in (403, 404) for name in ("f1", "f2"))
+        assert narrow.get(scope).status == 200
+        assert narrow.request("PROPFIND", scope, headers={"Depth": "0"}).status == 207
+        assert narrow.get("folder/deep").status == (200 if scope == "folder" else 404)
+        for name in {"f1", "f2"} - {scope}:
+            assert narrow.get(name).status == narrow.head(name).status == 404
     narrow.close()
+
+
+def test_long_paths_to_one_file(server: Server, filled: Dav) -> None:
+    """However it is spelled; what is remembered of it is bounded by its length (see tests/unit/test_memory.py)."""
+    base = filled.base.strip("/").split("/")
+    for number in range(1, 40):
+        path = "/dav" + "/" * number + "home//" + base[-1] + "/" * (8000 - number) + "f1"
+        assert [filled.get(path).body for _ in range(2)] == [b"content of f1"] * 2
 
 
 def test_what_moved_is_where_it_is(filled: Dav) -> None:

@@ -68,6 +68,20 @@ def owner(module_server: Server) -> Iterator[Owner]:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("password", [None, "Some-long-pass-1"])
+def test_a_link_to_a_file_shows_nothing_beside_it(owner: Owner, address: str, password: str | None) -> None:
+    """Not even after the file itself was asked for."""
+    link = owner.link("Box/a.txt", **({} if password is None else {"password": password}))
+    owner.dav.put("Box/hidden.txt", b"beside")
+    visitor = owner.visit(link, address, password)
+    for _ in range(3):
+        assert visitor.get("a.txt").status == 200 or visitor.get("").status == 200
+        assert visitor.get("hidden.txt").status == visitor.head("hidden.txt").status == 404
+        assert owner.dav.get("Box/hidden.txt").body == b"beside"
+    visitor.close()
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
 def test_a_folder_is_seen_at_every_address(owner: Owner, address: str) -> None:
     """The same folder, with the hrefs of the address, and nothing of what is above it."""
     link = owner.link()

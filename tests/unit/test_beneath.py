@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from davshare.store import beneath
+from davshare.store.local import LocalStore
 
 
 @pytest.fixture(params=[None, errno.ENOSYS, errno.EPERM, errno.EINTR], ids=str)
@@ -117,3 +118,23 @@ def test_straight_is_what_linux_does(tmp_path: Path) -> None:
         pytest.skip("this kernel is too old")
     assert os.read(fd, 100) == b"dots"
     os.close(fd)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_root_named_with_a_step_up_is_where_the_kernel_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relative: bool
+) -> None:
+    """``link/..`` is not the folder that holds the link."""
+    (tmp_path / "other" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("other/inner")
+    for root, content in ((tmp_path / "data", b"wrong"), (tmp_path / "other" / "data", b"right")):
+        (root / "d").mkdir(parents=True)
+        (root / "d" / "f").write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    root = "link/../data" if relative else os.path.join(tmp_path, "link/../data")
+    fd, facts = LocalStore(root).open((b"d", b"f"))
+    assert os.read(fd, 10) == b"right" and facts.size == 5
+    os.close(fd)
+    monkeypatch.chdir("/")
+    if not relative:
+        os.close(LocalStore(root).open((b"d", b"f"))[0])

@@ -57,6 +57,21 @@ def test_only_some_of_it_may_grow(memory: Memory) -> None:
     assert memory.grow(MIB // 4)
 
 
+def test_long_keys_are_bounded(memory: Memory) -> None:
+    """Whoever asks decides how long a key is."""
+    memory.put(2, "key", "value")
+    for number in range(20_000):
+        memory.also(2, ("path", number), "value", 16_000)
+    assert 100 <= sum(memory.get(2, ("path", number)) is not None for number in range(20_000)) <= 1024 * 1.1
+
+
+def test_another_key_is_of_its_version(memory: Memory) -> None:
+    memory.put(2, "key", "value")
+    memory.also(2, "other", "value")
+    memory.also(4, "late", "value")
+    assert (memory.get(2, "other"), memory.get(4, "late"), memory.get(2, "late")) == ("value", None, None)
+
+
 def test_what_is_there_at_the_start_is_never_looked_through() -> None:
     """In a process of its own, because it holds for the rest of its life."""
     code = (
