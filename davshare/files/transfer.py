@@ -15,7 +15,7 @@ from davshare.files.context import Address, Asker
 from davshare.files.guard import Sight
 from davshare.files.locate import DEEPEST, Place, disk_path
 from davshare.files.occupied import all_decided, carried_out
-from davshare.files.reconcile import agrees, refresh_tree
+from davshare.files.reconcile import agrees, refresh, refresh_tree
 from davshare.files.redo import Effect
 from davshare.files.service import Files
 from davshare.index import grants, nodes
@@ -182,6 +182,8 @@ def transfer(files: Files, asker: Asker, order: Order, judge: Judge | None = Non
             return _staged(files, asker, order, source, target, originals, judge, first)
         except (_Changed, Missing):
             files.redoer.catch_up()
+            if not source.chain[-1].is_folder:
+                refresh(files, source.chain[-1].id)
     raise Unavailable("The source keeps changing; try again later.", 2)
 
 

@@ -333,6 +333,19 @@ def test_changed_content(module_server: Server, box: Dav) -> None:
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize("method", ["COPY", "MOVE", "DELETE"])
+def test_what_has_just_changed_is_copied_and_moved_as_it_is(module_server: Server, box: Dav, method: str) -> None:
+    """In the file itself, so that its inode stays; and at once, before anybody else has noticed."""
+    for number in range(10):
+        box.put("file", b"as uploaded")
+        content = b"changed %d" % number
+        (on_disk(module_server, box) / "file").write_bytes(content)
+        headers = {} if method == "DELETE" else {"Destination": box.full("other")}
+        assert box.request(method, "file", headers=headers).status in (201, 204)
+        assert method == "DELETE" or box.get("other").body == content
+        assert box.get("file").status == (200 if method == "COPY" else 404)
+
+
 def test_same_size_changed(module_server: Server, box: Dav) -> None:
     """Also when the size stays the same: never the old ETag or digest with the new bytes."""
     box.put("file", b"AAAA")
