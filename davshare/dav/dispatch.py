@@ -107,6 +107,7 @@ class Dav:
             if not x.patient:
                 raise Waits
             placing.settle(x.files, x.actor)
+        version = x.files.memory.version()
         try:
             return self._respond(x)
         except (NotFound, Conflict):
@@ -115,7 +116,8 @@ class Dav:
             if x.taken:
                 raise
             demand_time()
-            if not x.learn():
+            # What was learnt from the disk meanwhile, others may have learnt.
+            if not x.learn() and x.files.memory.version() == version:
                 raise
         return self._respond(x)
 

@@ -181,6 +181,7 @@ def transfer(files: Files, asker: Asker, order: Order, judge: Judge | None = Non
         try:
             return _staged(files, asker, order, source, target, originals, judge, first)
         except (_Changed, Missing):
+            demand_time()
             files.redoer.catch_up()
             if not source.chain[-1].is_folder:
                 refresh(files, source.chain[-1].id)
