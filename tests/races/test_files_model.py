@@ -80,10 +80,12 @@ class Step:
         self.home.files = {other.get(path[:2], path[:2]) + path[2:]: data for path, data in self.home.files.items()}
 
     def replace_on_disk(self) -> None:
-        """By a rename, or in the file itself."""
+        """By a rename, or in the file itself: with another size, as old kernels' clocks may stand still meanwhile."""
         if self.here in self.home.files:
             path = self.home.disk / unquote(self.here)
             if self.chance.random() < 0.5:
+                if len(self.content) == len(self.home.files[self.here]):
+                    self.content += b"x"
                 path.write_bytes(self.content)
             else:
                 aside = path.with_name("aside")
