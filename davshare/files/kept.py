@@ -33,7 +33,7 @@ def keep(files: Files, actor: Actor, path: str, address: Address, place: Place) 
     """
     memory, outlook = files.memory, actor.outlook
     version = memory.version()
-    if address.slash or memory.get(version, (*outlook, address)) is not place:
+    if address.slash or memory.get(version, (outlook, address)) is not place:
         return
     _put(files, version, Kept((outlook, path), address, place))
     folder = (outlook, path[: path.rindex("/") + 1])

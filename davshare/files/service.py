@@ -20,9 +20,8 @@ from davshare.files.written import Written
 from davshare.index import spaces
 from davshare.index.database import Connection, Database, count
 from davshare.index.turn import GENERATION
-from davshare.model.access import Rights
 from davshare.model.nodes import Node, Space, etag
-from davshare.model.people import Actor, Visit
+from davshare.model.people import Actor, Outlook
 from davshare.model.site import Site
 from davshare.store.handles import Handles
 from davshare.store.local import LocalStore
@@ -31,7 +30,7 @@ from davshare.store.local import LocalStore
 _HASHING = 2
 _NOWHERE = Site()
 #: Who asks, and for what.
-_Key = tuple[int, bool, Rights, int | None, Visit | None, Address]
+_Key = tuple[Outlook, Address]
 
 
 def _weight(address: Address) -> int:
@@ -112,43 +111,43 @@ class Files:
         """
         version = self.memory.version()
         actor = asker.actor
-        key = (*actor.outlook, address)
+        key = (actor.outlook, address)
         found: view.Target | None = self.memory.get(version, key)
         if found is None:
-            found = self._beside(version, key) or self._look_up(version, key, actor)
+            found = self._beside(version, key, actor) or self._look_up(version, key, actor)
         if isinstance(found, Place) and found.missing and (found.rights or found.passages):
             self.store(found.space).present()
         return found
 
     def _look_up(self, version: int, key: _Key, actor: Actor) -> view.Target:
         """What an address leads to, from the root on; remembered for the members of the same folder, too."""
-        address = key[-1]
+        outlook, address = key
         with self.db.session() as connection:
             found = view.locate(connection, actor, address.segments, address.slash)
             plain = isinstance(found, Place) and guard.rules(actor, found.space) and not found.holds_received
         if plain and isinstance(found, Place):
             self.memory.put(version, key, found, _weight(address))
-            above = (*key[:-1], address.segments[:-1])
+            above = (outlook, address.segments[:-1])
             # What lies beside the one node that a token or a link is for is not for it.
             if actor.node is None and found.is_open and self.memory.get(version, above) is None:
-                self.memory.put(version, above, (above[-1], found), _weight(address))
+                self.memory.put(version, above, (above[1], found), _weight(address))
         return found
 
-    def _beside(self, version: int, key: _Key) -> Place | None:
+    def _beside(self, version: int, key: _Key, actor: Actor) -> Place | None:
         """A file in a folder of which another member was asked for: one statement; None where it has to be looked up.
 
         As folders do: they may hold what was received.
         """
-        address = key[-1]
-        beside: tuple[tuple[str, ...], Place] | None = self.memory.get(version, (*key[:-1], address.segments[:-1]))
-        if beside is None or address.slash or key[3] is not None:
+        outlook, address = key
+        beside: tuple[tuple[str, ...], Place] | None = self.memory.get(version, (outlook, address.segments[:-1]))
+        if beside is None or address.slash or actor.node is not None:
             return None
         above, fellow = beside
         with self.db.session() as connection:
             found = member(connection, fellow, address.segments[-1])
         if found is not None:
             # The names of the folders are in memory once for all that is in it.
-            self.memory.put(version, (*key[:-1], Address((*above, found.name))), found, _weight(address))
+            self.memory.put(version, (outlook, Address((*above, found.name))), found, _weight(address))
         return found
 
     def generation(self) -> int:

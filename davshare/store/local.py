@@ -1,8 +1,8 @@
 """A folder of this machine as a place for bytes.
 
-Every path is walked step by step with directory descriptors and without
-following links, so nothing outside the root can be reached, whatever happens
-to the tree meanwhile.
+No path is followed through a link, whether the kernel walks all of it in one
+call or each step starts at the descriptor of the one before, so nothing outside
+the root can be reached, whatever happens to the tree meanwhile.
 """
 
 from __future__ import annotations
